@@ -1,0 +1,37 @@
+# make book · make test · make lab · make lint     each creates .venv first when it is missing or older than its list
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+book: .venv/ready
+	$(BIN)/ruc build
+
+test: .venv/ready
+	$(BIN)/pytest
+
+lab: .venv/ready pairs
+	$(BIN)/jupyter lab notebooks
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# the .py is the source; its output-free twin is made from it, never the other way
+pairs: .venv/ready
+	$(BIN)/jupytext --to ipynb --update --quiet notebooks/*.py
+
+# the exact versions of everything that is installed now; local version suffixes such as +cpu are cut off
+freeze: .venv/ready
+	$(BIN)/pip freeze --exclude-editable | sed -E 's/\+[a-z0-9.]+$$//' > constraints.txt
+
+.venv/ready: pyproject.toml constraints.txt
+	@if command -v $(PYTHON) >/dev/null; then $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) \
+	  else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; try make PYTHON=python3.12")'; else echo "$(PYTHON) was not found"; exit 1; fi
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf _build book/chapters runs
+
+.PHONY: book test lab lint pairs freeze clean
