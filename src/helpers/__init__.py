@@ -1,0 +1,3 @@
+"""The package behind *Representations Under Constraint*: what is heavy or shared; the argument is in the notebooks."""
+
+__version__ = "0.1.0"

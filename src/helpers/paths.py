@@ -1,0 +1,103 @@
+"""Where the book is, and files that are either whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+def root(start: str | Path | None = None) -> Path:
+    """The folder that holds `_toc.yml` and `notebooks/`: RUC_ROOT, or the nearest one upwards from `start`.
+
+    Raises FileNotFoundError when there is none.
+    """
+    named = os.environ.get("RUC_ROOT")
+    here = Path(named or start or Path.cwd()).resolve()
+    for folder in [here] if named else [here, *here.parents]:
+        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"no book found at or above {here}: a folder with _toc.yml and notebooks/ was expected; "
+        "change into the repository, or name it in the environment variable RUC_ROOT"
+    )
+
+
+def digest(data: bytes | str | Path) -> str:
+    """'sha256:…' of bytes, of a text (as UTF-8), or of a file's content."""
+    sha = hashlib.sha256()
+    if isinstance(data, Path):
+        with data.open("rb") as f:
+            while block := f.read(1 << 20):
+                sha.update(block)
+    else:
+        sha.update(data.encode() if isinstance(data, str) else data)
+    return f"sha256:{sha.hexdigest()}"
+
+
+def write_atomic(path: str | Path, data: bytes | str) -> Path:
+    """Write a file under a temporary name in the same folder, then rename it: readers see the old or the new, whole.
+
+    Raises OSError naming the file and the cause (full disk, read-only folder); the temporary file is gone by then.
+    """
+    path = Path(path)
+    raw = data.encode() if isinstance(data, str) else data
+    temp = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temp = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as f:
+            f.write(raw)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(temp, 0o644)
+        os.replace(temp, path)
+    except OSError as error:
+        if temp and os.path.exists(temp):
+            os.unlink(temp)
+        raise OSError(
+            error.errno, f"could not write {path}: {error.strerror or error}; what was there before is untouched"
+        ) from error
+    return path
+
+
+def strict_json(value: Any, *, compact: bool = False) -> str:
+    """JSON text with NaN and infinities as null, numpy values as plain ones, and keys in the given order."""
+    separators, indent = ((",", ":"), None) if compact else (None, 1)
+    return json.dumps(_plain(value), allow_nan=False, ensure_ascii=False, separators=separators, indent=indent)
+
+
+def read_json(path: str | Path) -> Any:
+    """Parse strict JSON. Raises ValueError naming the file, the line and the remedy; bare NaN counts as corrupt."""
+
+    def refuse(token: str):
+        raise ValueError(f"{token} is not JSON")
+
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is corrupt: {error}; restore it from a copy, or delete it and run the notebook again"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if hasattr(value, "tolist"):  # numpy scalars and arrays, torch tensors
+        return _plain(value.tolist())
+    if isinstance(value, Iterable):
+        return [_plain(v) for v in value]
+    raise TypeError(
+        f"cannot store {value!r} of type {type(value).__name__} as JSON; use numbers, text, lists and dicts"
+    )

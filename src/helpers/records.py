@@ -1,0 +1,182 @@
+"""Records: one condition × one seed, in the JSON format that seed document 003 prints.
+
+    {"metadata": {"experiment", "seed", "start_time", "git_commit", …}, "metrics": [{"step", "timestamp", …}, …],
+     "checkpoints": {"1000": "sha256:…"}, "summary": {"total_steps", "duration_seconds"}}
+
+All chapters write it and `load` reads a folder of them into one tidy frame, whatever the experiment.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import devices, paths
+
+BUNDLE, HEADER = "records.jsonl.gz", "reference.json"
+
+
+@dataclass
+class Pace:
+    """How often to record: densely while accuracy is in transition, sparsely on a plateau.
+
+    The seed's rule logs when `step % k == 0`, which skips whole regions when steps come in strides (its own
+    experiment A records once in a hundred epochs). Here a step is due as soon as k steps have passed since the last
+    one that was recorded.
+    """
+
+    transition: tuple[float, float] = (0.15, 0.85)
+    dense: int = 10
+    sparse: int = 100
+    blind: int = 50  # when no accuracy is given
+
+    def due(self, step: int, last: int | None, accuracy: float | None = None) -> bool:
+        """Whether to record at `step`, when `last` was the last step recorded (None: none yet)."""
+        if last is None:
+            return True
+        low, high = self.transition
+        k = self.blind if accuracy is None else self.dense if low < accuracy < high else self.sparse
+        return step - last >= k
+
+
+@dataclass
+class Record:
+    """One condition of one experiment with one seed. `log` measurements as they come, then `write`.
+
+    experiment, condition: letters, digits, '-', '_' and '.'. metadata: whatever else is constant over the record.
+    """
+
+    experiment: str
+    condition: str
+    seed: int
+    metadata: dict = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
+    metrics: list[dict] = field(default_factory=list)
+    checkpoints: dict[str, str] = field(default_factory=dict)
+    summary: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in (self.experiment, self.condition):
+            if not re.fullmatch(r"[\w.\-]+", name):
+                raise ValueError(f"{name!r} cannot name a record file; use letters, digits, '-', '_' and '.'")
+        self.metadata = {
+            "experiment": self.experiment,
+            "condition": self.condition,
+            "seed": int(self.seed),
+            "start_time": _now(),
+            "git_commit": devices.commit(),
+        } | self.metadata
+        self._started = time.monotonic()
+
+    def log(self, step: int, *, accuracy: float | None = None, force: bool = False, **values: float) -> bool:
+        """Record `values` at `step` if the pace says so, or if forced. Returns whether it was recorded."""
+        last = self.metrics[-1]["step"] if self.metrics else None
+        if not (force or self.pace.due(step, last, accuracy)):
+            return False
+        given = values if accuracy is None else {"psi_accuracy": accuracy} | values
+        self.metrics.append({"step": int(step), "timestamp": _now()} | given)
+        return True
+
+    def checkpoint(self, step: int, file: Path) -> None:
+        """Note that `file` holds the state at `step`, by its sha256."""
+        self.checkpoints[str(int(step))] = paths.digest(file)
+
+    @property
+    def filename(self) -> str:
+        return f"audit_log_{self.experiment}_{self.condition}_seed_{self.seed}.json"
+
+    def as_dict(self) -> dict:
+        """The four parts, with the summary's totals filled in."""
+        last = self.metrics[-1]["step"] if self.metrics else 0
+        totals = {"total_steps": last, "duration_seconds": round(time.monotonic() - self._started, 3)}
+        return {
+            "metadata": self.metadata,
+            "metrics": self.metrics,
+            "checkpoints": self.checkpoints,
+            "summary": totals | self.summary,
+        }
+
+    def write(self, folder: str | Path) -> Path:
+        """Write the record as strict JSON under its seed-003 name. Raises OSError when it cannot."""
+        return paths.write_atomic(Path(folder) / self.filename, paths.strict_json(self.as_dict()))
+
+
+def read(path: str | Path) -> dict:
+    """One record file, checked. Raises ValueError naming the file and what is wrong with it."""
+    return _checked(paths.read_json(path), str(path))
+
+
+def bundle(records: Iterable[Mapping], folder: str | Path, *, digits: int = 5, **header) -> Path:
+    """Write many records as one small committed reference: a record a line, gzipped, numbers to `digits` digits, no
+    timestamps; beside it `reference.json`, for people, with what is given as `header` (command, provenance, date, …).
+    """
+    lines = []
+    for record in records:
+        metrics = [{k: _round(v, digits) for k, v in row.items() if k != "timestamp"} for row in record["metrics"]]
+        keep = {k: v for k, v in record["metadata"].items() if k not in ("start_time", "git_commit")}
+        slim = {"metadata": keep, "metrics": metrics, "checkpoints": {}, "summary": {}}
+        lines.append(paths.strict_json(slim, compact=True))
+    folder = Path(folder)
+    paths.write_atomic(folder / BUNDLE, gzip.compress("\n".join(lines).encode(), mtime=0))
+    return paths.write_atomic(folder / HEADER, paths.strict_json(header) + "\n")
+
+
+def header(folder: str | Path) -> dict:
+    """What a committed reference says of itself: command, provenance, date, seeds. Raises ValueError when corrupt."""
+    return paths.read_json(Path(folder) / HEADER)
+
+
+def load(folder: str | Path) -> pd.DataFrame:
+    """All records of a folder (single files and bundles) as one tidy frame, a row a measurement.
+
+    Columns: what the metadata holds (experiment, condition, seed, …), then step and the metrics. Rows are in the order
+    of file name and step. Raises FileNotFoundError when the folder has no record, ValueError for a corrupt one.
+    """
+    folder = Path(folder)
+    found = []
+    for path in sorted([*folder.glob("audit_log_*.json"), *folder.glob(BUNDLE)]):
+        found += _lines(path) if path.name == BUNDLE else [read(path)]
+    if not found:
+        raise FileNotFoundError(
+            f"no records in {folder}: expected audit_log_*.json or {BUNDLE}; run the notebook first"
+        )
+    rows = []
+    for record in found:
+        constant = {k: v for k, v in record["metadata"].items() if k not in ("start_time", "git_commit")}
+        rows += [constant | {k: v for k, v in row.items() if k != "timestamp"} for row in record["metrics"]]
+    return pd.DataFrame(rows)
+
+
+def _lines(path: Path) -> list[dict]:
+    try:
+        text = gzip.decompress(path.read_bytes()).decode()
+        return [_checked(json.loads(line), str(path)) for line in text.splitlines()]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is corrupt: {error}; restore it from the repository") from error
+
+
+def _checked(record: object, where: str) -> dict:
+    parts = {"metadata": dict, "metrics": list, "checkpoints": dict, "summary": dict}
+    if not isinstance(record, dict) or any(not isinstance(record.get(k), t) for k, t in parts.items()):
+        raise ValueError(f"{where} is corrupt: a record has the parts {', '.join(parts)}; delete it and run again")
+    missing = {"experiment", "seed"} - set(record["metadata"])
+    if missing or any("step" not in row for row in record["metrics"]):
+        raise ValueError(f"{where} is corrupt: {', '.join(sorted(missing)) or 'a step'} is missing; run again")
+    return record
+
+
+def _round(value: object, digits: int) -> object:
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,121 @@
+"""Intervals and tests over units of replication. The unit is the seed (or the pair, the template), never a pooled point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval, and how many units stand behind it."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+    level: float = 0.95
+
+    def __format__(self, spec: str) -> str:
+        """'0.412 [0.380, 0.444]' with the number format that is given, '.3g' by default."""
+        spec = spec or ".3g"
+        return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+
+def units(values) -> np.ndarray:
+    """A 1-D float array of finite values. Raises ValueError for an empty one, or with the place of a bad value."""
+    x = np.asarray(values, float)
+    if x.ndim != 1 or len(x) == 0:
+        raise ValueError(f"expected one value a unit, as a non-empty 1-D array; got shape {x.shape}")
+    if not np.isfinite(x).all():
+        bad = int(np.flatnonzero(~np.isfinite(x))[0])
+        raise ValueError(f"unit {bad} is {x[bad]}; drop it with a reason, or find out why the run gave no number")
+    return x
+
+
+def t_interval(values, level: float = 0.95) -> Interval:
+    """Student's interval of the mean over units (Student 1908). One unit has no interval: its ends are infinite."""
+    x = units(values)
+    mean, n = float(x.mean()), len(x)
+    if n == 1:
+        return Interval(mean, -np.inf, np.inf, 1, level)
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n, level)
+
+
+def bootstrap(
+    values, statistic: Callable = np.mean, level: float = 0.95, resamples: int = 4999, seed: int = 0
+) -> Interval:
+    """Bias-corrected, accelerated bootstrap interval (Efron 1987) of `statistic(x, axis)` over units."""
+    x = units(values)
+    estimate, n = float(statistic(x, axis=-1)), len(x)
+    if n == 1:
+        return Interval(estimate, -np.inf, np.inf, 1, level)
+    if np.ptp(x) == 0:  # every resample is the sample; BCa would divide by zero
+        return Interval(estimate, estimate, estimate, n, level)
+    ci = stats.bootstrap(
+        (x,), statistic, confidence_level=level, n_resamples=resamples, rng=np.random.default_rng(seed), method="BCa"
+    ).confidence_interval
+    return Interval(estimate, float(ci.low), float(ci.high), n, level)
+
+
+def wilson(successes, level: float = 0.95) -> Interval:
+    """Wilson's score interval (Wilson 1927) for the share of units that succeeded; values must be 0 or 1."""
+    x = units(successes)
+    if not np.isin(x, (0, 1)).all():
+        raise ValueError(f"a share needs 0 or 1 for every unit; got {x[~np.isin(x, (0, 1))][0]}")
+    ci = stats.binomtest(int(x.sum()), len(x)).proportion_ci(level, method="wilson")
+    return Interval(float(x.mean()), float(ci.low), float(ci.high), len(x), level)
+
+
+def exact(values, level: float = 1.0) -> Interval:
+    """For a quantity that has no sampling error, such as a count of bytes: the ends are its least and greatest value."""
+    x = units(values)
+    return Interval(float(x.mean()), float(x.min()), float(x.max()), len(x), level)
+
+
+def tost(differences, margin: float) -> float:
+    """p of the two one-sided t tests (Schuirmann 1987) that the mean paired difference lies within ±margin.
+
+    Small p: equivalent. Raises ValueError for a margin that is not positive, or for fewer than two units.
+    """
+    x = units(differences)
+    if margin <= 0 or len(x) < 2:
+        raise ValueError(f"equivalence needs a positive margin and two units or more; got margin={margin}, n={len(x)}")
+    low = stats.ttest_1samp(x, -margin, alternative="greater").pvalue
+    high = stats.ttest_1samp(x, margin, alternative="less").pvalue
+    return float(max(low, high))
+
+
+def sign_flip(differences, resamples: int = 9999, seed: int = 0) -> float:
+    """Two-sided p of the paired permutation test: under no difference, each unit's sign is a coin toss (Fisher 1935)."""
+    x = units(differences)
+    test = stats.permutation_test(
+        (x,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=resamples,
+        vectorized=False,
+        rng=np.random.default_rng(seed),
+    )
+    return float(test.pvalue)
+
+
+def holm(p_values) -> np.ndarray:
+    """Adjusted p values that keep the family-wise error rate (Holm 1979), in the order given."""
+    p = np.asarray(p_values, float)
+    order = np.argsort(p)
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    out = np.empty_like(p)
+    out[order] = np.minimum(steps, 1)
+    return out
+
+
+def paired_effect(differences) -> float:
+    """Cohen's d_z: mean paired difference in units of its own spread (Cohen 1988, §2.3); NaN when it has none."""
+    x = units(differences)
+    spread = x.std(ddof=1) if len(x) > 1 else 0.0
+    return float(x.mean() / spread) if spread > 0 else float("nan")
