@@ -1,0 +1,186 @@
+"""What every notebook does around its argument: settings of a profile, records, the reference run, verdicts, numbers.
+
+here = chapter.start("learned_encoding", profile=profile, device=device)
+settings = here.settings(quick={...}, full={...}, seeds=seeds)
+here.keep(records)
+here.judge(quantities)
+here.say("gap", "0.41 ± 0.03")          # {glue:text}`gap` in the prose
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import claims, devices, paths, records, stats
+from helpers.figures import Output, setup
+
+PROFILES = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One notebook's run: `folder` takes its records and verdicts, `work` its checkpoints, `device` is resolved."""
+
+    name: str
+    profile: str
+    device: str
+    folder: Path
+    work: Path
+    reference: Path
+
+    def settings(self, *, quick: Mapping, full: Mapping, **given: object) -> dict:
+        """The profile's settings, with those of `given` that are not None in their place.
+
+        Raises KeyError for a setting that the profiles do not have.
+        """
+        chosen = dict(quick if self.profile == "quick" else full)
+        unknown = set(given) - set(chosen)
+        if unknown or set(quick) != set(full):
+            odd = sorted(unknown or set(quick) ^ set(full))
+            raise KeyError(f"settings {odd} are not in both profiles; add them to quick and to full")
+        return chosen | {k: v for k, v in given.items() if v is not None}
+
+    def box(self) -> Output:
+        """The claims this chapter judges, as they stood before the run. The book puts each verdict's badge into it."""
+        rows, plain = [], []
+        for c in claims.of(self.name).values():
+            rows.append(
+                f'<dt><span class="claim-id">{c.id}</span> {html.escape(c.claim)} '
+                f'<span class="verdict" data-claim="{c.id}"></span></dt>'
+                f"<dd><b>As printed:</b> {html.escape(c.printed.text)}<br>"
+                f"<b>Made precise:</b> {html.escape(c.precise.text)}</dd>"
+            )
+            plain.append(f"{c.id}  {c.claim}\n    made precise: {c.precise.text}")
+        body = f'<div class="claims-box"><p class="claims-title">Claims judged here</p><dl>{"".join(rows)}</dl></div>'
+        return Output({"text/html": body, "text/plain": "\n".join(plain)})
+
+    def keep(self, found: Iterable[records.Record]) -> pd.DataFrame:
+        """Write the records into the run's folder, and give them back as one tidy frame."""
+        folder = self.folder / "records"
+        for old in folder.glob("audit_log_*.json"):
+            old.unlink()
+        for record in found:
+            record.write(folder)
+        return records.load(folder)
+
+    def committed(self, name: str = "") -> pd.DataFrame | None:
+        """The committed reference run's frame, or None where there is none yet. name: one of several references."""
+        folder = self.reference / name
+        return records.load(folder) if (folder / records.HEADER).is_file() else None
+
+    def label(self, name: str = "") -> str:
+        """How the reference is named under a figure: profile, device, seeds, date."""
+        head = records.header(self.reference / name)
+        return f"reference ({head['profile']}, {head['provenance']['device']}, {head['seeds']} seeds, {head['date']})"
+
+    def judge(
+        self, quantities: Mapping[str, Sequence[float]], reference: Mapping[str, Sequence[float]] | None = None
+    ) -> list[claims.Verdict]:
+        """Judge the chapter's claims by this run, and by the reference's quantities where there are some.
+
+        Both go to `verdicts.json` with the digest of the claims as they stood. Returns the verdicts that count: the
+        reference's where there is one, otherwise this run's.
+        """
+        mine = claims.of(self.name)
+        runs = {"this run": claims.judge(mine, quantities)}
+        if reference:
+            runs["reference"] = claims.judge(mine, reference)
+        stored = {
+            "chapter": self.name,
+            "profile": self.profile,
+            "device": self.device,
+            "claims": claims.digest(mine),
+            "verdicts": {run: [v.as_dict() for v in found] for run, found in runs.items()},
+        }
+        paths.write_atomic(self.folder / "verdicts.json", paths.strict_json(stored))
+        numbers = {k: [float(v) for v in values] for k, values in quantities.items()}
+        paths.write_atomic(self.folder / "quantities.json", paths.strict_json(numbers))
+        paths.write_atomic(self.folder / "provenance.json", paths.strict_json(devices.provenance(self.device)))
+        return runs.get("reference", runs["this run"])
+
+    def say(self, name: str, text: str | Sequence[float], spec: str = ".3g", unit: str = "") -> None:
+        """Put a number into the prose: {glue:text}`name`. A sequence is shown as mean ± half its 95 % interval, with n.
+
+        Units without a value (one that never converged, say) are left out of the mean and counted: "n = 2 of 3".
+        """
+        if not isinstance(text, str):
+            known = [v for v in text if np.isfinite(v)]
+            text = (
+                _spread(known, spec, unit) + (")" if len(known) == len(text) else f" of {len(text)})")
+                if known
+                else "no value"
+            )
+        _glue(name, text)
+
+
+def start(name: str, *, profile: str, device: str = "auto") -> Chapter:
+    """Open a chapter. Raises ValueError for an unknown profile or device, RuntimeError for a device that is not there.
+
+    Under the runner the folders come from RUC_RUN_DIR and RUC_WORK_DIR; in a live notebook they are
+    `runs/NAME/live/`.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"profile={profile!r} is unknown; use one of {', '.join(PROFILES)}")
+    setup()
+    live = paths.root() / "runs" / name / "live"
+    return Chapter(
+        name=name,
+        profile=profile,
+        device=devices.resolve(device),
+        folder=Path(os.environ.get("RUC_RUN_DIR") or live),
+        work=Path(os.environ.get("RUC_WORK_DIR") or live / "checkpoints"),
+        reference=paths.root() / "book" / "reference" / name,
+    )
+
+
+def verdict_table(verdicts: Sequence[claims.Verdict]) -> Output:
+    """A row a claim and criterion: the verdict as a badge, and the reason with its numbers."""
+    rows, plain = [], []
+    for v in verdicts:
+        badge = f'<span class="verdict verdict-{v.verdict}">{v.verdict}</span>'
+        rows.append(f"<tr><td>{v.id}</td><td>{v.criterion}</td><td>{badge}</td><td>{html.escape(v.reason)}</td></tr>")
+        plain.append(f"{v.id:4} {v.criterion:8} {v.verdict:10} {v.reason}")
+    head = "<tr><th>claim</th><th>criterion</th><th>verdict</th><th>why</th></tr>"
+    table = f'<table class="verdicts"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+    return Output({"text/html": table, "text/plain": "\n".join(plain)})
+
+
+def table(frame: pd.DataFrame, caption: str, digits: int = 3) -> Output:
+    """A frame as a small table: numbers to `digits` significant digits, the caption above."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, (float, np.floating)):
+            return f"{value:.{digits}g}" if np.isfinite(value) else "–"
+        return html.escape(str(value))
+
+    head = "".join(f"<th>{html.escape(str(c))}</th>" for c in frame.columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{cell(v)}</td>" for v in row) + "</tr>" for row in frame.itertuples(index=False)
+    )
+    markup = (
+        f'<table class="data"><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    )
+    return Output({"text/html": markup, "text/plain": f"{caption}\n{frame.to_string(index=False)}"})
+
+
+def _spread(values: Sequence[float], spec: str, unit: str) -> str:
+    ci = stats.t_interval(values)
+    half = f" ± {(ci.high - ci.low) / 2:{spec}}" if ci.n > 1 else ""
+    return f"{ci.estimate:{spec}}{half}{' ' + unit if unit else ''} (n = {ci.n}".replace("-", "−")
+
+
+def _glue(name: str, text: str) -> None:
+    """Store text under a name for the book's {glue:text} role, in the form myst-nb reads, without importing sphinx."""
+    from IPython.display import display
+
+    prefix = "application/papermill.record/"
+    bundle = {f"{prefix}text/plain": json.dumps(text, ensure_ascii=False)}
+    display(bundle, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
