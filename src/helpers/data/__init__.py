@@ -1,0 +1,7 @@
+"""One loader a data set: an embedded default, a local file, or a download that is held to its checksum."""
+
+from helpers.data.fetch import FILES, fetch
+from helpers.data.genome import Genome, load_genome
+from helpers.data.text import Text, load_text
+
+__all__ = ["FILES", "Genome", "Text", "fetch", "load_genome", "load_text"]

@@ -1,0 +1,103 @@
+"""DNA: a FASTA file, the genome of E. coli, or an embedded synthetic chain whose entropy is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers import devices
+from helpers.data.fetch import FILES, fetch, read_bytes
+
+BASES = "ACGT"
+AMBIGUOUS = set("NRYSWKMBDHVU-")  # IUPAC codes: legal, but no single base; a k-mer never spans one
+LEAST = 4_000
+
+
+@dataclass(frozen=True)
+class Genome:
+    """A sequence as codes 0..3 of ACGT, -1 where the base is not known. entropy: of the source, nats a base, if known."""
+
+    name: str
+    bases: np.ndarray
+    entropy: float | None = None
+
+    @property
+    def gc(self) -> float:
+        """Share of G and C among the known bases."""
+        known = self.bases[self.bases >= 0]
+        return float(np.isin(known, (1, 2)).mean())
+
+    def kmers(self, k: int) -> np.ndarray:
+        """(N,) tokens 0 … 4^k - 1 of non-overlapping k-mers; those with an unknown base are left out."""
+        if not 1 <= k <= 8:
+            raise ValueError(f"k={k}: use 1 to 8 bases a token (a vocabulary of 4 to 65,536)")
+        cut = self.bases[: len(self.bases) // k * k].reshape(-1, k)  # (N, k)
+        cut = cut[(cut >= 0).all(1)]
+        return cut @ (4 ** np.arange(k)[::-1])
+
+
+def load_genome(source: str = "embedded") -> Genome:
+    """'embedded', 'ecoli', or the path of a FASTA file, plain or gzip. Raises FileNotFoundError, or ValueError for a file
+    that is empty, is not FASTA, holds letters that are no base, or is too short."""
+    if source == "embedded":
+        return synthetic()
+    path = fetch(source) if source in FILES else source
+    raw = read_bytes(path)
+    try:
+        lines = raw.decode("ascii").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not FASTA: it holds bytes that are not text") from None
+    if not lines:
+        raise ValueError(f"{path} is empty; a FASTA file starts with a line '>name'")
+    if not lines[0].startswith(">"):
+        raise ValueError(f"{path} is not FASTA: its first line is {lines[0][:40]!r}, expected '>name'")
+    return Genome(lines[0][1:].strip() or str(source), _bases(lines, path))
+
+
+def synthetic(length: int = 400_000, order: int = 2, seed: int = 4) -> Genome:
+    """A chain of known entropy: each base depends on the `order` before it, by rows drawn from a Dirichlet(2)."""
+    rng = devices.numpy_rng("genome", order, seed)
+    rows = rng.dirichlet(np.full(4, 2.0), 4**order)  # (4^order, 4)
+    cdf, draws = rows.cumsum(1), rng.random(length)
+    out, context = np.empty(length, np.int8), 0
+    for i in range(length):
+        out[i] = np.searchsorted(cdf[context], draws[i])
+        context = (context * 4 + int(out[i])) % 4**order
+    return Genome(f"synthetic chain of order {order}", out, _entropy(rows, order))
+
+
+def _entropy(rows: np.ndarray, order: int) -> float:
+    """Entropy rate of the chain on contexts: sum over contexts of their stationary weight times the row's entropy."""
+    size = 4**order
+    step = np.zeros((size, size))
+    for context in range(size):
+        for base in range(4):
+            step[context, (context * 4 + base) % size] += rows[context, base]
+    pi = np.full(size, 1 / size)
+    for _ in range(2000):
+        pi = pi @ step
+    return float(-(pi[:, None] * rows * np.log(rows)).sum())
+
+
+def _bases(lines: list[str], path: object) -> np.ndarray:
+    table = np.full(256, -2, np.int8)
+    for letter in AMBIGUOUS:
+        table[[ord(letter), ord(letter.lower())]] = -1
+    for i, letter in enumerate(BASES):
+        table[[ord(letter), ord(letter.lower())]] = i
+    parts = []
+    for number, line in enumerate(lines, 1):
+        if line.startswith(">") or not line.strip():
+            continue
+        codes = table[np.frombuffer(line.strip().encode(), np.uint8)]
+        if (codes == -2).any():
+            place = int(np.flatnonzero(codes == -2)[0])
+            raise ValueError(
+                f"{path}, line {number}: {line.strip()[place]!r} is no base; FASTA of DNA holds A C G T and IUPAC codes"
+            )
+        parts.append(codes)
+    out = np.concatenate(parts) if parts else np.empty(0, np.int8)
+    if len(out) < LEAST:
+        raise ValueError(f"{path} holds {len(out)} bases; at least {LEAST} are needed to train and to test")
+    return out
