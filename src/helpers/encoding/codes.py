@@ -1,0 +1,96 @@
+"""Codes that are made before the task is seen, or from another model: stage one of every two-stage arm.
+
+Each function gives a code (V, d) a seed. Frozen codes are standardised, so that no arm wins by the scale it starts from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from helpers import devices
+from helpers.encoding import stack
+
+RATE = 0.01  # stage one trains at the published learning rate
+
+
+def standardised(code: Tensor) -> Tensor:
+    """Mean zero over tokens and unit root mean square over all entries of each (V, d) code; columns keep their ratio."""
+    code = code - code.mean(-2, keepdim=True)
+    return code / code.pow(2).mean((-2, -1), keepdim=True).sqrt().clamp_min(1e-8)
+
+
+def random(vocab: int, d: int, seed: int) -> Tensor:
+    """(V, d) Gaussian: tokens have an identity and nothing else (distances nearly equal, Johnson & Lindenstrauss 1984)."""
+    return torch.randn(vocab, d, generator=devices.torch_rng("random code", vocab, d, seed))
+
+
+def vectors(vocab: int, full: int, seed: int) -> Tensor:
+    """(V, D) the published 'embeddings' that the autoencoder compresses: N(0, 0.1²), never trained."""
+    return 0.1 * torch.randn(vocab, full, generator=devices.torch_rng("vectors", vocab, full, seed))
+
+
+def autoencoder(
+    x: Tensor, widths: list[int], seeds: list[int], steps: int, *, relu: bool = False, device: str = "cpu"
+) -> tuple[list[Tensor], Tensor]:
+    """The published stage one, with true gradients: x -> d -> x̂ under mean squared error, one model a (width, seed).
+
+    x: (M, V, D). relu: pass the code through a ReLU, as the script does; the document does not say. Returns the codes
+    (V, d), and (M,) the share of x's variance that the reconstruction explains.
+    """
+    models = []
+    for d, seed in zip(widths, seeds, strict=True):
+        rng, full = devices.torch_rng("autoencoder", d, seed, relu), x.shape[-1]
+        encoder, decoder = (0.1 * torch.randn(shape, generator=rng) for shape in ((full, d), (d, full)))
+        models.append({"e": encoder, "be": torch.zeros(1, d), "d": decoder, "bd": torch.zeros(1, full)})
+    params = {k: v.to(device) for k, v in stack.pile(models).items()}
+    x = x.to(device)
+
+    def encode(p):
+        code = torch.baddbmm(p["be"], x, p["e"])  # (M, V, d)
+        return torch.relu(code) if relu else code
+
+    def error(p, t=0):
+        return (torch.baddbmm(p["bd"], encode(p), p["d"]) - x).pow(2).mean((1, 2))
+
+    stack.fit(params, error, lr=torch.full((len(models),), RATE, device=device), steps=steps)
+    with torch.no_grad():
+        code, explained = encode(params).cpu(), 1 - error(params) / x.var((1, 2), correction=0)
+    return [code[i, :, :d] for i, d in enumerate(widths)], explained.cpu()
+
+
+def onehot_autoencoder(
+    vocab: int, widths: list[int], seeds: list[int], steps: int, device: str = "cpu"
+) -> list[Tensor]:
+    """An autoencoder of token identities: one-hot -> d -> softmax over V, cross-entropy. Codes (V, d).
+
+    Two dimensions suffice for a perfect reconstruction (points on a circle), whatever the tokens mean.
+    """
+    models = [stack.one("linear", vocab, d, 0, s) for d, s in zip(widths, seeds, strict=True)]
+    params = {k: v.to(device) for k, v in stack.pile(models).items()}
+    same = (torch.eye(vocab, device=device) / vocab).expand(len(models), vocab, vocab)
+    rate = torch.full((len(models),), 3 * RATE, device=device)
+    stack.fit(params, lambda p, t: stack.cross_entropy(stack.forward(p, "linear"), same), lr=rate, steps=steps)
+    return [params["code"][i, :, :d].cpu() for i, d in enumerate(widths)]
+
+
+def principal(embeddings: Tensor, d: int) -> Tensor:
+    """(V, d) leading principal components of trained embeddings (V, D): the best linear autoencoder of them
+    (Baldi & Hornik 1989)."""
+    if d > min(embeddings.shape):
+        raise ValueError(f"d={d} exceeds the embeddings' shape {tuple(embeddings.shape)}; use a smaller width")
+    u, s, _ = torch.linalg.svd(embeddings - embeddings.mean(0), full_matrices=False)
+    return u[:, :d] * s[:d]
+
+
+def spectral(counts: np.ndarray, d: int, smooth: float = 0.5) -> Tensor:
+    """(V, d) leading left singular vectors of the log-odds log p(j|i)/p(j) of smoothed counts, times √σ: no gradients.
+
+    Levy & Goldberg (2014, §3.2) for word vectors. smooth: times the independent expectation, added to every count.
+    """
+    rows, columns = counts.sum(1, keepdims=True), counts.sum(0, keepdims=True)
+    expected = (rows + 1) * (columns + 1) / (counts.sum() + counts.shape[0])
+    odds = np.log((counts + smooth * expected) / ((1 + smooth) * expected))
+    u, s, _ = np.linalg.svd(odds)
+    return torch.tensor(u[:, :d] * np.sqrt(s[:d]), dtype=torch.float32)

@@ -1,0 +1,133 @@
+"""Sources of tokens whose best possible loss is known.
+
+A *chain* is a first-order Markov source: everything a context-free model can learn about it is in one
+V×V table. Its entropy rate is the loss of the best predictor (Cover & Thomas 2006, theorem 4.2.1), so a
+trained model is judged by its *excess* over that number and not by the number itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# The four motifs of the published script for vocabularies of 35 tokens and more.
+MOTIFS = ((1, 2, 3, 4, 5), (10, 11, 12, 13), (20, 21, 22), (30, 31, 32, 33, 34))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A Markov source over V tokens.
+
+    transition: (V, V), row i is the distribution of the token after i. stationary: (V,), how often each
+    token is the current one. Both are checked: rows sum to one, and the stationary vector is a fixed point.
+    """
+
+    name: str
+    transition: np.ndarray = field(repr=False)
+    stationary: np.ndarray = field(repr=False)
+
+    def __post_init__(self):
+        p, pi = self.transition, self.stationary
+        if p.ndim != 2 or p.shape[0] != p.shape[1] or pi.shape != p.shape[:1]:
+            raise ValueError(f"chain {self.name!r}: transition {p.shape} and stationary {pi.shape} do not fit")
+        if not np.allclose(p.sum(1), 1, atol=1e-8) or (p < 0).any() or not np.allclose(pi @ p, pi, atol=1e-6):
+            raise ValueError(
+                f"chain {self.name!r}: rows must be distributions and the stationary vector their fixed point"
+            )
+
+    @property
+    def vocab(self) -> int:
+        return len(self.stationary)
+
+    @property
+    def joint(self) -> np.ndarray:
+        """(V, V): the probability of each pair (current, next); it sums to one."""
+        return self.stationary[:, None] * self.transition
+
+    @property
+    def bayes(self) -> float:
+        """Entropy rate, nats per token: the loss of a predictor that knows the chain."""
+        return cross_entropy(self.joint, self.transition)
+
+    @property
+    def unigram(self) -> float:
+        """Entropy of the stationary distribution, nats: the loss of a predictor that ignores its input."""
+        pi = self.stationary[self.stationary > 0]
+        return float(-(pi * np.log(pi)).sum())
+
+    def sample(self, sequences: int, length: int, rng: np.random.Generator) -> np.ndarray:
+        """(sequences, length) tokens; every sequence starts from the stationary distribution."""
+        cdf = self.transition.cumsum(1)  # (V, V)
+        x = np.empty((sequences, length), np.int64)
+        x[:, 0] = rng.choice(self.vocab, sequences, p=self.stationary)
+        for t in range(1, length):
+            u = rng.random((sequences, 1))  # (N, 1) against (N, V)
+            x[:, t] = np.minimum((cdf[x[:, t - 1]] < u).sum(1), self.vocab - 1)
+        return x
+
+
+def cross_entropy(joint: np.ndarray, predicted: np.ndarray) -> float:
+    """-sum_ij joint[i, j] log predicted[i, j], in nats; cells of zero weight do not count."""
+    seen = joint > 0
+    with np.errstate(divide="ignore"):
+        return float(-(joint[seen] * np.log(predicted[seen])).sum())
+
+
+def bigram_counts(tokens: np.ndarray, vocab: int) -> np.ndarray:
+    """Counts of (current, next) pairs within each row of `tokens` (N, T), as (V, V) float64."""
+    tokens = np.atleast_2d(tokens)
+    flat = tokens[:, :-1].ravel() * vocab + tokens[:, 1:].ravel()
+    return np.bincount(flat, minlength=vocab * vocab).reshape(vocab, vocab).astype(float)
+
+
+def stationary_of(transition: np.ndarray) -> np.ndarray:
+    """The stationary distribution (V,) of an irreducible chain, by solving pi (P - I) = 0, sum pi = 1."""
+    v = len(transition)
+    a = np.vstack([transition.T - np.eye(v), np.ones((1, v))])  # (V+1, V)
+    pi = np.linalg.lstsq(a, np.r_[np.zeros(v), 1.0], rcond=None)[0]
+    pi = np.clip(pi, 0, None)
+    return pi / pi.sum()
+
+
+def pattern(vocab: int = 50, motifs: Sequence[Sequence[int]] = MOTIFS) -> Chain:
+    """Scenario 1: one of four motifs, repeated. The next token is a function of the current one, so Bayes is 0."""
+    top = max(max(m) for m in motifs)
+    if top >= vocab:
+        raise ValueError(f"vocab={vocab} is too small for the motifs: their largest token is {top}; use vocab > {top}")
+    p, pi = np.full((vocab, vocab), 1 / vocab), np.zeros(vocab)
+    for motif in motifs:
+        for here, after in zip(motif, (*motif[1:], motif[0]), strict=True):
+            p[here] = 0
+            p[here, after] = 1
+            pi[here] = 1 / (len(motifs) * len(motif))
+    return Chain("pattern", p, pi)
+
+
+def planted(vocab: int, rank: int, rng: np.random.Generator, strength: float = 2.5, zipf: float = 0.0) -> Chain:
+    """Scenario 3: log-odds of exact rank r, L = s·A Bᵀ V/√r, so a linear read-out needs a code of width r.
+
+    A and B (V, r) have orthonormal columns: all r directions weigh the same, entries of L have variance s², and none of
+    the rank can be left out cheaply. The softmax bottleneck (Yang et al. 2018, §2.2) says why r is needed: logits of a
+    width-d code with a linear read-out have rank at most d, plus the bias. `zipf` adds log frequencies as a bias that
+    costs no width.
+    """
+    if not 1 <= rank <= vocab:
+        raise ValueError(f"rank={rank} must be between 1 and the vocabulary, {vocab}")
+    a, b = (np.linalg.qr(rng.standard_normal((vocab, rank)))[0] for _ in range(2))
+    logits = strength * vocab * a @ b.T / np.sqrt(rank) - zipf * np.log(np.arange(1, vocab + 1))
+    return _from_logits(f"planted{rank}", logits)
+
+
+def dirichlet(vocab: int, rng: np.random.Generator, alpha: float = 0.1) -> Chain:
+    """Scenario 3, full rank: every row drawn from a symmetric Dirichlet(alpha); nothing is shared between rows."""
+    p = rng.dirichlet(np.full(vocab, alpha), vocab)
+    p = (p + 1e-12) / (p + 1e-12).sum(1, keepdims=True)
+    return Chain("dirichlet", p, stationary_of(p))
+
+
+def _from_logits(name: str, logits: np.ndarray) -> Chain:
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    return Chain(name, p, stationary_of(p))
