@@ -1,0 +1,206 @@
+"""`ruc`: list, run, build, status, claims."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from helpers import claims as claims_module
+from helpers.run import build as building
+from helpers.run import execute
+from helpers.run.project import Notebook, Project
+
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+COLORS = {"supported": "green", "refuted": "red", "undecided": "yellow", "awaiting": "dim"}
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Commands in the order of their definition, which is the order in which they are used."""
+
+    def list_commands(self, context):
+        return list(self.commands)
+
+
+@click.group(cls=_Commands)
+@click.option(
+    "--runs", type=click.Path(path_type=Path), help="Where runs are kept, instead of runs/ in the repository."
+)
+@click.pass_context
+def app(context: click.Context, runs: Path | None) -> None:
+    """Run the notebooks of Representations Under Constraint, and build the book from the runs."""
+    context.obj = lambda: Project.find(runs)
+
+
+def command(name: str, example: str):
+    """A command whose help ends with an example."""
+    return app.command(name, epilog=f"Example:  {example}")
+
+
+@command("list", "ruc list")
+@click.pass_obj
+def list_(find) -> None:
+    """All notebooks: name, title, state of the latest run."""
+    project = find()
+    table = Table("notebook", "title", "state", box=None, pad_edge=False)
+    for s in building.status(project):
+        table.add_row(s.name, escape(project.notebook(s.name).title), s.state)
+    out.print(table)
+
+
+@app.command("run", add_help_option=False, epilog="Example:  ruc run learned_encoding -p seeds 5 -p device cpu")
+@click.argument("notebook", required=False)
+@click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; may be repeated.")
+@click.option("--profile", metavar="quick|full", help="The same as -p profile.")
+@click.option("--force", is_flag=True, help="Run although there is a finished run with this key.")
+@click.option(
+    "--limit", type=click.FloatRange(min=1), metavar="SECONDS", help="Wall time after which the run is ended."
+)
+@click.option("--help", "explain", is_flag=True, help="Show this, and the parameters of NOTEBOOK.")
+@click.pass_context
+def run(context, notebook, parameter, profile, force, limit, explain) -> None:
+    """Run one NOTEBOOK. Parameters are checked first; a fresh run is not repeated; a failed one leaves the rest alone."""
+    if explain or notebook is None:
+        click.echo(context.get_help())
+        if notebook:
+            _explain(context.obj().notebook(notebook))
+        context.exit(0 if explain else 2)
+    project = context.obj()
+    given = dict(parameter) | ({"profile": profile} if profile else {})
+    plan = execute.plan(project, notebook, given)
+    name = plan.notebook.name
+    with _Progress() as progress:
+        done, new = execute.run(project, plan, force=force, limit=limit, report=lambda event: progress(name, event))
+    what = f"done in {done.facts['seconds']:.0f} s" if new else "fresh, nothing to do (--force runs it)"
+    out.print(f"{name}: {what}\n  {done.folder}", soft_wrap=True)
+
+
+@command("build", "ruc build            (then open the page it prints)")
+@click.option("--profile", default="quick", show_default=True, help="Which profile's runs the pages show.")
+@click.option("--png", is_flag=True, help="Add a picture beside every live figure (needs the png extra).")
+@click.option("--force", is_flag=True, help="Run every notebook anew.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for _build/, instead of the repository.")
+@click.pass_obj
+def build(find, profile, png, force, output) -> None:
+    """Run what is stale, then build the static book. A chapter that fails keeps its last good page."""
+    project, clock = find(), time.monotonic()
+    with _Progress() as progress:
+        pages = building.chapters(project, profile=profile, force=force, report=progress)
+    failed = [p for p in pages if p.error]
+    for p in failed:
+        err.print(f"[red]{p.notebook.name}[/red]: {escape(p.error)}", soft_wrap=True)
+    building.assemble(project, pages, png=png)
+    page = building.site(project, output)
+    new = sum(p.new for p in pages)
+    out.print(f"{len(pages)} chapters, {new} run anew, {time.monotonic() - clock:.0f} s\nopen {page}", soft_wrap=True)
+    sys.exit(1 if failed else 0)
+
+
+@command("status", "ruc status")
+@click.pass_obj
+def status(find) -> None:
+    """For every notebook: fresh, stale and which parts changed, or missing; when it ran, on what, how long."""
+    found = building.status(find())
+    table = Table("notebook", "state", "ran", "on", "seconds", "changed", box=None, pad_edge=False)
+    for s in found:
+        facts = s.run.facts if s.run else {}
+        device = str(facts.get("provenance", {}).get("device", ""))
+        seconds = f"{facts['seconds']:.0f}" if facts else ""
+        table.add_row(s.name, s.state, facts.get("started", ""), device, seconds, escape(", ".join(s.changed)))
+    out.print(table)
+    for s in found:
+        if s.error:
+            err.print(f"[red]{s.name}[/red]: {escape(s.error)}", soft_wrap=True)
+    sys.exit(1 if any(s.error for s in found) else 0)
+
+
+@command("claims", "ruc claims --seed 004")
+@click.option("--seed", help="Only claims of one seed document, such as 004.")
+@click.pass_obj
+def claims(find, seed) -> None:
+    """The ledger: every claim, its criterion, and its verdict by the reference run or, without one, by the latest run."""
+    project = find()
+    sheet = building.verdicts(project)
+    table = Table("claim", "verdict", "by", "criterion and reason", box=None, pad_edge=False)
+    for c in claims_module.load(project.root / "book" / "claims.yml").values():
+        if seed and c.seed != seed:
+            continue
+        known = sheet.get(c.id, {"verdict": claims_module.AWAITING, "by": "", "reason": c.precise.text})
+        color = COLORS[known["verdict"]]
+        verdict = f"[{color}]{known['verdict']}[/{color}]"
+        table.add_row(c.id, verdict, known["by"], escape(f"{c.claim} — {known['reason']}"))
+    out.print(table)
+
+
+class _Progress:
+    """A bar by cell on a terminal; elsewhere a line a cell, and one every half minute while a long cell runs."""
+
+    def __init__(self):
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[line]}"),
+            TimeElapsedColumn(),
+        )
+        self.bar = Progress(*columns, console=err) if err.is_terminal else None
+        self.task, self.name, self.said = None, "", 0.0
+
+    def __enter__(self):
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.bar:
+            self.bar.stop()
+
+    def __call__(self, name: str, event: dict) -> None:
+        if event["event"] == "cell":
+            self._cell(name, event)
+        elif event["event"] == "alive" and not self.bar and event["seconds"] - self.said > 30:
+            self.said = event["seconds"]
+            err.print(f"{name}: still running, {event['seconds']:.0f} s")
+
+    def _cell(self, name: str, event: dict) -> None:
+        line = escape(event["line"])
+        if not self.bar:
+            err.print(f"{name}: cell {event['index']}/{event['of']}  {line}", soft_wrap=True)
+            return
+        if name != self.name:
+            self.name, self.task = name, self.bar.add_task(name, total=event["of"], line="")
+        self.bar.update(self.task, completed=event["index"], line=line[:40])
+
+
+def _explain(notebook: Notebook) -> None:
+    table = Table("parameter", "type", "default", "takes", "meaning", box=None, pad_edge=False)
+    for p in notebook.parameters.values():
+        table.add_row(p.name, p.type, repr(p.default), escape(p.limits), escape(p.help))
+    out.print(f"\nParameters of {notebook.name}:\n")
+    out.print(table)
+
+
+def main() -> None:
+    """The console command. Expected faults are one line on stderr and an exit code; only bugs show a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        err.print("interrupted; earlier results are untouched")
+        code = INTERRUPTED
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        err.print(f"[red]ruc:[/red] {escape(str(error))}", soft_wrap=True)
+        code = getattr(error, "code", 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

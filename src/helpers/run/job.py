@@ -1,0 +1,126 @@
+"""The process that executes one notebook: `python -m helpers.run.job JOB.json`. Its parent watches it (execute.py).
+
+It prints one JSON event a line on stdout; its exit code, not the notebook, says whether the run succeeded: papermill
+leaves a notebook whose kernel was killed with every cell marked complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from helpers import paths
+
+FAILED, DIED = 1, 3
+UNKNOWN = "?"  # a dead kernel does not say where it was; the parent knows the last cell that started
+QUIET = {  # in the kernel only: bars become widget outputs or stderr in a page
+    "TQDM_DISABLE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "PYTHONHASHSEED": "0",
+}
+BANNER = '<div style="border-left:4px solid #d55e00;padding:.5em">This run failed in cell {cell}: {error}</div>'
+
+
+class LocalKernel(AsyncKernelManager):
+    """A kernel over IPC: no ports to collide, nothing on the network. It tells its process id."""
+
+    def __init__(self, **kw):
+        super().__init__(transport="ipc", **kw)
+
+    async def _async_launch_kernel(self, kernel_cmd, **kw):
+        await super()._async_launch_kernel(kernel_cmd, **kw)
+        tell("kernel", pid=self.provisioner.pid)
+
+    _launch_kernel = _async_launch_kernel
+
+
+class Engine(NBClientEngine):
+    """papermill's own engine, telling when a cell starts."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, *args, **kw):
+        start, total = nb_man.cell_start, len(nb_man.nb.cells)
+
+        def cell_start(cell, cell_index=None, **rest):
+            if cell.cell_type == "code":
+                tell("cell", index=cell_index + 1, of=total, line=cell.source.strip().partition("\n")[0][:70])
+            return start(cell, cell_index, **rest)
+
+        nb_man.cell_start = cell_start
+        return super().execute_managed_notebook(nb_man, *args, **kw)
+
+
+def tell(event: str, **facts) -> None:
+    """One event for the parent."""
+    print(json.dumps({"event": event} | facts), flush=True)
+
+
+def tidy(nb: nbformat.NotebookNode, parameters: dict) -> nbformat.NotebookNode:
+    """Take out what differs between two runs of the same key: timings, widget state, transient ids."""
+    nb.metadata = nbformat.from_dict(
+        {k: v for k, v in nb.metadata.items() if k in ("kernelspec", "language_info")} | {"run": parameters}
+    )
+    for i, cell in enumerate(nb.cells):
+        cell["id"] = f"c{i:03d}"
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.metadata["tags"] = ["injected-parameters", "remove-cell"]
+        if cell.cell_type == "code":
+            view = "application/vnd.jupyter.widget-view+json"
+            cell.outputs = [o for o in cell.outputs if view not in o.get("data", {})]
+    return nb
+
+
+def execute(job: dict) -> int:
+    """Run the notebook of a job in its folder. Returns the exit code."""
+    out = Path(job["folder"]) / "notebook.ipynb"
+    os.environ.update(QUIET | {"RUC_RUN_DIR": job["folder"], "RUC_WORK_DIR": job["work"], "RUC_ROOT": job["root"]})
+    papermill_engines.register("ruc", Engine)
+    nb = nbformat.from_dict(job["notebook"])
+    nbformat.write(nb, out)
+    try:
+        papermill.execute_notebook(
+            str(out),
+            str(out),
+            parameters=job["parameters"],
+            engine_name="ruc",
+            progress_bar=False,
+            start_timeout=300,
+            cwd=job["cwd"],
+            kernel_manager_class=LocalKernel,
+        )
+    except PapermillExecutionError as error:
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
+        return _failed(job, out, f"In[{error.exec_count}]", f"{error.ename}: {error.evalue}", lines, FAILED)
+    except DeadKernelError:
+        return _failed(job, out, UNKNOWN, "the kernel died (killed, or out of memory?)", "", DIED)
+    nb = nbformat.read(out, 4)
+    paths.write_atomic(out, nbformat.writes(tidy(nb, job["parameters"])) + "\n")
+    tell("done")
+    return 0
+
+
+def _failed(job: dict, out: Path, cell: str, error: str, trace: str, code: int) -> int:
+    nb = tidy(nbformat.read(out, 4), job["parameters"])
+    nb.cells.insert(0, nbformat.v4.new_markdown_cell(BANNER.format(cell=cell, error=error)))
+    paths.write_atomic(out.with_name("partial.ipynb"), nbformat.writes(nb))
+    out.unlink()
+    paths.write_atomic(out.with_name("traceback.txt"), f"{error}\n\n{trace}\n")
+    tell("failed", cell=cell, error=error)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(execute(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
