@@ -1,0 +1,15 @@
+"""The Sphinx extension: live figures without a network, verdict badges, provenance footers, ledger and status pages."""
+
+from __future__ import annotations
+
+from helpers import __version__
+
+
+def setup(app):
+    """Sphinx calls this."""
+    from helpers.book import ledger, pages, plots
+
+    plots.setup(app)
+    ledger.setup(app)
+    pages.setup(app)
+    return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

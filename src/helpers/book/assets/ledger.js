@@ -1,0 +1,23 @@
+// The ledger's filter: text, verdict and seed document; a row stays when it satisfies all three.
+(() => {
+  const table = document.querySelector("table.ledger");
+  if (!table) return;
+  const inputs = [...document.querySelectorAll(".ledger-filter [name]")];
+  const count = document.querySelector(".ledger-count");
+  const rows = [...table.tBodies[0].rows];
+  function filter() {
+    const want = Object.fromEntries(inputs.map((i) => [i.name, i.value.toLowerCase()]));
+    let shown = 0;
+    for (const row of rows) {
+      const keep =
+        row.textContent.toLowerCase().includes(want.text) &&
+        (!want.verdict || row.dataset.verdict === want.verdict) &&
+        (!want.seed || row.dataset.seed === want.seed);
+      row.hidden = !keep;
+      shown += keep;
+    }
+    count.textContent = `${shown} of ${rows.length} claims`;
+  }
+  inputs.forEach((i) => i.addEventListener("input", filter));
+  filter();
+})();
