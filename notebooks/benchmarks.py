@@ -1,0 +1,107 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Benchmarks
+#
+# **How much faster are the helpers than what a reader would write?**
+#
+# A grid of a few thousand tiny models is slow for a dull reason: each training step of each model costs a dozen calls into the library, and the calls
+# take longer than the arithmetic. The book's engines train all models of one shape together, and they train context-free models on a counted
+# table of transitions instead of on the tokens it was counted from. Both should give the same losses, and give them sooner.
+#
+# Every committed benchmark first holds all sides to the same answer, then times them in one process, seven times or more, compilation apart. The scripts are in
+# `benchmarks/`; this page shows their committed results and computes nothing but ratios.
+
+# %% tags=["hide-input"]
+import pandas as pd
+
+from helpers import chapter, figures, paths
+from helpers.figures import ROLE
+
+# %% tags=["parameters"]
+profile: str = "quick"  # quick | full: no difference here, the page shows committed results
+
+# %% tags=["hide-input"]
+here = chapter.start("benchmarks", profile=profile, device="cpu")
+results = [paths.read_json(path) for path in sorted(here.reference.glob("*.json"))]
+
+# %% [markdown]
+# ## Training thousands of small models
+#
+# One model-step is one Adam step of one model (50 tokens, 64 hidden units, codes of up to 16 numbers) on 608 transitions. *Sequential* is a loop over
+# models with torch's own optimiser. *vmap* is `torch.func.vmap` over the gradient, all models at once. *stack* is the book's engine in plain torch, *fused* its
+# GPU kernel. A peer that reads *tokens* does what a user's loop does; one that reads *counts* was given the book's table as well.
+
+# %% tags=["hide-input"]
+rows, goals = [], []
+fig = figures.figure("How many model-steps in a second?", "model-steps per second", "", height=420)
+for result, color in zip(results, (ROLE["control"], ROLE["precise"]), strict=False):
+    device = result["provenance"]["device"]
+    medians = {}
+    for side, run in result["speeds"].items():
+        speed = pd.Series(run["model_steps_per_second"])
+        medians[side] = speed.median()
+        rows.append(
+            {
+                "device": device,
+                "side": side,
+                "models at once": run["models"],
+                "model-steps/s, median": f"{speed.median():,.0f}",
+                "least … most": f"{speed.min():,.0f} … {speed.max():,.0f}",
+                "runs of 600 steps an hour": f"{speed.median() * 6:,.0f}",
+            }
+        )
+    fig.add_bar(x=list(medians.values()), y=list(medians), orientation="h", name=device, marker={"color": color})
+    for goal in result["goals"]:
+        met = "PASS" if goal["ratio"] >= goal["wanted"] else "FAIL"
+        goals.append(
+            {
+                "device": device,
+                "ratio": f"{goal['side']} / {goal['peer']}",
+                "reached": goal["ratio"],
+                "goal": goal["wanted"],
+                "": met,
+            }
+        )
+fig.update_xaxes(type="log")
+fig.update_yaxes(autorange="reversed")
+best = max(goals, key=lambda g: g["reached"])
+figures.show(
+    fig,
+    f"The largest ratio is {best['ratio']} on {best['device']}: {best['reached']:,.0f} times. The axis is logarithmic.",
+)
+
+# %% tags=["hide-input"]
+display(chapter.table(pd.DataFrame(rows), "Model-steps per second, median and range"))
+chapter.table(pd.DataFrame(goals), "Ratios of medians, and the goals that were set before", digits=2)
+
+# %% [markdown]
+# ## How equal is equal
+#
+# Before the clock starts, each side trains the same models for 25 steps from the same start, and each final loss is held to that of the sequential loop in
+# double precision. The table shows the largest difference, in nats. Over many more steps all paths part, the sequential loop's in single precision
+# from its own in double as well: where a gradient is nothing but rounding error, Adam's first steps follow its sign.
+
+# %% tags=["hide-input"]
+equal = [
+    {"device": r["provenance"]["device"], "side": side, "largest difference": gap}
+    for r in results
+    for side, gap in r["differences"].items()
+]
+chapter.table(
+    pd.DataFrame(equal), "Largest difference of any model's loss from the double-precision loop, nats", digits=2
+)
