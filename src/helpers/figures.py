@@ -186,33 +186,30 @@ def steps(
     fig: go.Figure, labels: Sequence[object], sizes: Sequence[int], prefix: str = "", start: int = 0
 ) -> go.Figure:
     """Add a slider over groups of traces, one group shown at a time: the figure's last `sum(sizes)` traces, in order."""
-    first, edges, positions = len(fig.data) - sum(sizes), np.cumsum([0, *sizes]), []
-
-    def shown(group: int) -> list[bool]:
-        return [k < first or bool(edges[group] <= k - first < edges[group + 1]) for k in range(len(fig.data))]
-
-    for i, label in enumerate(labels):
-        positions.append({"method": "restyle", "args": [{"visible": shown(i)}], "label": str(label)})
-    for trace, visible in zip(fig.data, shown(start), strict=True):
-        trace.visible = visible
+    positions = _groups(fig, labels, sizes, start)
     slider = {"active": start, "currentvalue": {"prefix": prefix}, "pad": {"t": 40}, "steps": positions}
     return fig.update_layout(sliders=[slider])
 
 
 def choose(fig: go.Figure, labels: Sequence[str], sizes: Sequence[int]) -> go.Figure:
-    """Add a menu above the figure that shows one group of its last `sum(sizes)` traces at a time."""
-    steps(fig, labels, sizes)
-    menu = {
-        "buttons": [dict(step) for step in fig.layout.sliders[0].to_plotly_json()["steps"]],
-        "type": "dropdown",
-        "x": 0,
-        "xanchor": "left",
-        "y": 1.0,
-        "yanchor": "bottom",
-        "pad": {"b": 6},
-        "showactive": True,
-    }
-    return fig.update_layout(sliders=[], updatemenus=[menu], margin={"t": 86})
+    """The same as a menu above the figure, for groups whose names are too long for a slider."""
+    place = {"x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "pad": {"b": 6}}
+    menu = {"type": "dropdown", "showactive": True, "buttons": _groups(fig, labels, sizes, 0)} | place
+    return fig.update_layout(updatemenus=[menu], margin={"t": 86})
+
+
+def _groups(fig: go.Figure, labels: Sequence[object], sizes: Sequence[int], start: int) -> list[dict]:
+    """A control's positions, one a group; leaves the group `start` visible."""
+    first, edges = len(fig.data) - sum(sizes), np.cumsum([0, *sizes])
+
+    def shown(group: int) -> list[bool]:
+        return [k < first or bool(edges[group] <= k - first < edges[group + 1]) for k in range(len(fig.data))]
+
+    for trace, visible in zip(fig.data, shown(start), strict=True):
+        trace.visible = visible
+    return [
+        {"method": "restyle", "args": [{"visible": shown(i)}], "label": str(label)} for i, label in enumerate(labels)
+    ]
 
 
 def play(fig: go.Figure, labels: Sequence[object], prefix: str, ms: int = 160) -> go.Figure:

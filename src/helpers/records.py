@@ -159,6 +159,8 @@ def load(folder: str | Path) -> pd.DataFrame:
 def _lines(path: Path) -> list[dict]:
     try:
         text = gzip.decompress(path.read_bytes()).decode()
+        if not text:
+            raise EOFError("it is empty")
         return [_checked(json.loads(line), str(path)) for line in text.splitlines()]
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is corrupt: {error}; restore it from the repository") from error

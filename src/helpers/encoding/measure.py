@@ -1,8 +1,8 @@
-"""What is read off trained models: recovered share, the width that suffices, speed, generated bigrams, deployed bytes."""
+"""What is read off trained models: recovered share, the width that suffices, speed, generated bigrams."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -49,11 +49,6 @@ def bigram_kl(chain: Chain, predicted: np.ndarray, tokens: int, rng: np.random.G
     joint, q = chain.joint, counts / counts.sum()
     seen = joint > 0
     return float((joint[seen] * np.log(joint[seen] / q[seen])).sum())
-
-
-def payload(tensors: Mapping[str, Sequence[int]], bytes_a_number: int = 4) -> dict[str, int]:
-    """Bytes of each tensor, by name, from its shape."""
-    return {name: int(np.prod(shape)) * bytes_a_number for name, shape in tensors.items()}
 
 
 def _stationary(chain: Chain, rows: np.ndarray) -> np.ndarray:

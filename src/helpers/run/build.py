@@ -35,7 +35,7 @@ class Chapter:
 
 @dataclass
 class Status:
-    """How a notebook's runs stand to its source: fresh, stale (and which parts changed), missing, or corrupt."""
+    """How a notebook's runs stand to its source: fresh, stale (and which parts changed), missing, failed, or corrupt."""
 
     name: str
     state: str
@@ -69,7 +69,8 @@ def status(project: Project, given: Mapping[str, object] | None = None) -> list[
         elif same:
             found.append(Status(name, "stale", same[0], keys.changed(same[0].facts["parts"], plan.parts)))
         else:
-            found.append(Status(name, "missing"))
+            failed = store.place(name, plan.key).with_name(f"{plan.key}.failed").is_dir()
+            found.append(Status(name, "failed" if failed else "missing"))
     return found
 
 

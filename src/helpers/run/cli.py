@@ -15,6 +15,7 @@ from rich.table import Table
 from helpers import claims as claims_module
 from helpers.run import build as building
 from helpers.run import execute
+from helpers.run import reference as reference_module
 from helpers.run.project import Notebook, Project
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -29,7 +30,7 @@ class _Commands(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Commands, no_args_is_help=True)
 @click.option(
     "--runs", type=click.Path(path_type=Path), help="Where runs are kept, instead of runs/ in the repository."
 )
@@ -139,6 +140,20 @@ def claims(find, seed) -> None:
     out.print(table)
 
 
+@command("reference", "ruc reference learned_encoding")
+@click.argument("notebook")
+@click.option("--label", default="", metavar="NAME", help="A second reference of the same notebook, on other data.")
+@click.option("--key", default="", help="The run to take, instead of the newest with the full profile.")
+@click.pass_obj
+def reference(find, notebook, label, key) -> None:
+    """Keep a full-scale run of NOTEBOOK in the repository: its records and a header, under book/reference/."""
+    project = find()
+    folder = reference_module.write(project, reference_module.newest(project, notebook, key), label)
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            out.print(f"{path.relative_to(project.root)}  {path.stat().st_size} bytes", soft_wrap=True)
+
+
 class _Progress:
     """A bar by cell on a terminal; elsewhere a line a cell, and one every half minute while a long cell runs."""
 
@@ -181,7 +196,7 @@ class _Progress:
 def _explain(notebook: Notebook) -> None:
     table = Table("parameter", "type", "default", "takes", "meaning", box=None, pad_edge=False)
     for p in notebook.parameters.values():
-        table.add_row(p.name, p.type, repr(p.default), escape(p.limits), escape(p.help))
+        table.add_row(p.name, escape(p.type), escape(repr(p.default)), escape(p.limits), escape(p.help))
     out.print(f"\nParameters of {notebook.name}:\n")
     out.print(table)
 

@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import records
+from helpers.records import Pace, Record
+
+
+def make(seed=0, condition="control", **metadata):
+    record = Record("exp_a", condition, seed, metadata)
+    record.log(0, accuracy=0.5, loss=1.0)
+    record.log(1000, loss=float("nan"), force=True)
+    return record
+
+
+def test_the_file_is_the_one_that_seed_003_prints(tmp_path):
+    path = make(42).write(tmp_path)
+    assert path.name == "audit_log_exp_a_control_seed_42.json"
+    found = json.loads(path.read_text())
+    assert list(found) == ["metadata", "metrics", "checkpoints", "summary"]
+    assert {"experiment", "seed", "start_time", "git_commit"} <= set(found["metadata"])
+    assert list(found["metrics"][0]) == ["step", "timestamp", "psi_accuracy", "loss"]
+    assert found["metrics"][1]["loss"] is None
+    assert found["summary"]["total_steps"] == 1000
+    assert found["summary"]["duration_seconds"] >= 0
+
+
+def test_checkpoints_are_noted_by_digest(tmp_path):
+    (tmp_path / "weights").write_bytes(b"w")
+    record = make()
+    record.checkpoint(1000, tmp_path / "weights")
+    assert record.checkpoints["1000"].startswith("sha256:")
+
+
+def test_pace_is_dense_in_transition_and_never_starves():
+    """The seed's rule, `step % k == 0`, records once in 100 epochs when steps come in strides of 157."""
+    strides = range(0, 15_700, 157)
+    printed = [s for s in strides if s % 500 == 0 or s % 100 == 0]
+    assert len(printed) == 1
+    pace, last, kept = Pace(), None, []
+    for step in strides:
+        if pace.due(step, last, 0.99):
+            kept.append(step)
+            last = step
+    assert kept == list(strides)
+
+
+@pytest.mark.parametrize(("accuracy", "k"), [(0.5, 10), (0.1, 100), (0.9, 100), (0.15, 100), (None, 50)])
+def test_pace_by_region(accuracy, k):
+    pace = Pace()
+    assert pace.due(0, None, accuracy)
+    assert not pace.due(1000 + k - 1, 1000, accuracy)
+    assert pace.due(1000 + k, 1000, accuracy)
+
+
+def test_log_says_whether_it_recorded():
+    record = make()
+    assert not record.log(1010, loss=1.0)
+    assert record.log(1010, loss=1.0, force=True)
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "a b", "../x"])
+def test_names_that_cannot_be_files(name):
+    with pytest.raises(ValueError, match="cannot name a record file"):
+        Record("exp", name, 0)
+
+
+def test_load_gives_one_tidy_frame(tmp_path):
+    for seed in (0, 1):
+        make(seed, arm="x").write(tmp_path)
+    frame = records.load(tmp_path)
+    assert list(frame["seed"]) == [0, 0, 1, 1]
+    assert {"experiment", "arm", "step", "loss", "psi_accuracy"} <= set(frame.columns)
+    assert pd.isna(frame["loss"].iloc[1])
+
+
+def test_bundle_reads_back_the_same_frame_rounded(tmp_path):
+    made = [make(seed, value=np.pi).as_dict() for seed in range(3)]
+    for record in made:
+        record["metrics"][0]["loss"] = 1 / 3
+    records.bundle(made, tmp_path, command="ruc run x", date="2026-01-01")
+    frame = records.load(tmp_path)
+    assert frame["loss"].iloc[0] == 0.33333
+    assert frame["value"].iloc[0] == np.pi
+    assert records.header(tmp_path)["command"] == "ruc run x"
+    first = (tmp_path / records.BUNDLE).read_bytes()
+    records.bundle(made, tmp_path, command="ruc run x", date="2026-01-01")
+    assert (tmp_path / records.BUNDLE).read_bytes() == first
+
+
+def test_nothing_to_load(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no records in .*run the notebook first"):
+        records.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "{",
+        "[]",
+        '{"metadata": {}}',
+        '{"metadata":{"seed":1,"experiment":"x"},"metrics":[{}],"checkpoints":{},"summary":{}}',
+    ],
+)
+def test_a_corrupt_record_is_named(tmp_path, broken):
+    make().write(tmp_path)
+    (tmp_path / "audit_log_bad_x_seed_1.json").write_text(broken)
+    with pytest.raises(ValueError, match=r"audit_log_bad_x_seed_1\.json.* corrupt"):
+        records.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x1f\x8b\x08broken", b"plain text"])
+def test_a_corrupt_bundle_is_named(tmp_path, damage):
+    records.bundle([make().as_dict()], tmp_path)
+    (tmp_path / records.BUNDLE).write_bytes(damage)
+    with pytest.raises(ValueError, match=r"records\.jsonl\.gz is corrupt"):
+        records.load(tmp_path)
