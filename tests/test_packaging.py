@@ -137,7 +137,8 @@ def test_a_wheel_carries_its_data(root, tmp_path):
         names = set(z.namelist())
         z.extractall(tmp_path / "site")
     assert {"helpers/book/assets/figures.js", "helpers/book/assets/book.css", "helpers/run/cli.py"} <= names
-    code = "from helpers.book import plots; import pathlib; assert (pathlib.Path(plots.__file__).parent/'assets'/'book.css').is_file()"
+    code = "from helpers.book import plots; from pathlib import Path; "
+    code += "assert (Path(plots.__file__).parent / 'assets' / 'book.css').is_file()"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True, check=False
     )

@@ -91,7 +91,7 @@ def test_bundle_reads_back_the_same_frame_rounded(tmp_path):
 
 
 def test_nothing_to_load(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no records in .*run the notebook first"):
+    with pytest.raises(FileNotFoundError, match=r"no records in .*run the notebook first"):
         records.load(tmp_path)
 
 

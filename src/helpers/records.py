@@ -121,13 +121,18 @@ def bundle(records: Iterable[Mapping], folder: str | Path, *, digits: int = 5, *
     """
     lines = []
     for record in records:
-        metrics = [{k: _round(v, digits) for k, v in row.items() if k != "timestamp"} for row in record["metrics"]]
+        metrics = [{k: rounded(v, digits) for k, v in row.items() if k != "timestamp"} for row in record["metrics"]]
         keep = {k: v for k, v in record["metadata"].items() if k not in ("start_time", "git_commit")}
         slim = {"metadata": keep, "metrics": metrics, "checkpoints": {}, "summary": {}}
         lines.append(paths.strict_json(slim, compact=True))
     folder = Path(folder)
     paths.write_atomic(folder / BUNDLE, gzip.compress("\n".join(lines).encode(), mtime=0))
     return paths.write_atomic(folder / HEADER, paths.strict_json(header) + "\n")
+
+
+def rounded(value: object, digits: int = 5) -> object:
+    """A float to `digits` significant digits; anything else as it is."""
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def header(folder: str | Path) -> dict:
@@ -174,10 +179,6 @@ def _checked(record: object, where: str) -> dict:
     if missing or any("step" not in row for row in record["metrics"]):
         raise ValueError(f"{where} is corrupt: {', '.join(sorted(missing)) or 'a step'} is missing; run again")
     return record
-
-
-def _round(value: object, digits: int) -> object:
-    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def _now() -> str:

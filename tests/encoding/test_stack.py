@@ -123,7 +123,7 @@ def test_the_kernel_is_not_used_without_a_gpu():
     params = stack.pile([stack.one("mlp", VOCAB, 3, HIDDEN, 0)])
     if fused.triton is None or not torch.cuda.is_available():
         assert not fused.takes(params, "mlp")
-        with pytest.raises(ValueError, match="use stack.fit"):
+        with pytest.raises(ValueError, match=r"use stack\.fit"):
             fused.fit(params, "mlp", torch.ones(1, 1, 1), torch.zeros(1), lr=torch.ones(1), steps=1)
 
 

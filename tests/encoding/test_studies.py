@@ -288,7 +288,7 @@ def test_deployed_bytes_against_counting_by_hand():
 
 def test_single_models_to_look_into():
     seen = encoding.watch(tasks.pattern(50), steps=40, frames=5)
-    assert list(seen)[0] == 0
+    assert next(iter(seen)) == 0
     assert next(iter(seen.values())).shape == (50, 2)
     predicted = encoding.predict(encoding.example(vocab=20, rank=2), (1, 2), "linear", steps=20)
     assert predicted[2].shape == (20, 20)

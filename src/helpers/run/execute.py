@@ -49,6 +49,12 @@ class Plan:
     def key(self) -> str:
         return keys.key(self.parts)
 
+    @property
+    def files(self) -> dict[str, str]:
+        """Digests of the files given as parameters, by parameter."""
+        known = self.notebook.parameters
+        return {k: paths.digest(Path(v)) for k, v in self.chosen.items() if known[k].is_file(v)}
+
 
 def plan(project: Project, name: str, given: Mapping[str, object], *, texts: bool = True) -> Plan:
     """Check everything that can be checked without a kernel.
@@ -99,6 +105,7 @@ def run(
     facts = {
         "title": plan.notebook.title,
         "parameters": plan.chosen,
+        "inputs": plan.files,
         "parts": plan.parts,
         "started": started,
         "seconds": round(time.monotonic() - clock, 1),

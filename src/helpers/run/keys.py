@@ -19,7 +19,7 @@ def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
     """Every part's digest, by name: code, parameters, each helper module reached, constraints, python, inputs."""
     found = {
         "code": paths.digest("\0".join(notebook.code)),
-        "parameters": paths.digest(paths.strict_json(_stable(chosen), compact=True)),
+        "parameters": paths.digest(paths.strict_json(_stable(notebook, chosen), compact=True)),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
     constraints = project.root / "constraints.txt"
@@ -68,12 +68,14 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
 
 
-def _stable(chosen: Mapping[str, object]) -> dict[str, object]:
+def _stable(notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, object]:
     """Parameters as they enter the key: a file by its content, the device by what it resolves to."""
     out = {}
     for name, value in chosen.items():
-        is_path = isinstance(value, str) and "/" in value and Path(value).is_file()
-        out[name] = paths.digest(Path(value)) if is_path else devices.resolve(value) if name == "device" else value
+        if notebook.parameters[name].is_file(value):
+            out[name] = paths.digest(Path(value))
+        else:
+            out[name] = devices.resolve(value) if name == "device" else value
     return out
 
 

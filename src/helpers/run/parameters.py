@@ -50,6 +50,10 @@ class Parameter:
         ends = ["" if math.isinf(v) else f"{v:g}" for v in (self.low, self.high)]
         return "..".join(ends) if any(ends) else ""
 
+    def is_file(self, value: object) -> bool:
+        """Whether a (checked) value is a path and not one of the other choices."""
+        return "PATH" in self.choices and value not in self.choices
+
     def parse(self, text: str) -> object:
         """A value from the command line. Raises ParameterError when the text is not of the declared type."""
         if self.default is None and text.lower() in ("none", "null"):

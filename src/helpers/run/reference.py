@@ -37,8 +37,9 @@ def write(project: Project, run: Run, label: str = "") -> Path:
         "seeds": len({r["metadata"]["seed"] for r in found}),
         "seconds": facts["seconds"],
         "key": facts["key"],
+        "inputs": facts["inputs"],
         "provenance": facts["provenance"],
-        "quantities": {k: [float(f"{v:.5g}") for v in vs] for k, vs in (run.read("quantities.json") or {}).items()},
+        "quantities": {k: [records.rounded(v) for v in vs] for k, vs in (run.read("quantities.json") or {}).items()},
     }
     folder = project.root / "book" / "reference" / name / label
     records.bundle(found, folder, **header)
@@ -54,6 +55,5 @@ def _given(project: Project, run: Run) -> dict[str, object]:
     out = {}
     for name, value in run.facts["parameters"].items():
         if name in known and value != known[name].default:
-            is_file = "PATH" in known[name].choices and value not in known[name].choices
-            out[name] = Path(value).name if is_file else value
+            out[name] = Path(value).name if known[name].is_file(value) else value
     return out
