@@ -75,7 +75,7 @@ settings = here.settings(
         "rule_length": 16,
         "rule_widths": (1, 2, 4, 6, 8, 16, 32),
         "rule_stream": 64,
-        "rule_steps": 4000,
+        "rule_steps": 3000,
         "rule_rates": (0.002, 0.005),
     },
     seeds=seeds,

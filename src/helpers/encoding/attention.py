@@ -101,7 +101,7 @@ class Reader:
 def train(
     models: list[Reader],
     shape: Shape,
-    batch: Callable[[int], Tensor],
+    batch: Callable[[Tensor], Tensor],
     held: Mapping[str, Tensor],
     *,
     steps: int,
@@ -111,11 +111,12 @@ def train(
     device: str = "cpu",
     live: Callable[[int, Tensor], None] | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Train a stack. batch(step) -> (S, B, T + 1) tokens, a row a seed; held: {"validation", "test"}: (S, N, T + 1).
+    """Train a stack of transformers side by side.
 
-    code: the frozen or initial code (V, d) of a model, None for a fresh one. start: the first position whose next token
-    counts. Returns curves (M, marks, 2) of validation and test loss at `stack.spaced(steps)`, and the projected
-    embeddings (V, D) of every model.
+    batch(step) -> (S, B, T + 1) tokens on the device, step a 0-d tensor; held: {"validation", "test"}: (S, N, T + 1).
+    code: the frozen or initial code (V, d) of a model, None for a fresh one. start: the first position
+    whose next token counts. Returns curves (M, marks, 2) of validation and test loss at `stack.spaced(steps, 12)`, and
+    the projected embeddings (V, D) of every model.
     """
     starts = []
     for m in models:
@@ -139,7 +140,7 @@ def train(
             live(marks[len(curve) - 1], curve[-1][:, 0])
 
     def loss(p, t):
-        return losses(p, shape, batch(t).to(device)[seeds], attend, start)
+        return losses(p, shape, batch(t)[seeds], attend, start)
 
     with _tensor_cores():
         stack.fit(params, loss, lr=rate, steps=steps, learn={"code": learn}, log=marks, probe=probe)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor
 
-from helpers.encoding.stack import BETAS, EPSILON, Params
+from helpers.encoding.stack import BETAS, EPSILON, Params, schedule
 
 try:
     import triton
@@ -22,7 +22,7 @@ except ImportError:  # the CPU build of torch comes without it
     triton = None
 
 WARPS = 4  # of 32 threads a model; on an H200 4, 8 and 16 gave 6.1, 3.0 and 0.8 million model-steps a second
-LIMITS = {"vocab": 128, "d": 64, "hidden": 128}
+LIMITS = {"vocab": 64, "d": 64, "hidden": 64}  # what the shared memory of one multiprocessor holds
 NAMES = {"linear": ("code", "w", "b"), "mlp": ("code", "w1", "b1", "w2", "b2")}
 
 
@@ -66,14 +66,14 @@ def fit(
     padded[:, :vocab, :vocab] = tables
     index, lr = index.to(device, torch.int32), lr.to(device, torch.float32)
     learn = torch.ones(count, device=device) if learn is None else learn.to(device, torch.float32)
-    schedule = _schedule(steps).to(device)
+    rates = schedule(steps).to(device, torch.float32).contiguous()
     kernel = _mlp if readout == "mlp" else _linear
     pointers = [tensor for n in names for tensor in state[n]]
     marks, seen, at = sorted({*log, steps}), [], 0
     for mark in marks:
         if mark > at:
             kernel[(count,)](
-                *pointers, padded, index, schedule, lr, learn, at, mark - at, vocab, **size,
+                *pointers, padded, index, rates, lr, learn, at, mark - at, vocab, **size,
                 B1=BETAS[0], B2=BETAS[1], EPS=EPSILON, PRECISION=precision, num_warps=WARPS, num_stages=1,
             )  # fmt: skip
             at = mark
@@ -82,13 +82,6 @@ def fit(
             seen.append(probe(params))
     _read_back(params, state)
     return seen
-
-
-def _schedule(steps: int) -> Tensor:
-    """(steps, 2): Adam's bias corrections as `stack.fit` folds them, in double precision before they are rounded."""
-    n = torch.arange(1, steps + 1, dtype=torch.float64)
-    root = (1 - BETAS[1] ** n).sqrt()
-    return torch.stack([root / (1 - BETAS[0] ** n), root], 1).float().contiguous()
 
 
 def _pad(n: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import devices
+from helpers import devices, paths
 from helpers.encoding import readers
 from helpers.encoding.attention import Shape
 from helpers.encoding.tasks import bigram_counts
@@ -34,6 +34,11 @@ class Corpus:
                 f"{self.name} has {len(self.tokens)} tokens; windows of {self.length} need {BLOCKS * 2 * (self.length + 1)}: "
                 "use a longer file, a smaller vocabulary or k, or shorter windows"
             )
+
+    @property
+    def digest(self) -> str:
+        """Of the tokens and how they are cut: two corpora with the same name are not the same corpus."""
+        return paths.digest(self.tokens.tobytes() + repr((self.name, self.vocab, self.length, self.held)).encode())
 
     def blocks(self, seed: int) -> dict[str, list[np.ndarray]]:
         """train (16 blocks), validation and test (2 each): contiguous, disjoint, chosen by the seed."""
@@ -91,11 +96,11 @@ def run(
     )
     window = torch.arange(corpus.length + 1, device=config.device)
 
-    def draw(step: int) -> Tensor:
-        places = starts[:, step, :, None] + window  # (S, B, T + 1)
+    def draw(step: Tensor) -> Tensor:
+        places = starts.index_select(1, step.view(1)).movedim(1, 2) + window  # (S, B, 1) + (T + 1)
         return data.gather(1, places.flatten(1)).view(places.shape)
 
-    rows = readers.run(config, readers.Stream(shape, draw, splits, untrained=shape.stream), work, live)
+    rows = readers.run(config, readers.Stream(corpus.digest, shape, draw, splits, untrained=shape.stream), work, live)
     baselines = [corpus.baselines(seed) for seed in range(config.seeds)]
     for row in rows:
         row |= baselines[row["seed"]] | {"corpus": corpus.name, "ratio": shape.stream / row["d"]}

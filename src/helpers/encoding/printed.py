@@ -90,7 +90,8 @@ def _train(p: Printed, data: Tensor, code: Tensor | None) -> np.ndarray:
         return losses[-1]
 
     learn = {"code": code is None}
-    stack.fit(params, loss, lr=torch.full((p.seeds,), p.rate, device=p.device), steps=len(tables), learn=learn)
+    rate = torch.full((p.seeds,), p.rate, device=p.device)
+    stack.fit(params, loss, lr=rate, steps=len(tables), learn=learn, graph=False)  # the loss keeps a list
     return _by_epoch(p, [x.detach() for x in losses])
 
 

@@ -58,14 +58,15 @@ class Config:
 
 @dataclass(frozen=True)
 class Stream:
-    """Where tokens come from. draw(step) -> (S, B, T + 1) training tokens, a row a seed; held: split -> (S, N, T + 1).
+    """Where tokens come from. `name` tells one stream from another when finished work is read back.
 
-    start: the first position whose next token counts. untrained: the width of the random vectors of the published
-    autoencoder.
+    draw(step) -> (S, B, T + 1) training tokens, step a 0-d tensor; held: split -> (S, N, T + 1). start: the first position
+    whose next token counts. untrained: the width of the random vectors of the published autoencoder.
     """
 
+    name: str
     shape: Shape
-    draw: Callable[[int], Tensor]
+    draw: Callable[[Tensor], Tensor]
     held: Mapping[str, Tensor]
     start: int = 0
     untrained: int = 64
@@ -74,7 +75,8 @@ class Stream:
 def run(config: Config, stream: Stream, work: Path | None = None, live: Live | None = None) -> list[dict]:
     """Train everything. Returns a row a (model, mark): arm, d, attend, seed, rate, step, validation, loss.
 
-    Raises ValueError when a width exceeds the stream or the vocabulary.
+    work: where finished chunks are kept, so that an interrupted run goes on. Raises ValueError when a width exceeds the
+    stream or the vocabulary.
     """
     shape = stream.shape
     wide = [d for d in config.widths if d > min(shape.vocab, shape.stream)]
@@ -82,101 +84,105 @@ def run(config: Config, stream: Stream, work: Path | None = None, live: Live | N
         raise ValueError(
             f"width d={wide[0]} exceeds min(vocabulary {shape.vocab}, stream {shape.stream}); use narrower codes"
         )
-    full = [
-        Reader("full", shape.stream, a, s, r)
-        for a, s, r in product(_sights(config, "full"), range(config.seeds), config.rates)
-    ]
-    rows, _ = _train(config, stream, full, config.steps, {}, work, live)
-    embeddings = {}
-    if "trained_pca" in config.arms:
-        short = [m for m in full if m.attend]
-        early, projected = _train(config, stream, short, config.first, {}, work, None)
-        for seed in range(config.seeds):
-            last = {m: r for m, r in zip(short, _finals(early, short), strict=True) if m.seed == seed}
-            embeddings[seed] = projected[short.index(min(last, key=last.get))]
-    for staged in (False, True):
-        models = [m for m in _narrow(config) if bool(config.before(m.arm)) == staged]
-        if models:
-            rows += _train(config, stream, models, config.steps - config.first * staged, embeddings, work, live)[0]
-    return rows
+    return _Study(config, stream, work, live).run()
 
 
-def _narrow(config: Config) -> list[Reader]:
-    arms = [a for a in config.arms if a != "full"]
-    seen = product(arms, config.widths, [True], range(config.seeds), config.rates)
-    unseen = product(
-        [a for a in config.blind if a != "full"], config.blind_widths, [False], range(config.seeds), config.rates
-    )
-    return [Reader(*m) for m in (*seen, *unseen)]
+class _Study:
+    """Full width first, then the codes of stage one, then every narrow model."""
+
+    def __init__(self, config: Config, stream: Stream, work: Path | None, live: Live | None):
+        self.config, self.stream, self.work, self.live = config, stream, work, live
+        self.made: dict[tuple[str, int, int], Tensor] = {}  # (kind, d, seed): standardised code (V, d)
+
+    def run(self) -> list[dict]:
+        c = self.config
+        sights = [True, False] if "full" in c.blind else [True]
+        width = self.stream.shape.stream
+        full = [Reader("full", width, *m) for m in product(sights, range(c.seeds), c.rates)]
+        rows, _ = self._train(full, c.steps)
+        self._stage_one([m for m in full if m.attend])
+        for staged in (False, True):
+            models = [m for m in self._narrow() if bool(c.before(m.arm)) == staged]
+            rows += self._train(models, c.steps - c.first * staged)[0] if models else []
+        return rows
+
+    def _narrow(self) -> list[Reader]:
+        c = self.config
+        grids = (c.arms, c.widths, [True]), (c.blind, c.blind_widths, [False])
+        found = [product(*grid, range(c.seeds), c.rates) for grid in grids]
+        return [Reader(*m) for grid in found for m in grid if m[0] != "full"]
+
+    def _stage_one(self, full: list[Reader]) -> None:
+        """Codes that are made before the task is seen, and those of a full-width model trained for stage one's budget."""
+        c, vocab = self.config, self.stream.shape.vocab
+        widths = sorted({*c.widths, *c.blind_widths})
+        pairs = list(product(widths, range(c.seeds)))
+        if "seed_ae" in (*c.arms, *c.blind):
+            x = torch.stack([codes.vectors(vocab, self.stream.untrained, s) for _, s in pairs])
+            found, _ = codes.autoencoder(x, *map(list, zip(*pairs, strict=True)), c.first, device=c.device)
+            self.made |= {("seed_ae", *pair): codes.standardised(f) for pair, f in zip(pairs, found, strict=True)}
+        if "trained_pca" in (*c.arms, *c.blind):
+            early, projected = self._train(full, c.first, quiet=True)
+            last = {(r["seed"], r["rate"]): r["validation"] for r in early}
+            for d, seed in pairs:
+                best = min(c.rates, key=lambda rate: last[seed, rate])
+                embeddings = next(e for m, e in zip(full, projected, strict=True) if (m.seed, m.rate) == (seed, best))
+                self.made["trained_pca", d, seed] = codes.standardised(codes.principal(embeddings, d))
+
+    def _code(self, m: Reader) -> Tensor | None:
+        kind = ARMS[m.arm][0]
+        if kind == "random":
+            return codes.standardised(codes.random(self.stream.shape.vocab, m.d, m.seed))
+        return None if kind is None else self.made[kind, m.d, m.seed]
+
+    def _train(self, models: list[Reader], steps: int, quiet: bool = False) -> tuple[list[dict], list[Tensor]]:
+        """Rows of one group, and for full-width models their projected embeddings (V, D); chunk by chunk."""
+        c, stream = self.config, self.stream
+        a_model = _bytes_a_model(c, stream.shape)
+        size = max(1, MEMORY["cuda" if c.device.startswith("cuda") else "cpu"] // a_model)
+        devices.need_memory(min(size, len(models)) * a_model, c.device, "training the transformers")
+        rows, projected = [], []
+        for at in range(0, len(models), size):
+            part = models[at : at + size]
+            compute = lambda part=part: self._train_chunk(part, steps, quiet)
+            name = paths.digest(repr((c, stream.name, stream.shape, stream.start, part, steps)))[7:31]
+            done = checkpoints.once(self.work / f"{name}.safetensors", compute) if self.work else compute()
+            rows += _rows(c, part, stack.spaced(steps, 12), done["curve"].numpy())
+            projected += list(done["vectors"])
+        return rows, projected
+
+    def _train_chunk(self, part: list[Reader], steps: int, quiet: bool) -> dict[str, Tensor]:
+        live = None if quiet or not self.live else lambda step, seen: self.live(step, _mean_by_arm(part, seen))
+        curve, vectors = attention.train(
+            part,
+            self.stream.shape,
+            self.stream.draw,
+            self.stream.held,
+            steps=steps,
+            code=self._code,
+            learns=lambda m: ARMS[m.arm][1],
+            start=self.stream.start,
+            device=self.config.device,
+            live=live,
+        )
+        kept = part[0].arm == "full"
+        return {"curve": curve, "vectors": torch.stack(vectors) if kept else torch.zeros(len(part), 0)}
 
 
-def _sights(config: Config, arm: str) -> list[bool]:
-    return [True, False] if arm in config.blind else [True]
-
-
-def _finals(rows: list[dict], models: list[Reader]) -> list[float]:
-    """Last validation loss of each model, in the order of `models`."""
-    last = {(r["arm"], r["d"], r["attend"], r["seed"], r["rate"]): r["validation"] for r in rows}
-    return [last[m.arm, m.d, float(m.attend), m.seed, m.rate] for m in models]
-
-
-def _train(config, stream, models, steps, embeddings, work, live):
-    """Rows and projected embeddings of one group, chunk by chunk; a finished chunk is read back from `work`."""
-    shape, device = stream.shape, config.device
-    a_model = 6 * 4 * config.batch * shape.length * (shape.vocab + 4 * shape.hidden)  # bytes, activations and gradients
-    size = max(1, MEMORY["cuda" if device.startswith("cuda") else "cpu"] // a_model)
-    devices.need_memory(min(size, len(models)) * a_model, device, "training the transformers")
-    rows, projected = [], []
-    for at in range(0, len(models), size):
-        part = models[at : at + size]
-
-        def compute(part=part):
-            curve, vectors = attention.train(
-                part,
-                shape,
-                stream.draw,
-                stream.held,
-                steps=steps,
-                code=lambda m: _code(stream, config, m, embeddings),
-                learns=lambda m: ARMS[m.arm][1],
-                start=stream.start,
-                device=device,
-                live=live and (lambda step, seen: live(step, _mean_by_arm(part, seen))),
-            )
-            return {
-                "curve": curve,
-                "vectors": torch.stack(vectors) if part[0].arm == "full" else torch.zeros(len(part), 0),
-            }
-
-        name = paths.digest(repr((config, shape, stream.start, part, steps)))[7:31]
-        done = checkpoints.once(work / f"{name}.safetensors", compute) if work else compute()
-        rows += _rows(config, part, stack.spaced(steps, 12), done["curve"].numpy())
-        projected += list(done["vectors"])
-    return rows, projected
+def _bytes_a_model(config: Config, shape: Shape) -> int:
+    """Rough bytes of one model's activations and gradients: six copies of the logits and of four hidden layers."""
+    return 6 * 4 * config.batch * shape.length * (shape.vocab + 4 * shape.hidden)
 
 
 def _rows(config: Config, part: list[Reader], marks: list[int], curve: np.ndarray) -> list[dict]:
+    """curve: (M, marks, 2)."""
     out = []
     for m, seen in zip(part, curve, strict=True):
+        constant = {"arm": m.arm, "d": m.d, "attend": float(m.attend), "seed": m.seed, "rate": m.rate}
         for mark, (validation, loss) in zip(marks, seen, strict=True):
-            out.append(
-                {"arm": m.arm, "d": m.d, "attend": float(m.attend), "seed": m.seed, "rate": m.rate}
-                | {"step": mark + config.before(m.arm), "validation": float(validation), "loss": float(loss)}
-            )
+            step = mark + config.before(m.arm)
+            out.append(constant | {"step": step, "validation": float(validation), "loss": float(loss)})
     return out
-
-
-def _code(stream: Stream, config: Config, m: Reader, embeddings: Mapping[int, Tensor]) -> Tensor | None:
-    kind, vocab = ARMS[m.arm][0], stream.shape.vocab
-    if kind is None:
-        return None
-    if kind == "random":
-        return codes.standardised(codes.random(vocab, m.d, m.seed))
-    if kind == "trained_pca":
-        return codes.standardised(codes.principal(embeddings[m.seed], m.d))
-    x = codes.vectors(vocab, stream.untrained, m.seed)[None]
-    found, _ = codes.autoencoder(x, [m.d], [m.seed], config.first, device=config.device)
-    return codes.standardised(found[0])
 
 
 def _mean_by_arm(part: list[Reader], seen: Tensor) -> dict[str, float]:

@@ -71,9 +71,9 @@ def run(
     sizes = {"train": config.batch * config.steps, "validation": task.held, "test": task.held}
     drawn = {k: torch.stack([task.draw(n, k, s) for s in range(config.seeds)]) for k, n in sizes.items()}
     train = drawn.pop("train").to(config.device)  # (S, steps · B, T + 1): every sequence is seen once
-    stream = readers.Stream(
-        shape, lambda step: train[:, step * config.batch : (step + 1) * config.batch], drawn, start=1
-    )
+    window = torch.arange(config.batch, device=config.device)
+    draw = lambda step: train.index_select(1, step * config.batch + window)
+    stream = readers.Stream(repr(task), shape, draw, drawn, start=1)
     rows = readers.run(config, stream, work, live)
     for row in rows:
         row["excess"] = row["loss"] - task.bayes

@@ -9,6 +9,7 @@ stays zero without a mask.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ from helpers import devices
 
 READOUTS = ("linear", "mlp", "residual")
 BETAS, EPSILON = (0.9, 0.999), 1e-8
+GRAPHS = os.environ.get("RUC_CUDA_GRAPHS", "1") != "0"  # a way out for a driver that cannot record
 Params = dict[str, Tensor]
 
 
@@ -92,45 +94,81 @@ def cross_entropy(logits: Tensor, weights: Tensor) -> Tensor:
 
 def fit(
     params: Params,
-    loss: Callable[[Params, int], Tensor],
+    loss: Callable[[Params, Tensor], Tensor],
     *,
     lr: Tensor,
     steps: int,
     learn: Mapping[str, Tensor | bool] | None = None,
     log: Collection[int] = (),
     probe: Callable[[Params], Tensor] | None = None,
+    graph: bool | None = None,
 ) -> list[Tensor]:
     """Train in place with Adam (Kingma & Ba 2015, algorithm 1), every model with its own learning rate.
 
-    loss(params, step) -> (M,). lr: (M,). learn: False freezes a parameter in all models; an (M,) tensor of 0 and 1
-    freezes it in some. Returns probe(params) at every step of `log` (0: before training), in order.
+    loss(params, clock) -> (M,), where clock is the step as a 0-d tensor. lr: (M,). learn: False freezes a parameter in all
+    models; an (M,) tensor of 0 and 1 freezes it in some. graph: record one step as a CUDA graph and replay it, by default on a
+    GPU, where launching the kernels of a step takes longer than running them; the loss must then be free of side
+    effects. Returns probe(params) at every step of `log` (0: before training), in order.
     """
     learn = dict(learn or {})
     names = [k for k in params if learn.get(k) is not False]
     live = [params[k].requires_grad_(True) for k in names]
     masks = [learn[k].view(-1, 1, 1) if k in learn and learn[k] is not True else None for k in names]
     first, second = ([torch.zeros_like(p) for p in live] for _ in range(2))
-    rate, seen = lr.view(-1, 1, 1), []
-    (b1, b2), wanted = BETAS, set(log)
-    for t in range(steps + 1):
-        if t in wanted:
-            with torch.no_grad():
-                seen.append(probe(params))
-        if t == steps:
-            break
-        gradients = torch.autograd.grad(loss(params, t).sum(), live)
+    rate, device = lr.view(-1, 1, 1), live[0].device
+    clock, rates = torch.zeros((), dtype=torch.long, device=device), schedule(steps).to(device, live[0].dtype)
+    b1, b2 = BETAS
+
+    def advance() -> None:
+        gradients = torch.autograd.grad(loss(params, clock).sum(), live)
         with torch.no_grad():
-            root = math.sqrt(1 - b2 ** (t + 1))
-            step = rate * (root / (1 - b1 ** (t + 1)))
+            factor, root = rates.index_select(0, clock.view(1))[0]
+            step, floor = rate * factor, EPSILON * root
             for p, m, v, g, mask in zip(live, first, second, gradients, masks, strict=True):
                 g = g if mask is None else g * mask
                 m.lerp_(g, 1 - b1)
                 v.mul_(b2).addcmul_(g, g, value=1 - b2)
-                scale = torch.sqrt(v).add_(EPSILON * root)
+                scale = torch.sqrt(v).add_(floor)
                 p.sub_(torch.div(m, scale, out=scale).mul_(step))
+            clock.add_(1)
+
+    use_graph = device.type == "cuda" and GRAPHS if graph is None else graph
+    step = _recorded(advance, [*live, *first, *second, clock]) if use_graph else advance
+    seen, wanted = [], set(log)
+    for t in range(steps + 1):
+        if t in wanted:
+            with torch.no_grad():
+                seen.append(probe(params))
+        if t < steps:
+            step()
     for p in live:
         p.requires_grad_(False)
     return seen
+
+
+def schedule(steps: int) -> Tensor:
+    """(steps, 2): Adam's bias corrections, folded: the factor on the rate, and the one on epsilon; in double precision."""
+    n = torch.arange(1, steps + 1, dtype=torch.float64)
+    root = (1 - BETAS[1] ** n).sqrt()
+    return torch.stack([root / (1 - BETAS[0] ** n), root], 1)
+
+
+def _recorded(advance: Callable[[], None], state: list[Tensor]) -> Callable[[], None]:
+    """One call of `advance` as a CUDA graph. It is run a few times to warm up, and `state` is put back after that."""
+    before = [x.detach().clone() for x in state]
+    side, current = torch.cuda.Stream(), torch.cuda.current_stream()
+    side.wait_stream(current)
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            advance()
+    current.wait_stream(side)
+    with torch.no_grad():
+        for x, old in zip(state, before, strict=True):
+            x.copy_(old)
+    recorded = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(recorded):
+        advance()
+    return recorded.replay
 
 
 def spaced(steps: int, count: int = 24) -> list[int]:
