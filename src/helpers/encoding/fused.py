@@ -47,7 +47,7 @@ def fit(
     learn: Tensor | None = None,
     log: Collection[int] = (),
     probe: Callable[[Params], Tensor] | None = None,
-    precision: str = "tf32x3",
+    precision: str = "bf16x3",
 ) -> list[Tensor]:
     """`stack.fit` for cross-entropy against tables (G, V, V), model m against tables[index[m]]; trains in place.
 

@@ -161,10 +161,10 @@ def _recorded(advance: Callable[[], None], state: list[Tensor]) -> Callable[[], 
     with torch.cuda.stream(side):
         for _ in range(3):
             advance()
+            with torch.no_grad():
+                for x, old in zip(state, before, strict=True):
+                    x.copy_(old)
     current.wait_stream(side)
-    with torch.no_grad():
-        for x, old in zip(state, before, strict=True):
-            x.copy_(old)
     recorded = torch.cuda.CUDAGraph()
     with torch.cuda.graph(recorded):
         advance()
