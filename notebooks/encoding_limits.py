@@ -150,19 +150,19 @@ found = encoding.frame(here.keep(records))
 references = {name: here.committed(name) for name in ("", "novels")}
 references = {name: encoding.frame(frame) for name, frame in references.items() if frame is not None}
 reference = references.get("")
-kept = encoding.final(found).groupby(["condition", "asked"])["kept"]
 
 
-def keeps(kind: str, arm: str, ratio: float) -> list[float]:
+def keeps(kind: str, arm: str, ratio: float, frame: pd.DataFrame = found) -> list[float]:
     """Share of the full width's gain that an arm keeps at a compression, a value a seed."""
-    return kept.get_group((f"{kind}.attention.{arm}", ratio)).tolist()
+    ends = encoding.final(frame)
+    return ends[(ends["condition"] == f"{kind}.attention.{arm}") & (ends["asked"] == ratio)]["kept"].tolist()
 
 
 for kind in corpora:
-    for ratio in ratios:
-        here.say(f"{kind}_{ratio}", keeps(kind, "learned", ratio), ".2g")
-    here.say(f"{kind}_ae_10", keeps(kind, "seed_ae", 10), ".2g")
-    here.say(f"{kind}_fair_10", keeps(kind, "trained_pca", 10), ".2g")
+    for arm in ("learned", "seed_ae", "trained_pca"):
+        for ratio in ratios:
+            beside = None if reference is None else keeps(kind, arm, ratio, reference)
+            here.say(f"{kind}_{arm}_{ratio}", keeps(kind, arm, ratio), ".2g", reference=beside)
 figures.show(
     plots.kept_by_ratio(found, reference, {"text": corpora["text"].name, "genome": corpora["genome"].name}),
     f"At 10 : 1 the learned code keeps {np.mean(keeps('text', 'learned', 10)):.0%} of the full width's gain on the text and "
@@ -171,12 +171,13 @@ figures.show(
 )
 
 # %% [markdown]
-# On the text the learned code keeps {glue:text}`text_2` of the gain at 2:1, {glue:text}`text_10` at 10:1 and {glue:text}`text_50` at 50:1. On the
-# genome it keeps {glue:text}`genome_2`, {glue:text}`genome_10` and {glue:text}`genome_50`. The fair two-stage code keeps {glue:text}`text_fair_10` of
-# the text's gain at 10:1 and the published autoencoder's {glue:text}`text_ae_10`.
+# On the text the learned code keeps {glue:text}`text_learned_2` of the gain at 2:1, {glue:text}`text_learned_10` at 10:1 and {glue:text}`text_learned_50` at 50:1. On the
+# genome it keeps {glue:text}`genome_learned_2`, {glue:text}`genome_learned_10` and {glue:text}`genome_learned_50`. The fair two-stage code keeps {glue:text}`text_trained_pca_10` of
+# the text's gain at 10:1 and the published autoencoder's {glue:text}`text_seed_ae_10`.
 #
-# So joint learning is worth a good deal here, more than on the toy chains, where the network could make up for a bad code. The price of
-# narrowing is there as well: it starts at once and grows steadily, and no corner says "this much is free".
+# So joint learning is worth a good deal on the text, more than on the toy chains, where the network could make up for a bad code. And what a
+# compression costs depends on how much there is to learn: in the reference runs, tabulated below, a text seven times as long loses more at every
+# ratio. No corner says "this much is free".
 
 # %% tags=["hide-input"]
 blind = encoding.final(found)
@@ -207,18 +208,79 @@ chapter.table(
 if references:
     rows = []
     for name, frame in references.items():
-        ends = encoding.final(frame)
         for kind in corpora:
-            mine = ends[ends["condition"] == f"{kind}.attention.learned"]
-            if len(mine):
-                row = {"corpus": mine["corpus"].iloc[0], "reference": here.label(name)}
-                rows.append(row | {f"{int(r)} : 1": mine[mine["asked"] == r]["kept"].mean() for r in ratios})
+            source = frame[frame["condition"] == f"{kind}.attention.full"]["corpus"].iloc[0]
+            row = {"corpus": source, "reference": here.label(name)}
+            rows.append(row | {f"{int(r)} : 1": np.mean(keeps(kind, "learned", r, frame)) for r in ratios})
+    table = pd.DataFrame(rows).drop_duplicates("corpus")
     display(
-        chapter.table(
-            pd.DataFrame(rows).drop_duplicates("corpus"),
-            "The committed full-scale runs: share of the full width's gain kept by the learned code",
-        )
+        chapter.table(table, "The committed full-scale runs: share of the full width's gain kept by the learned code")
     )
+
+# %% [markdown]
+# ## A surprise in the genome
+#
+# In the reference run the learned code is ahead on the text at every compression. On *E. coli* it is not: at 10:1 the fair two-stage code keeps
+# {glue:text}`genome_trained_pca_10` and the learned one {glue:text}`genome_learned_10`. That is the opposite of what the document expects.
+#
+# Two explanations come to mind. A code that is compressed after learning may simply be the better code for a genome. Or the learned code had a
+# bad start: the genome's gain is small, so is the gradient that reaches a narrow table, and the budget may have ended before the code was found. They
+# predict different things. Let the two-stage code go on learning, and give the learned one three times the steps. If compressed codes are better,
+# going on should not help, and time should not either. If it was the start, both should.
+
+# %%
+shape = encoding.Shape(
+    corpora["genome"].vocab, settings["stream"], 4 * settings["stream"], settings["heads"], 1, settings["length"]
+)
+trials = {
+    "start": (settings["steps"], ("learned", "trained_pca", "trained_pca_tuned", "full")),
+    "longer": (3 * settings["steps"], ("learned", "full")),
+}
+for kind, (budget, arms) in trials.items():
+    config = encoding.Readers(
+        arms=arms,
+        blind=(),
+        seeds=settings["seeds"],
+        rates=settings["rates"],
+        steps=budget,
+        batch=settings["batch"],
+        device=here.device,
+    )
+    records += encoding.run_limits(here.name, kind, corpora["genome"], config, shape, (10,), here.work)
+
+# %% tags=["hide-input"]
+found = encoding.frame(here.keep(records))
+
+
+def trial(frame: pd.DataFrame, condition: str) -> np.ndarray:
+    """Test loss of one condition of the smaller experiment, a value a seed."""
+    ends = encoding.final(frame)
+    return ends[ends["condition"] == condition].sort_values("seed")["loss"].to_numpy()
+
+
+names = {
+    "start.attention.full": "full width",
+    "start.attention.trained_pca": "10 : 1, compressed, frozen",
+    "start.attention.learned": "10 : 1, learned",
+    "start.attention.trained_pca_tuned": "10 : 1, compressed, then learned on",
+    "longer.attention.learned": "10 : 1, learned, three times the steps",
+}
+small = here.committed("ecoli")
+runs = {corpora["genome"].name: found} | ({} if small is None else {here.label("ecoli") + ", E. coli": small})
+rows = [
+    {"code": name} | {label: trial(frame, key).mean() for label, frame in runs.items()} for key, name in names.items()
+]
+for key, better in (("tuned", "start.attention.trained_pca_tuned"), ("longer", "longer.attention.learned")):
+    gains = [trial(frame, "start.attention.learned") - trial(frame, better) for frame in runs.values()]
+    here.say(f"gain_{key}", gains[0], ".2g", "nats", gains[1] if len(gains) > 1 else None)
+chapter.table(
+    pd.DataFrame(rows), "Was it the code or the start? Test loss on the genome, nats a token, mean over seeds", digits=5
+)
+
+# %% [markdown]
+# Both help, as the second explanation predicts. Going on from the compressed code lowers the learned code's loss by {glue:text}`gain_tuned` at the
+# same total budget, and three times the steps lower it by {glue:text}`gain_longer`. The frozen code was not the better one; it was the earlier one. And
+# "one objective" and "two stages" are not the opposites that the document makes of them: a code may be found in two stages, with the task in both.
 
 # %% [markdown]
 # ## What has to be stored
@@ -275,8 +337,8 @@ figures.show(
 chapter.verdict_table(verdicts)
 
 # %% [markdown]
-# In one sentence: on real text and on a genome a learned code beats every code that was made without the task, and narrowing it still costs something
-# from the first step on; the memory that is saved is the table's, and both arms save it.
+# In one sentence: on real text and on a genome a learned code beats every code that was made without the task, ten to one is not free, and how much it
+# costs grows with what there is to learn; the memory that is saved is the table's, and both arms save it.
 #
 # **Limits.** The text is short and the models are small; a larger model trained on more text could hide a narrow code better, as wide networks did in the
 # chapter before, or need a wider one, because it has more to say. The genome is read in words of a few bases without any frame, and the gain over

@@ -122,11 +122,20 @@ as_printed = encoding.run_printed(
 
 # %% tags=["hide-input"]
 found = encoding.frame(here.keep(as_printed))
+reference = here.committed()
+reference = None if reference is None else encoding.frame(reference)
+
+
+def last_losses(frame: pd.DataFrame, arm: str) -> list[float]:
+    """Loss of the last epoch of the printed experiment, a value a seed."""
+    mine = encoding.final(frame[frame["part"] == "printed"])
+    return mine[mine["arm"] == arm]["loss"].tolist()
+
+
+for arm in ("learned", "traditional", "walk_learned", "walk_traditional"):
+    beside = None if reference is None else last_losses(reference, arm)
+    here.say(f"printed_{arm}", last_losses(found, arm), ".4f" if "walk" in arm else ".1e", "nats", beside)
 ends = encoding.final(found).groupby("arm")["loss"]
-here.say("printed_learned", ends.get_group("learned").tolist(), ".2g", "nats")
-here.say("printed_traditional", ends.get_group("traditional").tolist(), ".2g", "nats")
-here.say("walk_learned", ends.get_group("walk_learned").tolist(), ".4g", "nats")
-here.say("walk_traditional", ends.get_group("walk_traditional").tolist(), ".4g", "nats")
 chance = float(np.log(vocab_size))
 figures.show(
     plots.printed(found),
@@ -137,8 +146,8 @@ figures.show(
 
 # %% [markdown]
 # With gradients the learned arm ends at {glue:text}`printed_learned` and the traditional one at
-# {glue:text}`printed_traditional`. Under the noise update they end at {glue:text}`walk_learned` and
-# {glue:text}`walk_traditional`: nothing was learned by either.
+# {glue:text}`printed_traditional`. Under the noise update they end at {glue:text}`printed_walk_learned` and
+# {glue:text}`printed_walk_traditional`: nothing was learned by either.
 #
 # The document asks for four things. The table holds both kinds of training to them.
 
@@ -247,13 +256,11 @@ with LivePlot("Validation loss while training", "gradient step", "nats a token")
 
 # %% tags=["hide-input"]
 found = encoding.frame(here.keep([*as_printed, *chains]))
-reference = here.committed()
-reference = None if reference is None else encoding.frame(reference)
 
 # %% [markdown]
 # ## How wide must a code be?
 #
-# Move the slider through the chains and networks. If learning the code matters, the blue curve reaches one before the
+# Choose a chain and a network in the menu. If learning the code matters, the blue curve reaches one before the
 # others. If identity is enough, the grey curve (random, frozen) rises with it. If the published autoencoder is a random
 # code in disguise, orange lies on grey.
 
@@ -267,9 +274,9 @@ labels = {
 }
 
 
-def gap(source: str, readout: str, a: str, b: str) -> np.ndarray:
+def gap(source: str, readout: str, a: str, b: str, frame: pd.DataFrame = found) -> np.ndarray:
     """Excess of arm a less excess of arm b at the printed width, a value a seed."""
-    one, other = (encoding.at(found, source, readout, arm, learned_dim) for arm in (a, b))
+    one, other = (encoding.at(frame, source, readout, arm, learned_dim) for arm in (a, b))
     return one - other
 
 
@@ -278,9 +285,13 @@ for key, source, readout in (
     ("linear", "planted6", "linear"),
     ("wide", "dirichlet", "mlp"),
 ):
-    here.say(f"random_{key}", gap(source, readout, "random", "learned"), ".2g", "nats")
-    here.say(f"ae_random_{key}", gap(source, readout, "seed_ae", "random"), ".2g", "nats")
-    here.say(f"fair_{key}", gap(source, readout, "trained_pca", "learned"), ".2g", "nats")
+    for name, a, b in (
+        ("random", "random", "learned"),
+        ("ae_random", "seed_ae", "random"),
+        ("fair", "trained_pca", "learned"),
+    ):
+        beside = None if reference is None else gap(source, readout, a, b, reference)
+        here.say(f"{name}_{key}", gap(source, readout, a, b), ".2g", "nats", beside)
 figures.show(
     plots.share_by_width(found, reference, labels),
     f"At d = {learned_dim} a frozen random code loses {gap('planted6', 'linear', 'random', 'learned').mean():.2f} nats to the learned one behind a "
@@ -343,13 +354,15 @@ figures.show(
 
 # %% tags=["hide-input"]
 numbers = encoding.learned(found, learned_dim, traditional_dim)
+beside = {} if reference is None else encoding.learned(reference)
 for rank in (2, 6, 12):
-    here.say(f"elbow_{rank}", [rank + e for e in numbers[f"e7_elbow_{rank}"]], ".3g")
+    widths = [[rank + e for e in run.get(f"e7_elbow_{rank}", [])] for run in (numbers, beside)]
+    here.say(f"elbow_{rank}", widths[0], ".2f", reference=widths[1] or None)
 figures.show(
     plots.elbow(found, reference),
     "The width that recovers 99.5 % of what can be learned is "
     + ", ".join(f"{rank + np.mean(numbers[f'e7_elbow_{rank}']):.1f} for rank {rank}" for rank in (2, 6, 12))
-    + f", and {np.mean(numbers['e7_none_dirichlet']):.0f} for the chain without one.",
+    + f", and {np.mean(numbers['e7_none_dirichlet']):.0f} for the chain without one. Dashed: the reference.",
 )
 
 # %% [markdown]
@@ -380,8 +393,8 @@ chapter.table(pd.DataFrame(compression), "Compression at 99 % of what can be lea
 
 # %% tags=["hide-input"]
 speed = {k: np.exp2(numbers[f"e4_speed_{k}"]) for k in ("pattern", "planted6")}
-here.say("speed_pattern", speed["pattern"], ".2g")
-here.say("speed_planted", speed["planted6"], ".2g")
+for key, times in speed.items():
+    here.say(f"speed_{key}", times, ".2g", reference=np.exp2(beside[f"e4_speed_{key}"]) if beside else None)
 figures.show(
     plots.convergence(
         found,
@@ -393,7 +406,7 @@ figures.show(
 )
 
 # %% [markdown]
-# The autoencoder arm needs {glue:text}`speed_pattern` times the steps on the motifs and {glue:text}`speed_planted` times on the rank-6
+# The autoencoder arm needs {glue:text}`speed_pattern` times the steps on the motifs and {glue:text}`speed_planted6` times on the rank-6
 # chain. Most of that is stage one itself. On the full-rank chain neither arm reaches nine tenths at this width.
 
 # %% [markdown]
@@ -437,15 +450,14 @@ with LivePlot("Rule task: validation loss while training", "gradient step", "nat
 # %% tags=["hide-input"]
 found = encoding.frame(here.keep([*as_printed, *chains, *in_context]))
 numbers = encoding.learned(found, learned_dim, traditional_dim)
-here.say("rules_gap", numbers["e6_gap"], ".2g", "nats")
-here.say("rules_fair", numbers["e6_gap_fair"], ".2g", "nats")
-here.say("rules_full", numbers["e6_full_excess"], ".2g", "nats")
+for key, name in (("rules_gap", "e6_gap"), ("rules_fair", "e6_gap_fair"), ("rules_full", "e6_full_excess")):
+    here.say(key, numbers[name], ".2g", "nats", beside.get(name))
 here.say("rules_blind", f"{np.mean(numbers['e6_blind_left']):.1%}".replace("-", "−"))
 figures.show(
     plots.rules(found, reference),
     f"With attention the full width ends {np.mean(numbers['e6_full_excess']):.3f} nats above Bayes. At d = {learned_dim} the autoencoder's frozen "
     f"code ends {np.mean(numbers['e6_gap']):.3f} nats above the learned one. Crosses: the same arms with attention off, where everything that can "
-    "be learned is missing.",
+    "be learned is missing. Dashed: the reference, a larger task.",
 )
 
 # %% [markdown]
@@ -474,8 +486,8 @@ for source, label in (("planted6", "rank 6"), ("dirichlet", "full rank")):
         name = f"full width, d = {d}" if arm == "full" else f"{plots.STYLE[arm][0]}, d = {d}"
         row[name] = encoding.at(found, source, "residual", arm, d, "bigram_kl").mean()
     rows.append(row)
-here.say("generation_rank", numbers["e9_gap_planted6"], ".2g", "nats")
-here.say("generation_full", numbers["e9_gap_dirichlet"], ".2g", "nats")
+here.say("generation_rank", numbers["e9_gap_planted6"], ".2g", "nats", beside.get("e9_gap_planted6"))
+here.say("generation_full", numbers["e9_gap_dirichlet"], ".2g", "nats", beside.get("e9_gap_dirichlet"))
 chapter.table(pd.DataFrame(rows), "Divergence of generated bigrams from the true chain, nats, mean over seeds")
 
 # %% [markdown]
@@ -489,8 +501,7 @@ chapter.table(pd.DataFrame(rows), "Divergence of generated bigrams from the true
 # committed reference run where there is one, at full scale; otherwise this run.
 
 # %% tags=["hide-input"]
-reference_numbers = None if reference is None else encoding.learned(reference)
-verdicts = here.judge(numbers, reference_numbers)
+verdicts = here.judge(numbers, beside or None)
 figures.show(
     figures.forest(
         [o for v in verdicts if v.criterion == "precise" and v.id in ("E1", "E3", "E5", "E6") for o in v.outcomes],

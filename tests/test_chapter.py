@@ -96,10 +96,12 @@ def test_say_shows_spread_and_n(here, monkeypatch):
     here.say("gap", [1.0, np.nan, 3.0], ".1f")
     here.say("none", [np.nan])
     here.say("one", [-0.5], ".1f")
+    here.say("both", [1.0, 3.0], ".0f", "nats", reference=[2.0, 2.0, 2.0])
     assert said["text"] == "as it is"
     assert said["many"] == "2.00 ± 2.48 nats (n = 3)"
     assert said["gap"] == "2.0 ± 12.7 (n = 2 of 3)"
-    assert said["none"] == "no value"
+    assert said["none"] == "no value (n = 0 of 1)"
+    assert said["both"] == "2 ± 13 nats (n = 2; reference 2 ± 0, n = 3)"
     assert said["one"] == "−0.5 (n = 1)"
 
 

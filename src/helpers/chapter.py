@@ -106,18 +106,23 @@ class Chapter:
         paths.write_atomic(self.folder / "provenance.json", paths.strict_json(devices.provenance(self.device)))
         return runs.get("reference", runs["this run"])
 
-    def say(self, name: str, text: str | Sequence[float], spec: str = ".3g", unit: str = "") -> None:
+    def say(
+        self,
+        name: str,
+        text: str | Sequence[float],
+        spec: str = ".3g",
+        unit: str = "",
+        reference: Sequence[float] | None = None,
+    ) -> None:
         """Put a number into the prose: {glue:text}`name`. A sequence is shown as mean ± half its 95 % interval, with n.
 
-        Units without a value (one that never converged, say) are left out of the mean and counted: "n = 2 of 3".
+        reference: the same quantity in the committed reference run, shown beside it. Units without a value (one that
+        never converged, say) are left out of the mean and counted: "n = 2 of 3".
         """
         if not isinstance(text, str):
-            known = [v for v in text if np.isfinite(v)]
-            text = (
-                _spread(known, spec, unit) + (")" if len(known) == len(text) else f" of {len(text)})")
-                if known
-                else "no value"
-            )
+            beside = "" if reference is None else "; reference " + ", ".join(_spread(reference, spec))
+            number, count = _spread(text, spec)
+            text = f"{number}{' ' + unit if unit else ''} ({count}{beside})"
         _glue(name, text)
 
 
@@ -171,10 +176,15 @@ def table(frame: pd.DataFrame, caption: str, digits: int = 3) -> Output:
     return Output({"text/html": markup, "text/plain": f"{caption}\n{frame.to_string(index=False)}"})
 
 
-def _spread(values: Sequence[float], spec: str, unit: str) -> str:
-    ci = stats.t_interval(values)
+def _spread(values: Sequence[float], spec: str) -> tuple[str, str]:
+    """'0.41 ± 0.03' and 'n = 10', or 'n = 9 of 10' when one unit has no value."""
+    known = [v for v in values if np.isfinite(v)]
+    if not known:
+        return "no value", f"n = 0 of {len(values)}"
+    ci = stats.t_interval(known)
     half = f" ± {(ci.high - ci.low) / 2:{spec}}" if ci.n > 1 else ""
-    return f"{ci.estimate:{spec}}{half}{' ' + unit if unit else ''} (n = {ci.n}".replace("-", "−")
+    count = f"n = {ci.n}" + (f" of {len(values)}" if ci.n < len(values) else "")
+    return f"{ci.estimate:{spec}}{half}".replace("-", "−"), count
 
 
 def _glue(name: str, text: str) -> None:

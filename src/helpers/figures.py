@@ -83,16 +83,17 @@ def bands(
     dash: str = "solid",
     seeds: bool = True,
     band: bool = True,
-    group: str | None = None,
+    legend: bool = True,
 ) -> go.Figure:
     """Add one condition: seeds as thin lines, their mean thick, a 95 % t interval of the mean as a band.
 
-    x: (P,). values: (S, P), a row a seed. Dashed stands for the committed reference run, solid for this one.
+    x: (P,). values: (S, P), a row a seed. Dashed stands for the committed reference run, solid for this one; where both are
+    drawn, the reference stays out of the legend.
     """
     from scipy.stats import t
 
     x, values = np.asarray(x, float), np.atleast_2d(np.asarray(values, float))
-    count, group = len(values), group or name
+    count = len(values)
     mean = values.mean(0)
     if band and count > 1:
         half = t.ppf(0.975, count - 1) * values.std(0, ddof=1) / np.sqrt(count)
@@ -105,7 +106,7 @@ def bands(
             line={"width": 0},
             hoverinfo="skip",
             showlegend=False,
-            legendgroup=group,
+            legendgroup=name,
         )
     if seeds and count > 1:
         gaps = np.c_[values, np.full(count, np.nan)].ravel()
@@ -116,14 +117,15 @@ def bands(
             line={"color": _rgba(color, 0.35), "width": 0.7, "dash": dash},
             hoverinfo="skip",
             showlegend=False,
-            legendgroup=group,
+            legendgroup=name,
         )
     fig.add_scatter(
         x=x,
         y=mean,
         name=name,
         mode="lines+markers",
-        legendgroup=group,
+        legendgroup=name,
+        showlegend=legend,
         line={"color": color, "width": 2.4, "dash": dash},
         marker={"size": 5},
         hovertemplate=f"{name}<br>%{{x}}: %{{y:.4g}} (n={count})<extra></extra>",

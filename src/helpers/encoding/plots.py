@@ -47,8 +47,8 @@ def printed(found: pd.DataFrame) -> go.Figure:
 
 
 def share_by_width(found: pd.DataFrame, reference: pd.DataFrame | None, cells: Mapping[str, str]) -> go.Figure:
-    """Recovered share against code width, arm by arm; a slider over cells ({'source.readout': label})."""
-    fig = figures.figure("How wide must a code be?", "code width d", "recovered share", height=560)
+    """Recovered share against code width, arm by arm; a menu over cells ({'source.readout': label})."""
+    fig = figures.figure("How wide must a code be?", "code width d", "recovered share", height=600)
     fig.update_xaxes(type="log", tickvals=[1, 2, 4, 8, 16, 32, 64])
     fig.update_yaxes(range=[-0.04, 1.08])
     figures.level(fig, 1.0, "Bayes")
@@ -56,17 +56,15 @@ def share_by_width(found: pd.DataFrame, reference: pd.DataFrame | None, cells: M
     groups = []
     for cell in cells:
         before = len(fig.data)
-        for arm, (name, color, dash) in STYLE.items():
-            _add(fig, found, f"{cell}.{arm}", name, color, dash, "d", "share", seeds=arm in MAIN, band=arm in MAIN)
-        for arm in MAIN[:3] if reference is not None else ():
-            name, color, _ = STYLE[arm]
-            _add(fig, reference, f"{cell}.{arm}", f"reference: {name}", color, "dash", "d", "share", seeds=False)
+        for arm, look in STYLE.items():
+            main = arm in MAIN
+            _add(fig, found, reference if main else None, f"{cell}.{arm}", look, "d", "share", seeds=main)
         groups.append(len(fig.data) - before)
     return figures.choose(fig, list(cells.values()), groups)
 
 
 def convergence(found: pd.DataFrame, sources: Mapping[str, str], d: int) -> go.Figure:
-    """Recovered share against gradient steps at one width, stage one counted; a slider over sources."""
+    """Recovered share against gradient steps at one width, stage one counted; a menu over sources."""
     fig = figures.figure(
         "Which arm gets there first?", "gradient steps, stage one counted", "recovered share", height=480
     )
@@ -98,19 +96,7 @@ def elbow(found: pd.DataFrame, reference: pd.DataFrame | None) -> go.Figure:
     for source, color in colors.items():
         rank = source.removeprefix("planted")
         name = "full rank" if rank == source else f"planted rank {rank}"
-        _add(fig, found, f"{source}.linear.learned", name, color, "solid", "d", "excess")
-        if reference is not None:
-            _add(
-                fig,
-                reference,
-                f"{source}.linear.learned",
-                f"reference: {name}",
-                color,
-                "dash",
-                "d",
-                "excess",
-                seeds=False,
-            )
+        _add(fig, found, reference, f"{source}.linear.learned", (name, color, "solid"), "d", "excess")
         if rank != source:
             fig.add_vline(x=int(rank), line={"color": color, "width": 1, "dash": "dot"})
     return figures.level(fig, 0.0, "Bayes")
@@ -123,20 +109,7 @@ def rules(found: pd.DataFrame, reference: pd.DataFrame | None) -> go.Figure:
     )
     fig.update_xaxes(type="log", tickvals=[1, 2, 4, 6, 8, 16, 32, 64])
     for arm in MAIN:
-        name, color, dash = STYLE[arm]
-        _add(fig, found, f"rules.attention.{arm}", name, color, dash, "d", "excess")
-        if reference is not None:
-            _add(
-                fig,
-                reference,
-                f"rules.attention.{arm}",
-                f"reference: {name}",
-                color,
-                "dash",
-                "d",
-                "excess",
-                seeds=False,
-            )
+        _add(fig, found, reference, f"rules.attention.{arm}", STYLE[arm], "d", "excess")
     off = final(found[found["condition"].isin(["rules.blind.learned", "rules.blind.seed_ae"])])
     fig.add_scatter(
         x=off["d"].tolist(),
@@ -195,7 +168,7 @@ def dance(snapshots: Mapping[int, np.ndarray], title: str) -> go.Figure:
 
 
 def kept_by_ratio(found: pd.DataFrame, reference: pd.DataFrame | None, kinds: Mapping[str, str]) -> go.Figure:
-    """Share of the full width's gain against compression, arm by arm; a slider over corpora ({'text': label})."""
+    """Share of the full width's gain against compression, arm by arm; a menu over corpora ({'text': label})."""
     fig = figures.figure(
         "What does each compression keep?", "compression D/d", "share of the full width's gain", height=520
     )
@@ -207,20 +180,7 @@ def kept_by_ratio(found: pd.DataFrame, reference: pd.DataFrame | None, kinds: Ma
     for kind in kinds:
         before = len(fig.data)
         for arm in MAIN:
-            name, color, dash = STYLE[arm]
-            _add(fig, found, f"{kind}.attention.{arm}", name, color, dash, "asked", "kept")
-            if reference is not None:
-                _add(
-                    fig,
-                    reference,
-                    f"{kind}.attention.{arm}",
-                    f"reference: {name}",
-                    color,
-                    "dash",
-                    "asked",
-                    "kept",
-                    seeds=False,
-                )
+            _add(fig, found, reference, f"{kind}.attention.{arm}", STYLE[arm], "asked", "kept")
         groups.append(len(fig.data) - before)
     return figures.choose(fig, list(kinds.values()), groups)
 
@@ -235,12 +195,22 @@ def stacked_bytes(rows: Sequence[Mapping]) -> go.Figure:
     return fig.update_yaxes(autorange="reversed")
 
 
-def _add(fig, found, condition, name, color, dash, x, y, *, seeds=True, band=True) -> None:
-    """One condition's final values over its widths (or ratios); nothing when it was not run."""
-    mine = found[found["condition"] == condition]
-    if len(mine):
-        at, values = _matrix(final(mine), x, y)
-        figures.bands(fig, at, values, name, color, dash=dash, seeds=seeds, band=band and seeds)
+def _add(fig, found, reference, condition, look, x, y, *, seeds=True) -> None:
+    """One condition's final values over its widths (or ratios), and dashed the reference's; nothing where it was not run.
+
+    look: (name, colour, dash). seeds: with thin lines and a band, or the mean alone.
+    """
+    name, color, dash = look
+    for frame, this in ((found, True), (reference, False)):
+        mine = [] if frame is None else frame[frame["condition"] == condition]
+        if len(mine):
+            at, values = _matrix(final(mine), x, y)
+            own = (
+                {"dash": dash, "seeds": seeds, "band": seeds}
+                if this
+                else {"dash": "dash", "seeds": False, "band": False}
+            )
+            figures.bands(fig, at, values, name if this else f"reference: {name}", color, legend=this, **own)
 
 
 def _matrix(rows: pd.DataFrame, x: str, y: str) -> tuple[np.ndarray, np.ndarray]:

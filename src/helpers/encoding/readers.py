@@ -39,7 +39,7 @@ class Config:
     device: str = "cpu"
 
     def __post_init__(self):
-        usable = ("learned", "random", "seed_ae", "trained_pca", "full")
+        usable = ("learned", "random", "seed_ae", "trained_pca", "trained_pca_tuned", "full")
         odd = [a for a in (*self.arms, *self.blind) if a not in usable]
         if odd or self.seeds < 1 or self.steps < 2 or self.batch < 1 or min(self.widths) < 1:
             raise ValueError(
@@ -121,7 +121,7 @@ class _Study:
             x = torch.stack([codes.vectors(vocab, self.stream.untrained, s) for _, s in pairs])
             found, _ = codes.autoencoder(x, *map(list, zip(*pairs, strict=True)), c.first, device=c.device)
             self.made |= {("seed_ae", *pair): codes.standardised(f) for pair, f in zip(pairs, found, strict=True)}
-        if "trained_pca" in (*c.arms, *c.blind):
+        if {"trained_pca", "trained_pca_tuned"} & {*c.arms, *c.blind}:
             early, projected = self._train(full, c.first, quiet=True)
             last = {(r["seed"], r["rate"]): r["validation"] for r in early}
             for d, seed in pairs:

@@ -43,7 +43,7 @@
     controls(layout);
     if (box.dataset.camera) layout.scene = { ...(layout.scene || {}), camera: JSON.parse(box.dataset.camera) };
     const config = { ...(spec.config || {}), responsive: true, displaylogo: false, showSendToCloud: false, topojsonURL: "" };
-    if (coarse) config.displayModeBar = false;
+    if (coarse || innerWidth < 600) config.displayModeBar = false;
     box.querySelector(".plotly-fallback").hidden = true;
     await Plotly.newPlot(box.graph || (box.graph = box.appendChild(document.createElement("div"))), spec.data, layout, config);
     if (spec.frames) await Plotly.addFrames(box.graph, structuredClone(spec.frames));
