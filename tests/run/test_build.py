@@ -1,0 +1,144 @@
+"""From runs to chapters: freshness, current prose around old outputs, and failures that cost no good page."""
+
+import json
+
+import nbformat
+import pytest
+
+from helpers.run import build, execute, reference
+from helpers.run.project import Project
+from helpers.run.store import Store
+
+
+@pytest.fixture
+def project(project_folder):
+    return Project.find()
+
+
+def edit(project, name, old, new):
+    path = project.root / "notebooks" / f"{name}.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def state(project, name="good"):
+    return next(s for s in build.status(project) if s.name == name)
+
+
+def test_status_names_what_changed(project):
+    assert state(project).state == "missing"
+    build.chapters(project)
+    assert state(project).state == "fresh"
+    edit(project, "good", "range(3)", "range(5)")
+    assert (state(project).state, state(project).changed) == ("stale", ["code"])
+    edit(project, "good", "sum(numbers)", "1 / 0")
+    build.chapters(project)
+    assert state(project).state == "stale"
+    assert state(project, "fails").state == "missing"
+    with pytest.raises(execute.RunError):
+        execute.run(project, execute.plan(project, "fails", {}))
+    assert state(project, "fails").state == "failed"
+
+
+def test_prose_is_current_and_outputs_are_the_runs(project):
+    pages = build.chapters(project)
+    assert [p.new for p in pages] == [True]
+    build.assemble(project, pages)
+    edit(project, "good", "# It adds.", "# It adds, they say.")
+    pages = build.chapters(project)
+    assert [p.new for p in pages] == [False]
+    build.assemble(project, pages)
+    nb = nbformat.read(project.root / "book" / "chapters" / "good.ipynb", 4)
+    assert "they say" in nb.cells[0].source
+    assert float(nb.cells[-1].outputs[0]["data"]["text/plain"]) > 0
+    assert not any("injected-parameters" in c.metadata.get("tags", ()) for c in nb.cells)
+
+
+def test_an_unchanged_chapter_is_not_written_again(project):
+    build.assemble(project, build.chapters(project))
+    page = project.root / "book" / "chapters" / "good.ipynb"
+    before = page.stat().st_mtime_ns
+    build.assemble(project, build.chapters(project))
+    assert page.stat().st_mtime_ns == before
+
+
+def test_a_failure_keeps_the_last_good_page_and_says_so(project):
+    build.assemble(project, build.chapters(project))
+    edit(project, "good", "sum(numbers)", "1 / 0")
+    (page,) = build.chapters(project)
+    assert "ZeroDivisionError" in page.error
+    assert not page.fresh
+    build.assemble(project, [page])
+    nb = nbformat.read(project.root / "book" / "chapters" / "good.ipynb", 4)
+    assert "older than its source" in nb.cells[1].source
+    assert "ZeroDivisionError" in nb.cells[1].source
+    sheet = json.loads((project.root / "book" / "chapters" / "runs.json").read_text())
+    assert sheet["good"]["fresh"] is False
+    assert sheet["good"]["run"]["parameters"]["seed"] == 1
+
+
+def test_a_chapter_that_never_ran_gets_a_page_that_says_so(project):
+    edit(project, "good", "sum(numbers)", "1 / 0")
+    build.assemble(project, build.chapters(project))
+    nb = nbformat.read(project.root / "book" / "chapters" / "good.ipynb", 4)
+    assert "has no finished run yet" in nb.cells[0].source
+
+
+def test_other_parameters_for_tests(project):
+    (page,) = build.chapters(project, {"good": {"seed": 7}})
+    assert page.run.facts["parameters"]["seed"] == 7
+
+
+def test_in_book_reads_the_toc(project, root):
+    assert build.in_book(project) == ["good"]
+    assert {"learned_encoding", "encoding_limits", "benchmarks"} <= set(build.in_book(Project(root, root / "runs")))
+
+
+def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
+    source = (
+        "from helpers.records import Record\nimport os\nfor s in range(3):\n    r = Record('x', 'c', s)\n"
+        "    r.log(0, loss=1 / 3)\n    r.write(os.environ['RUC_RUN_DIR'] + '/records')\n"
+    )
+    path = project.root / "notebooks" / "kinds.py"
+    path.write_text(path.read_text() + "\n# %%\n" + source)
+    (tmp_path / "data.txt").write_text("x")
+    given = {"profile": "full", "count": 4, "text": str(tmp_path / "data.txt")}
+    execute.run(project, execute.plan(project, "kinds", given, texts=False))
+    folder = reference.write(project, reference.newest(project, "kinds"))
+    header = json.loads((folder / "reference.json").read_text())
+    assert header["command"] == "ruc run kinds -p profile full -p count 4 -p text data.txt"
+    assert header["seeds"] == 3
+    assert set(header["inputs"]) == {"text"}
+    assert str(tmp_path) not in (folder / "reference.json").read_text()
+    with pytest.raises(FileNotFoundError, match="with a key that starts with zz"):
+        reference.newest(project, "kinds", "zz")
+
+
+def test_a_run_without_records_is_no_reference(project):
+    execute.run(project, execute.plan(project, "good", {"profile": "full"}))
+    with pytest.raises(FileNotFoundError, match="holds no records"):
+        reference.write(project, reference.newest(project, "good"))
+
+
+def test_a_reference_that_is_too_large_is_refused(project, monkeypatch):
+    monkeypatch.setattr(reference, "LIMIT", 10)
+    path = project.root / "notebooks" / "good.py"
+    path.write_text(
+        path.read_text()
+        + "\n# %%\nfrom helpers.records import Record\nr = Record('x', 'c', 0)\nr.log(0, loss=1.0)\n"
+        + "r.write(os.environ['RUC_RUN_DIR'] + '/records')\n"
+    )
+    execute.run(project, execute.plan(project, "good", {"profile": "full"}))
+    with pytest.raises(ValueError, match="more than 10"):
+        reference.write(project, reference.newest(project, "good"))
+
+
+def test_store_orders_runs_and_ignores_what_is_not_proven(project):
+    for seed in (1, 2):
+        execute.run(project, execute.plan(project, "good", {"seed": seed}, texts=False))
+    store = Store(project.runs)
+    assert {r.facts["parameters"]["seed"] for r in store.all("good")} == {1, 2}
+    (project.runs / "good" / "unproven").mkdir()
+    assert len(store.all("good")) == 2
+    assert store.find("good", "unproven") is None
+    assert store.all("never") == []

@@ -1,0 +1,244 @@
+"""Runs with real kernels: what succeeds is proven, what fails is kept apart, and nothing outlives its run."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from helpers.run import execute
+from helpers.run.execute import RunError
+from helpers.run.project import Project
+from helpers.run.store import Store
+
+RUC = [sys.executable, "-m", "helpers.run.cli"]
+
+
+@pytest.fixture
+def project(project_folder):
+    return Project.find()
+
+
+def go(project, name, /, **options):
+    given = options.pop("given", {})
+    return execute.run(project, execute.plan(project, name, given, texts=False), **options)
+
+
+def tree(folder):
+    """Every file below a folder with its content."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
+def test_a_good_run_is_proven_and_not_repeated(project):
+    events = []
+    run, new = go(project, "good", report=events.append)
+    assert new
+    assert json.loads((run.folder / "numbers.json").read_text())
+    facts = json.loads((run.folder / "run.json").read_text())
+    assert facts["parameters"] == {"profile": "quick", "seed": 1}
+    assert {"notebook.ipynb", "numbers.json"} <= set(facts["files"])
+    assert [e["event"] for e in events if e["event"] in ("kernel", "done")] == ["kernel", "done"]
+    assert not list(project.root.rglob("*ipc*")), "sockets of the kernel were left in the project"
+    before = tree(project.runs)
+    again, new = go(project, "good")
+    assert not new
+    assert again.folder == run.folder
+    assert tree(project.runs) == before
+
+
+def test_two_runs_of_one_key_are_the_same_byte_for_byte(project):
+    first, _ = go(project, "good")
+    one = first.notebook.read_bytes()
+    second, new = go(project, "good", force=True)
+    assert new
+    assert second.notebook.read_bytes() == one
+    nb = nbformat.read(second.notebook, 4)
+    nbformat.validate(nb)
+    assert "papermill" not in nb.metadata
+    assert all("papermill" not in c.metadata for c in nb.cells)
+
+
+def test_parameters_reach_the_notebook_typed(project):
+    given = {"count": 9, "flag": True, "word": "x'y\"z", "maybe": 2, "widths": [3, 4], "names": ["b"], "device": "cpu"}
+    run, _ = go(project, "kinds", given=given)
+    nb = nbformat.read(run.notebook, 4)
+    shown = nb.cells[-1].outputs[0]["text"].strip()
+    assert shown == repr(("quick", 9, 0.5, -2.0, True, "x'y\"z", 2, [3, 4], ["b"]))
+
+
+def test_a_failing_cell_keeps_its_traceback_and_the_good_run(project):
+    good, _ = go(project, "fails", given={"divisor": 1})
+    before = tree(good.folder)
+    with pytest.raises(RunError, match=r"failed in cell In\[4\]: ZeroDivisionError") as caught:
+        go(project, "fails", given={"divisor": 0})
+    kept = caught.value.kept
+    assert caught.value.code == 1
+    assert "1 / divisor" in (kept / "traceback.txt").read_text()
+    partial = nbformat.read(kept / "partial.ipynb", 4)
+    assert "ZeroDivisionError" in partial.cells[0].source
+    assert any("before" in str(c.get("outputs")) for c in partial.cells)
+    assert not (kept / "run.json").exists()
+    assert tree(good.folder) == before
+    assert [r.facts["parameters"]["divisor"] for r in Store(project.runs).all("fails")] == [1]
+
+
+@pytest.mark.parametrize("number", [9, 15])
+def test_a_killed_kernel_is_no_success(project, number):
+    """papermill marks every cell of such a notebook complete; only the exit code and run.json can be trusted."""
+    with pytest.raises(RunError, match=r"failed in cell 4 of 5 \(import os\): the kernel died") as caught:
+        go(project, "dies", given={"signal": number})
+    assert caught.value.code == 3
+    assert Store(project.runs).all("dies") == []
+    assert (caught.value.kept / "partial.ipynb").is_file()
+
+
+def test_a_hanging_run_is_ended_with_all_it_started(project, tmp_path):
+    note = tmp_path / "pid"
+    events = []
+    with pytest.raises(RunError, match=r"time is up: 8 s passed in cell 4 of 4 .*--limit") as caught:
+        go(project, "hangs", given={"note": str(note)}, limit=8, report=events.append)
+    assert caught.value.code == 4
+    assert "alive" in {e["event"] for e in events}
+    kernel = next(e["pid"] for e in events if e["event"] == "kernel")
+    for pid in (kernel, int(note.read_text())):
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_ctrl_c_ends_everything_and_says_so(project, tmp_path):
+    note = tmp_path / "pid"
+    command = [*RUC, "run", "hangs", "-p", "note", str(note)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
+    deadline = time.monotonic() + 60
+    while not note.exists() or not note.read_text():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted; earlier results are untouched" in errors
+    child = int(note.read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert Store(project.runs).all("hangs") == []
+
+
+def test_a_job_that_is_killed_takes_its_kernel_along(project):
+    """SIGKILL to the process that executes the notebook: the kernel is in a session of its own and must not survive."""
+    seen = {}
+
+    def report(event):
+        if event["event"] == "kernel":
+            seen["kernel"] = event["pid"]
+        if event["event"] == "cell" and event["index"] == 4:
+            psutil.Process(seen["kernel"]).parent().send_signal(signal.SIGKILL)
+
+    with pytest.raises(RunError, match="the run ended with code -9"):
+        go(project, "hangs", report=report)
+    assert not psutil.pid_exists(seen["kernel"]) or psutil.Process(seen["kernel"]).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_corrupt_proof_is_named_and_force_mends_it(project):
+    run, _ = go(project, "good")
+    other, _ = go(project, "good", given={"seed": 2})
+    (run.folder / "run.json").write_text("{")
+    before = tree(other.folder)
+    with pytest.raises(ValueError, match=r"run\.json is corrupt"):
+        go(project, "good")
+    (run.folder / "run.json").write_text('{"key": "x"}')
+    with pytest.raises(ValueError, match=r"has no 'notebook'; run the notebook with --force"):
+        go(project, "good")
+    mended, new = go(project, "good", force=True)
+    assert new
+    assert mended.facts["parameters"]["seed"] == 1
+    assert tree(other.folder) == before
+
+
+def test_a_folder_that_cannot_be_written(project, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    elsewhere = Project(project.root, tmp_path / "file" / "runs")
+    with pytest.raises(OSError, match=r"cannot write to .*name another folder with --runs"):
+        go(elsewhere, "good")
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/sys").is_dir(), reason="root can write everywhere")
+def test_a_read_only_file_system(project):
+    """/proc cannot be written to, not even by root."""
+    with pytest.raises(OSError, match="cannot write to"):
+        go(Project(project.root, Path("/proc/sys/runs")), "good")
+
+
+def test_a_full_disk_is_seen_before_the_kernel_starts(project, monkeypatch):
+    good, _ = go(project, "good")
+    before = tree(project.runs)
+    usage = shutil.disk_usage(project.runs)._replace(free=1000)
+    monkeypatch.setattr(execute.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(OSError, match="only 0 MiB free at"):
+        go(project, "good", given={"seed": 5})
+    assert tree(project.runs) == before
+    assert good.folder.is_dir()
+
+
+def test_a_disk_that_fills_up_during_the_run(project, tmp_path, monkeypatch):
+    """A real file system of two megabytes, where mounting is allowed: the run fails, says why, and leaves nothing half."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)], capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        monkeypatch.setattr(execute, "SPACE", 0)
+        path = project.root / "notebooks" / "good.py"
+        path.write_text(
+            path.read_text().replace("sum(numbers)", 'Path(os.environ["RUC_RUN_DIR"], "big").write_bytes(b"x" * 10**7)')
+        )
+        with pytest.raises(RunError, match="No space left on device"):
+            go(Project(project.root, small / "runs"), "good")
+        assert Store(small / "runs").all("good") == []
+    finally:
+        subprocess.run(["umount", str(small)], check=False)
+
+
+def test_checkpoints_of_an_interrupted_run_are_there_for_the_next(project):
+    path = project.root / "notebooks" / "fails.py"
+    path.write_text(
+        path.read_text().replace(
+            'print("before")',
+            'import os, pathlib\nwork = pathlib.Path(os.environ["RUC_WORK_DIR"])\nseen = work.exists()\n'
+            'work.mkdir(exist_ok=True)\ndivisor = 1 if seen else 0\nprint("seen", seen)',
+        )
+    )
+    with pytest.raises(RunError):
+        go(project, "fails")
+    run, _ = go(project, "fails")
+    assert "seen True" in run.notebook.read_text()
+    assert not run.folder.with_name(run.facts["key"] + ".work").exists()
+    assert not run.folder.with_name(run.facts["key"] + ".failed").exists()
+
+
+def test_two_kernels_at_once_do_not_share_a_socket(project):
+    """Two runs of the hanging notebook side by side, each with its own sleep; both end well."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = pool.map(lambda seconds: go(project, "hangs", given={"seconds": seconds})[0], (1.5, 1.6))
+    assert [r.facts["parameters"]["seconds"] for r in runs] == [1.5, 1.6]
+
+
+def test_plain_papermill_works_too(project, tmp_path):
+    import jupytext
+
+    source = tmp_path / "good.ipynb"
+    jupytext.write(jupytext.read(project.root / "notebooks" / "good.py"), source)
+    command = [sys.executable, "-m", "papermill", str(source), str(tmp_path / "out.ipynb"), "-p", "seed", "3"]
+    done = subprocess.run([*command, "-k", "python3", "--cwd", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "unknown parameter" not in done.stderr
+    assert json.loads((tmp_path / "numbers.json").read_text())

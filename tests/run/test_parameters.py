@@ -1,0 +1,117 @@
+"""The parameters cell: what is read from it, and what is refused before a kernel starts."""
+
+import pytest
+
+from helpers.run import parameters
+from helpers.run.parameters import ParameterError
+from helpers.run.project import Project
+
+
+@pytest.fixture
+def known(project_folder):
+    return Project.find().notebook("kinds").parameters
+
+
+def test_everything_is_read(known):
+    p = known["count"]
+    assert (p.type, p.default, p.low, p.high, p.help) == ("int", 3, 1, 10, "a whole number in a range")
+    assert known["profile"].choices == ("quick", "full")
+    assert known["word"].default == "a=b"
+    assert known["free"].default == -2.0
+    assert (known["maybe"].default, known["maybe"].limits) == (None, "1..")
+    assert known["names"].choices == ("a", "b", "c")
+    assert (known["free"].limits, known["rate"].limits, known["profile"].limits) == ("", "0..1", "quick | full")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("count", "7", 7),
+        ("rate", "1", 1.0),
+        ("free", "-1e3", -1000.0),
+        ("flag", "yes", True),
+        ("flag", "false", False),
+        ("word", "007", "007"),
+        ("word", "false", "false"),
+        ("word", "", ""),
+        ("maybe", "none", None),
+        ("maybe", "4", 4),
+        ("widths", "[1, 2,8]", [1, 2, 8]),
+        ("widths", "5", [5]),
+        ("names", "a,'c'", ["a", "c"]),
+        ("text", "embedded", "embedded"),
+    ],
+)
+def test_texts_become_typed_values(known, name, text, value):
+    found = parameters.resolve(known, {name: text})[name]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("cont", "3", "no parameter 'cont'; did you mean 'count'"),
+        ("zzz", "3", "no parameter 'zzz'; it has profile, count"),
+        ("count", "30", r"count=30: expected a number within 1\.\.10"),
+        ("count", "2.5", r"count='2.5': expected a value of type int"),
+        ("count", "many", "of type int"),
+        ("count", "none", "of type int"),
+        ("rate", "1.01", r"within 0\.\.1"),
+        ("rate", "nan", "a finite number"),
+        ("free", "inf", "a finite number"),
+        ("flag", "maybe", "true or false"),
+        ("profile", "ful", r"one of quick \| full \(did you mean full\?\)"),
+        ("maybe", "0", r"within 1\.\."),
+        ("widths", "1,65", r"widths=65"),
+        ("widths", "1,x", "of type int"),
+        ("names", "d", "one of a"),
+        ("text", "nowhere.txt", "there is no such file"),
+        ("text", "PATH", "there is no such file"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(known, name, text, message):
+    with pytest.raises(ParameterError, match=message):
+        parameters.resolve(known, {name: text})
+
+
+def test_values_from_python_are_checked_as_they_are(known):
+    ok = parameters.resolve(known, {"count": 4, "rate": 1, "widths": (1, 2)}, texts=False)
+    assert (ok["count"], ok["rate"], ok["widths"]) == (4, 1.0, [1, 2])
+    for bad in ({"count": "4"}, {"count": True}, {"rate": "x"}, {"widths": "12"}, {"widths": 3}, {"flag": 1}):
+        with pytest.raises(ParameterError):
+            parameters.resolve(known, bad, texts=False)
+
+
+def test_a_file_is_a_path_and_becomes_absolute(known, tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    assert parameters.resolve(known, {"text": "a.txt"})["text"] == str(tmp_path / "a.txt")
+    assert known["text"].is_file("a.txt")
+    assert not known["text"].is_file("embedded")
+    assert not known["word"].is_file("a.txt")
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("x = 3  # why", "is not `name: type = literal"),
+        ("x: int = 3", "x has no comment"),
+        ("x: int = 1 + y  # why", "not a literal"),
+        ("x: complex = 3  # why", "x has type complex"),
+        ("import os", "is not `name: type"),
+        ("x: int  # why", "is not `name: type"),
+        ("x: int = 30  # 1..9: why", r"x=30: expected a number within 1\.\.9"),
+        ("x: int = 'a'  # why", "of type int"),
+    ],
+)
+def test_a_cell_that_is_not_typed_literals(cell, message):
+    with pytest.raises(ParameterError, match=message):
+        parameters.read_cell(cell)
+
+
+def test_exactly_one_parameters_cell(project_folder):
+    path = project_folder / "notebooks" / "good.py"
+    path.write_text(path.read_text().replace('tags=["parameters"]', ""))
+    with pytest.raises(ParameterError, match="has 0 cells tagged parameters"):
+        _ = Project.find().notebook("good").parameters
