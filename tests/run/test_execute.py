@@ -236,9 +236,11 @@ def test_plain_papermill_works_too(project, tmp_path):
     import jupytext
 
     source = tmp_path / "good.ipynb"
-    jupytext.write(jupytext.read(project.root / "notebooks" / "good.py"), source)
+    nb = jupytext.read(project.root / "notebooks" / "good.py")
+    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    jupytext.write(nb, source)
     command = [sys.executable, "-m", "papermill", str(source), str(tmp_path / "out.ipynb"), "-p", "seed", "3"]
-    done = subprocess.run([*command, "-k", "python3", "--cwd", str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run([*command, "--cwd", str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "unknown parameter" not in done.stderr
     assert json.loads((tmp_path / "numbers.json").read_text())

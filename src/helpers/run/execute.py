@@ -151,9 +151,8 @@ def _supervise(order: dict, folder: Path, limit: float, report: Report) -> None:
             if event["event"] == "late":
                 raise RunError(f"time is up: {limit:.0f} s passed in {_where(last)}; raise it with --limit", code=4)
             if event["event"] == "failed":
-                died = event["cell"] == job.UNKNOWN
-                cell = _where(last) if died else f"cell {event['cell']}"
-                raise RunError(f"failed in {cell}: {event['error']}", code=job.DIED if died else job.FAILED)
+                cell = _where(last) if event["cell"] == job.UNKNOWN else f"cell {event['cell']}"
+                raise RunError(f"failed in {cell}: {event['error']}", code=event["code"])
         if child.wait() != 0:
             tail = (folder / "log.txt").read_text(errors="replace").strip().splitlines()[-3:]
             raise RunError(f"the run ended with code {child.returncode} in {_where(last)}: {' / '.join(tail)}")
@@ -169,8 +168,9 @@ def _events(child: subprocess.Popen, limit: float, beat: float = 5.0):
     lines: queue.Queue = queue.Queue()
 
     def pump() -> None:
-        for line in child.stdout:
-            lines.put(line)
+        with child.stdout:
+            for line in child.stdout:
+                lines.put(line)
         lines.put(None)
 
     threading.Thread(target=pump, daemon=True).start()

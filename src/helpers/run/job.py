@@ -109,6 +109,9 @@ def execute(job: dict) -> int:
         return _failed(job, out, f"In[{error.exec_count}]", f"{error.ename}: {error.evalue}", lines, FAILED)
     except DeadKernelError:
         return _failed(job, out, UNKNOWN, "the kernel died (killed, or out of memory?)", "", DIED)
+    except OSError as error:  # the notebook could not be saved: a full disk leaves no room for a partial one either
+        tell("failed", cell=UNKNOWN, error=str(error), code=FAILED)
+        return FAILED
     nb = nbformat.read(out, 4)
     paths.write_atomic(out, nbformat.writes(tidy(nb, job["parameters"])) + "\n")
     tell("done")
@@ -121,7 +124,7 @@ def _failed(job: dict, out: Path, cell: str, error: str, trace: str, code: int) 
     paths.write_atomic(out.with_name("partial.ipynb"), nbformat.writes(nb))
     out.unlink()
     paths.write_atomic(out.with_name("traceback.txt"), f"{error}\n\n{trace}\n")
-    tell("failed", cell=cell, error=error)
+    tell("failed", cell=cell, error=error, code=code)
     return code
 
 
