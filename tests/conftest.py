@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from helpers.run import build
+from helpers.run.project import Project
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -40,3 +43,27 @@ def project_folder(tmp_path, monkeypatch) -> Path:
     shutil.copytree(Path(__file__).parent / "run" / "project", folder)
     monkeypatch.setenv("RUC_ROOT", str(folder))
     return folder
+
+
+SMALL = {  # parameters by notebook: everything the quick profile does, with fewer seeds and steps
+    "learned_encoding": {"seeds": 2, "steps": 20, "epochs": 3},
+    "encoding_limits": {"seeds": 2, "steps": 20},
+}
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory) -> tuple[Project, dict[str, build.Chapter]]:
+    """A copy of the sources with every chapter run through the runner at its smallest: the project, and the chapters."""
+    folder = tmp_path_factory.mktemp("book") / "project"
+    skip = shutil.ignore_patterns(".*", "_build", "chapters", "runs", "*.egg-info", "__pycache__", "build")
+    shutil.copytree(ROOT, folder, ignore=skip)
+    project = Project(folder, folder / "runs")
+    return project, {page.notebook.name: page for page in build.chapters(project, SMALL)}
+
+
+@pytest.fixture(scope="session")
+def site(book) -> Path:
+    """The folder of the static site made from those chapters, every warning an error."""
+    project, pages = book
+    build.assemble(project, list(pages.values()))
+    return build.site(project).parent

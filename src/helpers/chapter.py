@@ -176,6 +176,11 @@ def table(frame: pd.DataFrame, caption: str, digits: int = 3) -> Output:
     return Output({"text/html": markup, "text/plain": f"{caption}\n{frame.to_string(index=False)}"})
 
 
+def mean(values: Sequence[float], spec: str = ".3g") -> str:
+    """The mean of the values that there are, as text for a caption; 'no value' when there is none."""
+    return _spread(values, spec)[0].partition(" ±")[0]
+
+
 def _spread(values: Sequence[float], spec: str) -> tuple[str, str]:
     """'0.41 ± 0.03' and 'n = 10', or 'n = 9 of 10' when one unit has no value."""
     known = [v for v in values if np.isfinite(v)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
 
@@ -68,7 +69,7 @@ class VerdictRole(SphinxRole):
         return [nodes.raw("", found.badge(self.text, _chapter(self.env, found.claims[self.text].chapter)), format="html")], []
 
 
-class Table(SphinxDirective):
+class Table(SphinxDirective, ABC):
     """A directive that is one HTML table made from the sheet."""
 
     def run(self):
@@ -76,8 +77,9 @@ class Table(SphinxDirective):
         _depend(self.env, found)
         return [nodes.raw("", self.markup(found), format="html")]
 
+    @abstractmethod
     def markup(self, found: Sheet) -> str:
-        raise AssertionError("a subclass says what its table is")
+        """The table."""
 
 
 class Parts(Table):

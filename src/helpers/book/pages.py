@@ -18,7 +18,7 @@ def repair(app, pagename, templatename, context, doctree) -> None:
     context["script_files"] = kept
     for button in context.get("header_buttons", []):
         for item in button.get("buttons", [button]):
-            if isinstance(item.get("url"), str):
+            if isinstance(item.get("url"), str) and "_sources/" not in item["url"]:  # that one is the page's own download
                 item["url"] = item["url"].replace(f"{CHAPTERS.as_posix()}/", "notebooks/")
 
 

@@ -18,6 +18,6 @@
     }
     count.textContent = `${shown} of ${rows.length} claims`;
   }
-  inputs.forEach((i) => i.addEventListener("input", filter));
+  for (const event of ["input", "change"]) inputs.forEach((i) => i.addEventListener(event, filter));
   filter();
 })();

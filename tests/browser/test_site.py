@@ -1,0 +1,275 @@
+"""The built site in real headless Chromium: every page, over http and from disk, wide and narrow, light and dark.
+
+Every host but this one is unreachable to the browser, and every request it makes is read from its performance log.
+"""
+
+import functools
+import http.server
+import json
+import re
+import shutil
+import threading
+import time
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+DRIVER = shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with its chromedriver on the PATH"),
+]
+
+FIGURES = {"learned_encoding": 8, "encoding_limits": 3, "benchmarks": 1}  # at least so many live figures
+PAGES = (
+    "book/intro",
+    "book/running",
+    "book/seeds",
+    "book/claims",
+    "book/status",
+    "book/glossary",
+    "book/bibliography",
+    *(f"book/chapters/{name}" for name in FIGURES),
+)
+PROSE, CHAPTER = 60_000, 400_000  # bytes of a page
+COUNT = "return document.querySelectorAll('.plotly-fig').length"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def start(*extra, scripts=True):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *extra):
+        options.add_argument(word)
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    if not scripts:
+        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    return webdriver.Chrome(options=options, service=Service(DRIVER))
+
+
+@pytest.fixture(scope="module")
+def wide():
+    browser = start("--window-size=1400,1000")
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    browser = start("--window-size=390,844")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    )
+    yield browser
+    browser.quit()
+
+
+def requests(browser):
+    """Addresses asked for since the last call."""
+    messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
+    return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+
+
+def visit(browser, url):
+    """Open a page and scroll every figure into view until it is drawn. Returns how many there are."""
+    requests(browser), browser.get_log("browser")
+    browser.get(url)
+    boxes = browser.find_elements(By.CSS_SELECTOR, ".plotly-fig")
+    for box in boxes:
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", box)
+        WebDriverWait(browser, 20).until(lambda b, box=box: box.get_attribute("data-state") == "drawn")
+    return len(boxes)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_asks_nobody_else_and_says_nothing_in_the_console(page, wide, address):
+    visit(wide, f"{address}/{page}.html")
+    asked = requests(wide)
+    assert len(asked) > 3
+    assert not [u for u in asked if not u.startswith((address, "data:", "blob:", "about:"))]
+    assert not [e for e in wide.get_log("browser") if e["level"] in ("SEVERE", "WARNING")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_from_disk(page, wide, site):
+    visit(wide, f"file://{site}/{page}.html")
+    assert not [u for u in requests(wide) if not u.startswith(("file://", "data:", "blob:", "about:"))]
+    assert not [e for e in wide.get_log("browser") if e["level"] == "SEVERE"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_fits_a_phone_and_the_dark(page, narrow, address):
+    visit(narrow, f"{address}/{page}.html")
+    for theme in ("light", "dark"):
+        narrow.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+        assert narrow.execute_script("return document.documentElement.scrollWidth") <= 390
+    assert not [e for e in narrow.get_log("browser") if e["level"] == "SEVERE"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_weights(page, site):
+    assert (site / f"{page}.html").stat().st_size <= (CHAPTER if "/chapters/" in page else PROSE)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_all_figures_are_alive(name, wide, address):
+    assert visit(wide, f"{address}/book/chapters/{name}.html") >= FIGURES[name]
+    plots = wide.find_elements(By.CSS_SELECTOR, ".plotly-fig .js-plotly-plot")
+    assert len(plots) == wide.execute_script(COUNT)
+    for plot in plots:
+        assert plot.size["width"] > 400
+        traces = wide.execute_script("return arguments[0]._fullData.filter(t => t.visible === true).length", plot)
+        marks = wide.execute_script("return arguments[0].querySelectorAll('path, .point, .bars').length", plot)
+        assert traces >= 1
+        assert marks >= 5
+    assert not wide.execute_script("return document.querySelectorAll('.plotly-fallback:not([hidden])').length")
+
+
+def test_hover_shows_values(wide, address):
+    visit(wide, f"{address}/book/chapters/learned_encoding.html")
+    plot = wide.find_element(By.CSS_SELECTOR, ".plotly-fig .js-plotly-plot")
+    wide.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
+    drag = plot.find_element(By.CSS_SELECTOR, ".nsewdrag")
+    for across in (-120, 0, 120):  # somewhere along the middle there is a curve near
+        ActionChains(wide).move_to_element_with_offset(drag, across, 40).perform()
+        time.sleep(0.4)
+        if texts := wide.find_elements(By.CSS_SELECTOR, ".hoverlayer text"):
+            break
+    assert any(character.isdigit() for t in texts for character in t.text)
+
+
+def test_the_menu_changes_what_is_shown(wide, address):
+    visit(wide, f"{address}/book/chapters/learned_encoding.html")
+    visible = "return JSON.stringify(arguments[0]._fullData.map(t => t.visible))"
+    plot, buttons = next(
+        (p, b)
+        for p in wide.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
+        if len(b := p.find_elements(By.CSS_SELECTOR, ".updatemenu-button, .updatemenu-header")) > 0
+        and not p.find_elements(By.CSS_SELECTOR, ".slider-container")
+    )
+    wide.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
+    before = wide.execute_script(visible, plot)
+    ActionChains(wide).click(buttons[0]).perform()
+    time.sleep(0.5)
+    options = plot.find_elements(By.CSS_SELECTOR, ".updatemenu-dropdown-button, .updatemenu-button")
+    ActionChains(wide).click(options[-1]).perform()
+    WebDriverWait(wide, 10).until(lambda b: b.execute_script(visible, plot) != before)
+
+
+def test_the_slider_and_play_move(wide, address):
+    visit(wide, f"{address}/book/chapters/learned_encoding.html")
+    plot = next(
+        p
+        for p in wide.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
+        if p.find_elements(By.CSS_SELECTOR, ".slider-rail-touch-rect")
+        and wide.execute_script("return (arguments[0]._transitionData._frames || []).length", p) > 3
+    )
+    wide.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
+    at = "return arguments[0]._fullLayout.sliders[0].active"
+    rail = plot.find_element(By.CSS_SELECTOR, ".slider-rail-touch-rect")
+    ActionChains(wide).move_to_element(rail).click().perform()
+    WebDriverWait(wide, 10).until(lambda b: b.execute_script(at, plot) > 0)
+    middle = wide.execute_script(at, plot)
+    ActionChains(wide).click(plot.find_element(By.CSS_SELECTOR, ".updatemenu-button")).perform()
+    WebDriverWait(wide, 20).until(lambda b: b.execute_script(at, plot) != middle)
+
+
+def test_the_theme_button_repaints_the_figures(wide, address):
+    visit(wide, f"{address}/book/chapters/benchmarks.html")
+    ink = "return getComputedStyle(document.querySelector('.js-plotly-plot .xtick text')).fill"
+    wide.execute_script("document.documentElement.dataset.theme = 'light'")
+    time.sleep(0.5)
+    light = wide.execute_script(ink)
+    button = wide.find_element(By.CSS_SELECTOR, ".theme-switch-button")
+    for _ in range(3):
+        wide.execute_script("arguments[0].click()", button)
+        if wide.execute_script("return document.documentElement.dataset.theme") == "dark":
+            break
+    WebDriverWait(wide, 10).until(lambda b: b.execute_script(ink) != light)
+    background = wide.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert max(int(v) for v in background[background.index("(") + 1 : -1].split(",")[:3]) < 60
+
+
+@pytest.mark.parametrize("way", ["http", "file"])
+def test_search_finds_a_word_of_a_chapter(way, wide, address, site):
+    root = address if way == "http" else f"file://{site}"
+    wide.get(f"{root}/search.html?q=bigram")
+    WebDriverWait(wide, 20).until(lambda b: b.find_elements(By.CSS_SELECTOR, "#search-results li a"))
+    found = [a.get_attribute("href") for a in wide.find_elements(By.CSS_SELECTOR, "#search-results li a")]
+    assert any("learned_encoding" in link for link in found)
+
+
+def test_the_ledger_filters_and_links(wide, address):
+    visit(wide, f"{address}/book/claims.html")
+    shown = "return [...document.querySelectorAll('table.ledger tbody tr')].filter(r => !r.hidden).map(r => r.id)"
+    assert len(wide.execute_script(shown)) == 49
+    Select(wide.find_element(By.NAME, "seed")).select_by_visible_text("004")
+    assert wide.execute_script(shown) == [f"E{i}" for i in range(1, 11)]
+    Select(wide.find_element(By.NAME, "verdict")).select_by_visible_text("refuted")
+    refuted = wide.execute_script(shown)
+    assert 0 < len(refuted) < 10
+    wide.find_element(By.NAME, "text").send_keys("genome")
+    assert set(wide.execute_script(shown)) <= set(refuted)
+    assert wide.find_element(By.CSS_SELECTOR, ".ledger-count").text.endswith("of 49 claims")
+    links = [a.get_attribute("href") for a in wide.find_elements(By.CSS_SELECTOR, "#E1 a")]
+    assert any("learned_encoding" in link for link in links)
+    assert any("seeds.html#seed-004" in link for link in links)
+
+
+def test_every_link_within_the_site_leads_somewhere(site):
+    broken = []
+    for page in site.rglob("*.html"):
+        text = page.read_text()
+        for link in re.findall(r'<a [^>]*href="([^"#?]+)[^"]*"', text):
+            if not link.startswith(("http:", "https:", "mailto:", "data:")) and not (page.parent / link).exists():
+                broken.append((page.name, link))
+    assert not broken
+
+
+@pytest.mark.parametrize("name", ["learned_encoding", "encoding_limits"])
+def test_a_chapter_opens_with_its_claims_and_closes_with_its_provenance(name, wide, address):
+    visit(wide, f"{address}/book/chapters/{name}.html")
+    box = wide.find_element(By.CSS_SELECTOR, ".claims-box")
+    badges = [b.text.lower() for b in box.find_elements(By.CSS_SELECTOR, ".verdict")]
+    assert badges
+    assert set(badges) <= {"supported", "refuted", "undecided"}
+    first = wide.find_element(By.CSS_SELECTOR, ".plotly-fig")
+    assert box.location["y"] < first.location["y"]
+    footer = wide.find_element(By.CSS_SELECTOR, "footer.provenance").text
+    assert "Provenance. quick profile" in footer
+    launch = [a.get_attribute("href") for a in wide.find_elements(By.CSS_SELECTOR, ".dropdown-launch-buttons a")]
+    assert launch
+    assert all(f"notebooks/{name}.ipynb" in link for link in launch if "binder" in link or "colab" in link)
+
+
+def test_without_scripts_a_sentence_stands_for_each_figure(address):
+    browser = start("--window-size=1000,900", scripts=False)
+    try:
+        browser.get(f"{address}/book/chapters/encoding_limits.html")
+        fallbacks = browser.find_elements(By.CSS_SELECTOR, ".plotly-fallback")
+        assert len(fallbacks) >= FIGURES["encoding_limits"]
+        for sentence in fallbacks:
+            assert sentence.is_displayed()
+            assert len(sentence.text) > 60
+    finally:
+        browser.quit()

@@ -1,0 +1,181 @@
+"""Every notebook of the book: its pair, its parameters, a whole run, and a reference that gives the verdicts it shows."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+from helpers import claims, encoding, records
+from helpers.encoding import quantities
+from helpers.figures import MIME
+from helpers.run import execute
+from helpers.run.parameters import ParameterError
+from helpers.run.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
+REFERENCE = 300_000  # bytes of a chapter's committed records
+QUANTITIES = {"learned_encoding": quantities.learned, "encoding_limits": quantities.limited}
+
+every = pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+
+
+@every
+def test_the_pair_agrees_cell_by_cell(source):
+    twin = jupytext.read(source.with_suffix(".ipynb"))
+    mine = jupytext.read(source)
+    assert [(c.cell_type, c.source) for c in twin.cells] == [(c.cell_type, c.source) for c in mine.cells]
+    assert [c.metadata.get("tags", []) for c in twin.cells] == [c.metadata.get("tags", []) for c in mine.cells]
+    nbformat.validate(nbformat.read(source.with_suffix(".ipynb"), 4))
+
+
+@every
+def test_the_twin_holds_no_outputs(source):
+    for cell in nbformat.read(source.with_suffix(".ipynb"), 4).cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+@every
+def test_one_parameters_cell_and_no_cell_on_the_gpu_without_asking(source):
+    notebook = Project(ROOT, ROOT / "runs").notebook(source.stem)
+    assert notebook.parameters  # raises unless there is exactly one
+    assert all(p.help for p in notebook.parameters.values())
+    for code in notebook.code:
+        ast.parse(code)
+        assert ".cuda(" not in code
+
+
+def test_every_chapter_of_the_contents_is_a_notebook_of_a_part(root):
+    import yaml
+
+    from helpers.run import build
+
+    parts = yaml.safe_load((root / "book" / "parts.yml").read_text())
+    known = {name for part in parts for name in part["notebooks"]}
+    chapters = build.in_book(Project(root, root / "runs"))
+    assert set(chapters) == {p.stem for p in SOURCES}
+    assert set(chapters) - {"benchmarks"} <= known
+    assert {c.chapter for c in claims.load(root / "book" / "claims.yml").values()} <= known
+
+
+@pytest.mark.slow
+@every
+def test_the_quick_profile_runs_whole_and_says_nothing_on_stderr(source, book):
+    page = book[1][source.stem]
+    assert page.error == ""
+    assert page.new
+    nb = nbformat.read(page.run.notebook, 4)
+    nbformat.validate(nb)
+    outputs = [o for c in nb.cells for o in c.get("outputs", ())]
+    assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
+    assert not [o for o in outputs if o["output_type"] == "error"]
+    assert sum(MIME in o.get("data", {}) for o in outputs) >= 1, "a chapter has live figures"
+    assert all(c.execution_count for c in nb.cells if c.cell_type == "code")
+    assert (page.run.folder / "run.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(QUANTITIES))
+def test_a_run_writes_strict_records_and_a_verdict_for_each_claim(name, book):
+    run = book[1][name].run
+    assert len(records.load(run.folder / "records")) > 50
+    for path in run.folder.rglob("*.json"):
+        json.loads(path.read_text(), parse_constant=pytest.fail)  # NaN and Infinity are no JSON
+    stored = run.read("verdicts.json")["verdicts"]["this run"]
+    assert {v["id"] for v in stored if v["criterion"] == "precise"} == set(claims.of(name))
+    assert {v["verdict"] for v in stored} <= set(claims.VERDICTS)
+
+
+@pytest.mark.slow
+def test_every_figure_tells_what_to_see(book):
+    for name, page in book[1].items():
+        for cell in nbformat.read(page.run.notebook, 4).cells:
+            for output in cell.get("outputs", ()):
+                if MIME in output.get("data", {}):
+                    layout = output["data"][MIME]["layout"]
+                    assert len(layout["meta"]["alt"]) > 40, f"{name}: {layout['title']}"
+                    assert layout["title"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("learned_encoding", {"seeds": 0}, "2..64"),
+        ("learned_encoding", {"learned_dim": 300}, "1..32"),
+        ("learned_encoding", {"learned_dims": 6}, "did you mean 'learned_dim'"),
+        ("learned_encoding", {"device": "tpu"}, "auto | cpu | cuda"),
+        ("encoding_limits", {"text": "absent.txt"}, "absent.txt"),
+        ("encoding_limits", {"fasta": "absent.fa"}, "absent.fa"),
+        ("encoding_limits", {"steps": "many"}, "steps"),
+    ],
+)
+def test_wrong_parameters_fail_before_a_kernel_starts(name, given, words, tmp_path):
+    project = Project(ROOT, tmp_path / "runs")
+    with pytest.raises(ParameterError, match=re.escape(words)):
+        execute.plan(project, name, given, texts=False)
+    assert not project.runs.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "words"),
+    [
+        ("encoding_limits", "text", b"\x00\x01\x02\xff" * 500, "is not UTF-8 text"),
+        ("encoding_limits", "text", b"", "has 0 characters"),
+        ("encoding_limits", "fasta", b"", "is empty; a FASTA file starts"),
+        ("encoding_limits", "fasta", b">one\nACGT!!QQ\n", "line 2: '!' is no base"),
+        ("encoding_limits", "text", b"a short text", "has 12 characters"),
+    ],
+)
+def test_bad_files_are_named_and_leave_nothing(name, kind, content, words, tmp_path):
+    path = tmp_path / "input"
+    path.write_bytes(content)
+    command = [
+        sys.executable,
+        "-m",
+        "helpers.run.cli",
+        "--runs",
+        str(tmp_path / "runs"),
+        "run",
+        name,
+        "-p",
+        kind,
+        str(path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not list((tmp_path / "runs").rglob("run.json"))
+
+
+@pytest.mark.parametrize("name", sorted(QUANTITIES))
+def test_the_committed_reference_is_whole_and_answers_every_claim(name, root):
+    folder = root / "book" / "reference" / name
+    found = encoding.frame(records.load(folder))
+    trained = found[~found["condition"].str.startswith("deployed")]  # bytes of a file, the same for every seed
+    seeds = trained.groupby("condition")["seed"].nunique()
+    assert (seeds >= 10).all(), seeds[seeds < 10]
+    assert sum(path.stat().st_size for path in folder.rglob("*")) <= REFERENCE
+    head = records.header(folder)
+    assert head["profile"] == "full"
+    assert "H200" in head["provenance"]["device"]
+    verdicts = claims.judge(claims.of(name), QUANTITIES[name](found))
+    judged = {v.id for v in verdicts if v.criterion == "precise" and v.verdict != claims.AWAITING}
+    assert judged == set(claims.of(name))
+
+
+def test_the_notebooks_show_the_verdicts_of_the_reference(book, root):
+    """What counts on a page is what the committed records give, computed here once more."""
+    for name, read in QUANTITIES.items():
+        frame = encoding.frame(records.load(root / "book" / "reference" / name))
+        again = {v.id: v.verdict for v in claims.judge(claims.of(name), read(frame)) if v.criterion == "precise"}
+        shown = claims.counting(book[1][name].run.read("verdicts.json"))
+        assert {i: v["verdict"] for i, v in shown.items()} == again
+        assert {v["by"] for v in shown.values()} == {"reference"}
