@@ -29,9 +29,15 @@ def root(start: str | Path | None = None) -> Path:
 
 
 def digest(data: bytes | str | Path) -> str:
-    """'sha256:…' of bytes, of a text (as UTF-8), or of a file's content."""
+    """'sha256:…' of bytes, of a text (as UTF-8), of a file's content, or of a folder: its files' names and contents, where
+    of a file above 64 MiB only size and time count."""
     sha = hashlib.sha256()
-    if isinstance(data, Path):
+    if isinstance(data, Path) and data.is_dir():
+        for path in sorted(p for p in data.rglob("*") if p.is_file()):
+            facts = path.stat()
+            content = digest(path) if facts.st_size <= 2**26 else f"{facts.st_size} {facts.st_mtime_ns}"
+            sha.update(f"{path.relative_to(data)} {content}\n".encode())
+    elif isinstance(data, Path):
         with data.open("rb") as f:
             while block := f.read(1 << 20):
                 sha.update(block)

@@ -21,7 +21,7 @@ def ruc(*words, **env):
 
 def test_help_everywhere_with_an_example(project_folder):
     assert "Run the notebooks" in ruc("--help").stdout
-    for command in ("list", "run", "build", "status", "claims", "reference"):
+    for command in ("list", "run", "build", "status", "claims", "reference", "import-pkl"):
         done = ruc(command, "--help")
         assert done.returncode == 0
         assert f"Example:  ruc {command}" in done.stdout
@@ -104,3 +104,22 @@ def test_claims_in_the_terminal(root):
     assert done.returncode == 0
     assert [f"E{i}" in done.stdout for i in range(1, 11)] == [True] * 10
     assert "D1" not in done.stdout
+
+
+def test_import_pkl_converts_and_refuses(tmp_path):
+    import pickle
+
+    import numpy as np
+
+    from helpers import dtdr
+
+    good = {"a.weight": {"type": "uncompressed", "data": np.ones((4, 8), np.float16)}}
+    (tmp_path / "good.pkl").write_bytes(pickle.dumps(good, protocol=4))
+    done = ruc("import-pkl", str(tmp_path / "good.pkl"), str(tmp_path / "good.safetensors"))
+    assert done.returncode == 0, done.stderr
+    assert abs(dtdr.Store.open(tmp_path / "good.safetensors").decode("a.weight") - 1).max() < 0.01
+    (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    done = ruc("import-pkl", str(tmp_path / "bad.pkl"), str(tmp_path / "bad.safetensors"))
+    assert done.returncode == 2
+    assert "os.system" in done.stderr
+    assert not (tmp_path / "bad.safetensors").exists()

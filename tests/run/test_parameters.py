@@ -115,3 +115,28 @@ def test_exactly_one_parameters_cell(project_folder):
     path.write_text(path.read_text().replace('tags=["parameters"]', ""))
     with pytest.raises(ParameterError, match="has 0 cells tagged parameters"):
         _ = Project.find().notebook("good").parameters
+
+
+def test_a_folder_or_a_name(tmp_path):
+    (found,) = parameters.read_cell('model: str = "small"  # small | HUB-NAME | FOLDER: which').values()
+    assert found.check("small") == "small"
+    assert found.check("org/name") == "org/name"
+    assert found.check(str(tmp_path)) == str(tmp_path.resolve())
+    assert found.is_file(str(tmp_path))
+    assert not found.is_file("org/name")
+    for wrong in ("", "./absent", str(tmp_path / "absent"), "a/b/c"):
+        with pytest.raises(parameters.ParameterError, match="no such folder"):
+            found.check(wrong)
+
+
+def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path):
+    from helpers import paths
+
+    (tmp_path / "a").write_text("1")
+    first = paths.digest(tmp_path)
+    assert paths.digest(tmp_path) == first
+    (tmp_path / "a").write_text("2")
+    assert paths.digest(tmp_path) != first
+    (tmp_path / "a").rename(tmp_path / "b")
+    (tmp_path / "b").write_text("1")
+    assert paths.digest(tmp_path) != first

@@ -154,6 +154,19 @@ def reference(find, notebook, label, key) -> None:
             out.print(f"{path.relative_to(project.root)}  {path.stat().st_size} bytes", soft_wrap=True)
 
 
+@command("import-pkl", "ruc import-pkl mistral_7b_compressed_2x.pkl mistral_7b.safetensors")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--block", default=128, show_default=True, help="Largest block of the transform, a power of two.")
+def import_pkl(source, target, block) -> None:
+    """Read a published .pkl of weights without trusting it, and write it as a store (safetensors and a JSON header)."""
+    from helpers import dtdr
+
+    path = dtdr.import_pkl(source, target, dtdr.Codec(cap=block))
+    store = dtdr.Store.open(path)
+    out.print(f"{path}: {len(store.names())} matrices, {store.nbytes / 2**20:.1f} MiB", soft_wrap=True)
+
+
 class _Progress:
     """A bar by cell on a terminal; elsewhere a line a cell, and one every half minute while a long cell runs."""
 

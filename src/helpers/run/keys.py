@@ -27,6 +27,9 @@ def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
         found["constraints"] = paths.digest(constraints)
     for module in sorted(modules(notebook.code)):
         found[module] = paths.digest(_source(module))
+        assets = _source(module).parent / "assets"
+        if _source(module).name == "__init__.py" and assets.is_dir():
+            found[f"{module} assets"] = paths.digest(assets)
     return found | inputs(project, notebook.name)
 
 

@@ -6,6 +6,7 @@ is held to, up to a colon:
     profile: str = "quick"  # quick | full: two CPU cores, or the seed's scale on one GPU
     seeds: int = None  # 2..64: repetitions of every condition; None takes the profile's own
     text: str = "embedded"  # embedded | tinyshakespeare | PATH: what the models read; PATH is any file
+    model: str = "small"  # small | HUB-NAME | FOLDER: FOLDER is any folder; what is none is taken for a name
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ class Parameter:
         return "..".join(ends) if any(ends) else ""
 
     def is_file(self, value: object) -> bool:
-        """Whether a (checked) value is a path and not one of the other choices."""
+        """Whether a (checked) value is a path, of a file or folder, and not one of the other choices."""
+        if "FOLDER" in self.choices:
+            return isinstance(value, str) and Path(value).is_absolute()
         return "PATH" in self.choices and value not in self.choices
 
     def parse(self, text: str) -> object:
@@ -86,7 +89,16 @@ class Parameter:
         if kind in (int, float) and not self.low <= value <= self.high:
             raise self._error(value, f"a number within {self.limits}")
         if self.choices and (value == "PATH" or str(value) not in self.choices):
-            return self._file(value) if "PATH" in self.choices else self._choice(value)
+            special = {"PATH": self._file, "FOLDER": self._folder}
+            return next((f for k, f in special.items() if k in self.choices), self._choice)(value)
+        return value
+
+    def _folder(self, value: str) -> str:
+        path = Path(value).expanduser()
+        if path.is_dir():
+            return str(path.resolve())
+        if not value or path.is_file() or value.startswith((".", "~", "/")) or value.count("/") > 1:
+            raise self._error(value, f"{self.limits}, and there is no such folder")
         return value
 
     def _file(self, value: str) -> str:

@@ -1,0 +1,209 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The storyteller
+#
+# **If we knew every probability of a language, could we say exactly what a language model has learned of it, and what a damaged one has lost?**
+#
+# Real text has no known entropy. A loss of 3.2 nats may be a poor model or a hard text. So part I of this book takes apart a model of a
+# made-up world, in which somebody gives a ball to somebody else, asks who has it, and does small sums. Each story is drawn by a program of
+# explicit choices, so that every word's true probability can be computed. A right answer has probability one.
+#
+# The model that the other chapters load as `storyteller` was trained by this notebook's own code on a GPU. Here a small one is trained
+# anew on your machine, and both are put to the same questions.
+
+# %% tags=["hide-input"]
+import numpy as np
+import pandas as pd
+
+from helpers import chapter, figures, lm
+from helpers.figures import ROLE
+from helpers.live import LivePlot
+from helpers.records import Record
+
+# %% tags=["parameters"]
+profile: str = "quick"  # quick | full: a small model on one CPU core, or the committed recipe on one GPU
+seeds: int = None  # 1..8: trainings, one a seed; None takes the profile's own
+device: str = "auto"  # auto | cpu | cuda: where to train; auto takes the GPU when there is one
+size: str = "profile"  # profile | small | default | depth2 | depth4 | depth8 | depth16 | width64 | width256 | width512: which model
+steps: int = None  # 20..1000000: gradient steps; None takes the recipe's own
+novels: str = "none"  # none | PATH: also train a GPT-2-shaped model on this text or archive of novels
+novels_steps: int = 3000  # 1..1000000: gradient steps of that model
+keep: bool = False  # keep the trained folder as checkpoint of this run, to be committed as the artefact
+
+# %% tags=["hide-input"]
+here = chapter.start("storyteller", profile=profile, device=device)
+settings = here.settings(quick={"seeds": 2, "size": "small"}, full={"seeds": 3, "size": "default"}, seeds=seeds)
+size = settings["size"] if size == "profile" else size
+
+# %% [markdown]
+# ## The world
+#
+# A story names a few people and things, moves them about, and asks. Two clauses with two names hide the task by which indirect objects are studied in
+# larger models {footcite:p}`wang2023interpretability`: after *when mary and john went to the garden , john gave the ball to*, the next word must be *mary*.
+
+# %% tags=["hide-input"]
+stories = [" ".join(words) for words in lm.grammar.documents(4, 0)]
+chapter.table(pd.DataFrame({"story": stories}), "Four held-out stories, as the grammar tells them")
+
+# %% tags=["hide-input"]
+known = lm.grammar.entropy("plain")
+here.say("entropy", f"{known['rate']:.3f}")
+documents = lm.grammar.documents(2000, 1)
+drawn = lm.grammar.corpus(2000, 1, split="held")
+exact = float(lm.grammar.costs(drawn).mean())
+here.say("exact", f"{exact:.3f}")
+
+# %% [markdown]
+# By its closed form the language has {glue:text}`entropy` nats a word. Sequences are cut to 64 tokens and begin at the start of a story, where more is open; on those the
+# grammar's own loss is {glue:text}`exact` nats a token. No model can be expected to go below it.
+#
+# ## Training
+#
+# The loss should fall towards that floor. A model that knows only which words are common stays near the top of the figure; one that has learned the
+# forms of sentences but not who did what ends in between.
+
+# %%
+cards, records = [], []
+for seed in range(settings["seeds"]):
+    record = Record(here.name, f"{size}.fit", seed)
+    with LivePlot("training", "gradient step", "nats a token") as live:
+        card = lm.make(
+            here.folder / "checkpoints" / f"{size}-seed{seed}",
+            size=size,
+            seed=seed,
+            device=here.device,
+            steps=steps,
+            work=here.work / f"{size}-seed{seed}",
+            report=live,
+            record=record,
+        )
+    cards.append(card)
+    records.append(record)
+
+# %% tags=["hide-input"]
+shown = here.keep(records)
+fig = figures.figure("How near to the truth?", "gradient step", "held-out loss (nats a token)")
+figures.level(fig, exact, "the grammar itself")
+wide = shown.pivot_table(index="seed", columns="step", values="held")
+figures.bands(fig, wide.columns.to_numpy(float), wide.to_numpy(), f"{size}, this run", ROLE["precise"])
+committed = lm.artefact.verify()
+figures.level(fig, committed["result"]["loss"], "the committed storyteller")
+losses = [c["result"]["loss"] for c in cards]
+figures.show(
+    fig,
+    f"The {size} model ends at {np.mean(losses):.3f} nats a token over {len(losses)} seeds; the grammar has {exact:.3f}, the committed model "
+    f"{committed['result']['loss']:.3f}.",
+)
+
+# %% [markdown]
+# ## What has been learned?
+#
+# Loss is a mean. The table asks four separate questions: is the right name likelier than the wrong one after a giving sentence, are questions
+# answered, and how many of a thousand sentences that the model writes could the grammar not have written (its form), or contradict the story so far (its world)?
+
+# %% tags=["hide-input"]
+ask = {
+    "loss": "held-out loss, nats a token",
+    "excess": "more than the grammar's own",
+    "ioi": "indirect object: right name above wrong",
+    "ioi_gap": "mean difference of their logits",
+    "answers": "questions answered",
+    "violations_form": "sentences of wrong form, of 1,000",
+    "violations_world": "sentences that contradict the story, of 1,000",
+}
+rows = [
+    {"": label, f"{size}, this run": np.mean([c["result"][key] for c in cards]), "committed": committed["result"][key]}
+    for key, label in ask.items()
+]
+here.say("committed_excess", f"{committed['result']['excess']:.4f}")
+here.say("committed_violations", f"{committed['result']['violations']:.0f}")
+chapter.table(
+    pd.DataFrame(rows),
+    f"This run, and the committed model ({committed['device']}, {committed['parameters']:,} parameters)",
+)
+
+# %% [markdown]
+# The committed model is {glue:text}`committed_excess` nats above the grammar, and {glue:text}`committed_violations` of a thousand of its sentences are wrong in form or fact.
+# Here is what it writes when it is left alone:
+
+# %% tags=["hide-input"]
+found = lm.load("storyteller", device=here.device)
+told = lm.samples(found, 3)
+chapter.table(
+    pd.DataFrame({"after a given opening": told["greedy"], "sampled": told["sampled"]}),
+    "Six texts of the committed model",
+)
+
+# %% [markdown]
+# ## Making it again
+#
+# With `profile = "full"` and `size = "default"` the cell above trains the committed recipe. On the same kind of device, with the same versions, it gives the same bytes: compare
+# `model.safetensors` of the run's checkpoints with the checksum in the card. `keep` leaves the folder there to be copied.
+
+# %% tags=["hide-input"]
+same = [c["sha256"]["model.safetensors"] == committed["sha256"]["model.safetensors"] for c in cards]
+rows = [
+    {
+        "seed": c["recipe"]["seed"],
+        "weights": c["sha256"]["model.safetensors"][7:23],
+        "the committed bytes": "yes" if s else "no",
+    }
+    for c, s in zip(cards, same, strict=True)
+]
+if not keep:
+    import shutil
+
+    shutil.rmtree(here.folder / "checkpoints", ignore_errors=True)
+chapter.table(pd.DataFrame(rows), "Checksums of the models trained here")
+
+# %% [markdown]
+# ## A natural language beside it
+#
+# A world of two hundred words is not English. With `novels` set to an archive of public-domain novels the same loop trains a byte-pair vocabulary and a model of GPT-2's shape on it,
+# whose folder can be given to the other chapters as `model`.
+
+# %%
+if novels != "none":
+    card = lm.novels.make(
+        here.work.with_name("novels"),
+        novels,
+        recipe=lm.novels.recipe(novels_steps),
+        device=here.device,
+    )
+    display(
+        chapter.table(
+            pd.DataFrame([card["result"]]),
+            f"The novels model, in {here.work.with_name('novels').name}/ of this notebook's runs",
+        )
+    )
+else:
+    print("No novels were given.")
+
+# %% [markdown]
+# ## Limits
+#
+# The world is closed and its grammar is shallow: nothing is ever forgotten for good, and no sentence refers further back than a story. That is the price of knowing every
+# probability. Read the numbers of the other chapters as those of such a world.
+#
+# ## Exercises
+#
+# 1. Train `width64` and `depth2`, which have about the same loss. Which of them answers more questions? Predict first.
+# 2. Give `steps = 2000` to the small model. Which row of the table moves first, and which last?
+#
+# ```{footbibliography}
+# ```

@@ -1,0 +1,100 @@
+"""Distributed transform-domain representation (seed document 000): weights as partial, quantised transform coefficients.
+
+The face of the package: `Codec`, `Encoded`, `encode`, `decode` for one matrix; `Fill` and the orders in `ORDERS` for what is
+missing; `corrupt` and `noisy` for the controls; `cosine`, `error`, `wiener` for what arithmetic predicts.
+"""
+
+from helpers.dtdr.codec import Codec, Encoded, encode
+from helpers.dtdr.coded import Coded, encode_model, matrices, role, transposed
+from helpers.dtdr.decoding import decode
+from helpers.dtdr.fills import Fill, cosine, error, noisy, wiener
+from helpers.dtdr.legacy import import_pkl, read_pkl
+from helpers.dtdr.orders import ORDERS, corrupt, kept_share
+from helpers.dtdr.priors import EMBEDDED, FROM_KEPT, embedded, leaked, load_pkl, neighbour, pkl_weights, similarity
+from helpers.dtdr.quantities import (
+    by_model,
+    difference,
+    emergence,
+    equal_cosine,
+    gain_of,
+    guided,
+    predictions,
+    residuals,
+    summary,
+    values,
+)
+from helpers.dtdr.store import Store, write_store
+from helpers.dtdr.study import (
+    GRID,
+    PUBLISHED,
+    Plan,
+    collapse,
+    domains,
+    frame,
+    further,
+    run,
+    run_printed,
+    with_weights,
+    write_curve,
+)
+from helpers.dtdr.subject import CORRUPT, NOISE, NOISE_ENTRY, Arm, Subject
+from helpers.dtdr.unpickle import PickleRefused
+
+__all__ = [
+    "CORRUPT",
+    "EMBEDDED",
+    "FROM_KEPT",
+    "GRID",
+    "NOISE",
+    "NOISE_ENTRY",
+    "ORDERS",
+    "PUBLISHED",
+    "Arm",
+    "Codec",
+    "Coded",
+    "Encoded",
+    "Fill",
+    "PickleRefused",
+    "Plan",
+    "Store",
+    "Subject",
+    "by_model",
+    "collapse",
+    "corrupt",
+    "cosine",
+    "decode",
+    "difference",
+    "domains",
+    "embedded",
+    "emergence",
+    "encode",
+    "encode_model",
+    "equal_cosine",
+    "error",
+    "frame",
+    "further",
+    "gain_of",
+    "guided",
+    "import_pkl",
+    "kept_share",
+    "leaked",
+    "load_pkl",
+    "matrices",
+    "neighbour",
+    "noisy",
+    "pkl_weights",
+    "predictions",
+    "read_pkl",
+    "residuals",
+    "role",
+    "run",
+    "run_printed",
+    "similarity",
+    "summary",
+    "transposed",
+    "values",
+    "wiener",
+    "with_weights",
+    "write_curve",
+    "write_store",
+]

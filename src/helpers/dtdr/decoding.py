@@ -1,0 +1,178 @@
+"""Weights from what has arrived: dequantise, mask, fill, inverse transform, signs, a chunk of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from helpers.dtdr import codec as coding
+from helpers.dtdr import fills, fused, hashing, orders, transform
+from helpers.dtdr.codec import Encoded
+from helpers.dtdr.fills import Fill
+
+ZERO = Fill("zero")
+Coefficients = Callable[[int, int], Tensor]
+
+
+@torch.no_grad()
+def decode(
+    encoded: Encoded,
+    fraction: float = 1.0,
+    order: str = "iid",
+    fill: Fill = ZERO,
+    mask_seed: int = 0,
+    *,
+    dtype: torch.dtype = torch.float32,
+    out: Tensor | None = None,
+    kernel: bool | None = None,
+) -> Tensor:
+    """The weight, in its model's shape and on the codes' device, from a fraction of its coefficients.
+
+    order, mask_seed: see orders.keep and orders.planes. out: a tensor on the codes' device to write into, in place; its
+    dtype counts. kernel: False for this path, None for the fused kernel where it covers the case (same numbers).
+    Raises ValueError for a bad fraction, order, fill, prior, or an `out` of another shape or device.
+    """
+    if out is None:
+        out = torch.empty(encoded.shape, dtype=dtype, device=encoded.device)
+    elif tuple(out.shape) != encoded.shape or out.device != encoded.device:
+        found = f"{tuple(out.shape)} on {out.device}"
+        raise ValueError(f"{encoded.name}: out is {found}; {encoded.shape} on {encoded.device} was expected")
+    target = out.T if encoded.transposed else out  # (out, in)
+    if kernel is not False and _fused(encoded, fraction, order, fill, mask_seed, target):
+        return out
+    rows = _unsigned(encoded, fraction, order, fill, mask_seed)
+    count, width = encoded.codes.shape
+    scattered = encoded.codec.permutation(encoded.name, count * width, encoded.device)
+    whole = torch.empty_like(target, memory_format=torch.contiguous_format) if scattered is not None else target
+    flips = encoded.codec.flips(encoded.name, width, encoded.device)
+    for a, b in coding.chunks(count, width, encoded.device):
+        direct = whole.dtype == torch.float32 and whole.is_contiguous()
+        into = whole[a:b] if direct else torch.empty((b - a, width), device=whole.device)
+        rows(a, b, into)
+        if flips is not None:
+            into.mul_(flips)
+        if not direct:
+            whole[a:b] = into
+    if scattered is not None:
+        back = torch.empty_like(whole).view(-1)
+        back[scattered] = whole.view(-1)
+        target.copy_(back.view(count, width))
+    return out
+
+
+def _fused(encoded: Encoded, fraction: float, order: str, fill: Fill, mask_seed: int, target: Tensor) -> bool:
+    """Decode with the kernel where it covers the case. False: nothing was written."""
+    codes, scales, name = encoded.codes, encoded.scales, encoded.name
+    if codes.device.type == "cpu" or encoded.first:
+        return False
+    covered = fused.supports(encoded.codec, order, fill.kind, codes.device, codes.shape[1])
+    if not covered or not fused.fits(codes, scales, target) or target.dtype not in fused.FLOATS:
+        return False
+    mask = {"mask_key": hashing.key32(mask_seed, name, "mask"), "threshold": hashing.threshold(fraction)}
+    kind, prior, weight = fill.kind, None, None
+    if kind == "guided":
+        prior, weight = fills.prior_of(fill, encoded), fill.weight
+        if prior is None or not fused.fits(prior.codes, prior.scales):
+            return False
+    elif kind == "random":
+        weight = fused.moments(codes, scales, block=encoded.block, **mask)[2].float()
+    elif kind == "gain":
+        weight = 1 / fraction if fraction else 1.0
+    fused.decode(
+        codes, scales, target, block=encoded.block, sign_key=encoded.codec.sign_key(name), fill=kind, weight=weight,
+        fill_key=(hashing.key32(mask_seed, name, "fill"), hashing.key32(mask_seed, name, "fill/angle")),
+        prior=prior and (prior.codes, prior.scales), **mask,
+    )  # fmt: skip
+    return True
+
+
+def coefficients(
+    encoded: Encoded, fraction: float = 1.0, order: str = "iid", fill: Fill = ZERO, mask_seed: int = 0
+) -> Coefficients:
+    """A function (start, stop) -> float32 (stop - start, in): coefficients of these rows of the codes, gaps filled."""
+    if order == "planes":
+        return _planes(encoded, fraction, fill, mask_seed)
+    mask = orders.keep(encoded, fraction, order, mask_seed)
+    if fill.kind == "random":
+        sigma = fills.deviation(encoded, mask) if fraction < 1 else 0.0
+        fillers = lambda a, b: _noise(encoded, mask_seed, a, b).mul_(sigma)
+    elif fill.kind == "guided":
+        prior = fills.prior_of(fill, encoded)
+        fillers = prior and (lambda a, b: prior.coefficients(a, b).mul_(fill.weight))
+    else:
+        fillers = None
+
+    def rows(a: int, b: int) -> Tensor:
+        m = mask(a, b)
+        if m is None:
+            return encoded.coefficients(a, b)
+        if fillers:
+            return torch.where(m, encoded.coefficients(a, b), fillers(a, b))
+        c = coding.dequantise(_masked(encoded.codes[a:b], m), encoded.scales[a:b], encoded.block)
+        return c.div_(fraction) if fill.kind == "gain" and fraction else c
+
+    return rows
+
+
+def _unsigned(
+    encoded: Encoded, fraction: float, order: str, fill: Fill, mask_seed: int
+) -> Callable[[int, int, Tensor], None]:
+    """A function (start, stop, into) that writes float32 (stop - start, in): weights but for the signs.
+
+    Where the CPU multiplies int8 matrices, codes go through the transform as integers, and the scales follow: they are
+    the same for a whole block. What the guided fill adds is transformed apart, which is the same by linearity.
+    """
+    codec, block = encoded.codec, encoded.block
+    noisy = fill.kind == "random" and fraction < 1
+    if noisy or order == "planes" or not transform.counts(block, codec.transform, encoded.device):
+        rows = coefficients(encoded, fraction, order, fill, mask_seed)
+        return lambda a, b, into: into.copy_(transform.rotate(rows(a, b), codec.transform, block, inverse=True))
+    mask = orders.keep(encoded, fraction, order, mask_seed)
+    prior = fills.prior_of(fill, encoded) if fill.kind == "guided" else None
+    gain = 1 / fraction if fill.kind == "gain" and fraction else 1.0
+
+    def write(a: int, b: int, into: Tensor) -> None:
+        kept, codes, scales = mask(a, b), encoded.codes[a:b], encoded.scales[a:b]
+        if kept is None:
+            _spread(codes, scales, block, 1.0, into)
+            return
+        _spread(_masked(codes, kept), scales, block, gain, into)
+        if prior is not None:
+            more = _spread(
+                _masked(prior.codes[a:b], ~kept), prior.scales[a:b], block, fill.weight, torch.empty_like(into)
+            )
+            into.add_(more)
+
+    return write
+
+
+def _spread(codes: Tensor, scales: Tensor, block: int, factor: float, into: Tensor) -> Tensor:
+    into.copy_(transform.rotate_codes(codes, block))
+    into.view(len(into), -1, block).mul_((scales.to(torch.float32) * (factor * block**-0.5))[..., None])
+    return into
+
+
+def _masked(codes: Tensor, mask: Tensor) -> Tensor:
+    """Codes, zero where the mask is; int8 times int8 is faster than any other way."""
+    return codes * (mask.view(torch.int8) if mask.is_contiguous() else mask)
+
+
+def _planes(encoded: Encoded, fraction: float, fill: Fill, mask_seed: int) -> Coefficients:
+    if fill.kind != "zero":
+        raise ValueError(f"fill {fill.kind!r} has nothing to fill: bit planes keep every entry; use the zero fill")
+    orders.bits_of(fraction)
+    width, key = encoded.codes.shape[1], hashing.key32(mask_seed, encoded.name, "planes")
+
+    def rows(a: int, b: int) -> Tensor:
+        known = orders.planes(encoded.codes[a:b], fraction, key=key, start=(encoded.first + a) * width)
+        return coding.dequantise(known, encoded.scales[a:b], encoded.block)
+
+    return rows
+
+
+def _noise(encoded: Encoded, mask_seed: int, a: int, b: int) -> Tensor:
+    width, start = encoded.codes.shape[1], encoded.first
+    flat = hashing.normals(mask_seed, encoded.name, (start + a) * width, (start + b) * width, encoded.device)
+    return flat.view(b - a, width)

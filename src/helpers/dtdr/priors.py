@@ -1,0 +1,109 @@
+"""Where a prior may come from: the answer itself, a relative of it, or nothing but the part that has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from helpers.dtdr.codec import Codec, encode
+from helpers.dtdr.coded import matrices
+from helpers.dtdr.decoding import decode
+from helpers.dtdr.legacy import read_pkl
+from helpers.dtdr.orders import corrupt
+
+ASSETS = Path(__file__).parent / "assets"
+EMBEDDED = ("earlier", "other", "tuned")  # relatives of the embedded storyteller, as stores
+FROM_KEPT = ("row_mean", "low_rank")
+RANK = 8
+LEAK = 1e-6  # share of the codes that the published anchor has wrong
+
+
+def leaked(weights: Mapping[str, Tensor], seed: int = 0, share: float = LEAK, cap: int = 128) -> dict[str, Tensor]:
+    """The published anchor: the very same weights, stored as INT8, with one byte in a million replaced."""
+    codec = Codec("identity", cap=cap)
+    stored = {name: encode(w, codec, name) for name, w in weights.items()}
+    return {name: decode(corrupt(e, share, seed, mode="byte")).to(weights[name].dtype) for name, e in stored.items()}
+
+
+def neighbour(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every block's weights taken from the next block, the last one's from the first; zero for what is in no block."""
+    places = {name: _layer(name) for name in weights}
+    count = 1 + max((at[1] for at in places.values() if at), default=-1)
+    out = {}
+    for name, at in places.items():
+        other = name if at is None else f"{at[0]}{(at[1] + 1) % count}{at[2]}"
+        out[name] = torch.zeros_like(weights[name]) if at is None else weights[other]
+    return out
+
+
+def from_kept(kind: str, unbiased: Tensor) -> Tensor:
+    """A prior from what has arrived and nothing else. unbiased: (out, in), zero fill divided by the fraction.
+
+    row_mean: every entry is the mean of its row. low_rank: the leading singular directions, `RANK` of them.
+    Raises ValueError for another kind.
+    """
+    w = unbiased.float()
+    if kind == "row_mean":
+        return w.mean(1, keepdim=True).expand_as(w).contiguous()
+    if kind != "low_rank":
+        raise ValueError(f"a prior from the kept part is one of {', '.join(FROM_KEPT)}, not {kind!r}")
+    u, s, v = torch.svd_lowrank(w, q=min(RANK, *w.shape), niter=4)
+    return (u * s) @ v.T
+
+
+def embedded(name: str) -> dict[str, Tensor]:
+    """Weights of a relative of the embedded storyteller: 'earlier' (a quarter of the same training), 'other' (another seed),
+    'tuned' (trained on in another style). Raises ValueError for another name, or a store that does not match its checksum.
+    """
+    from helpers.dtdr.store import Store
+
+    if name not in EMBEDDED:
+        raise ValueError(f"there is no embedded prior {name!r}; there are {', '.join(EMBEDDED)}")
+    store = Store.open(ASSETS / f"{name}.safetensors")
+    return {k: store.decode(k) for k in store.names()}
+
+
+def pkl_weights(model: nn.Module, path: str | Path) -> dict[str, Tensor]:
+    """The matrices of a published .pkl for a model, on its device. Raises PickleRefused for a file that is not
+    what it should be, ValueError when a matrix of the model is missing or has another shape.
+    """
+    found = read_pkl(path)
+    out = {}
+    for name, parameter in matrices(model).items():
+        if name not in found:
+            raise ValueError(f"{path} has no tensor {name!r}, which the model has; is it of another architecture?")
+        weight = torch.tensor(found[name].values())
+        if weight.shape != parameter.shape:
+            raise ValueError(f"{path}: {name} is {tuple(weight.shape)}, the model's is {tuple(parameter.shape)}")
+        out[name] = weight.to(parameter)
+    return out
+
+
+def load_pkl(model: nn.Module, path: str | Path) -> None:
+    """Write the matrices of a published .pkl into a model, in place. Raises as `pkl_weights` does, before it writes."""
+    found = pkl_weights(model, path)
+    with torch.no_grad():
+        for name, parameter in matrices(model).items():
+            parameter.copy_(found[name])
+
+
+def similarity(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> tuple[float, float]:
+    """Cosine and ratio of norms ‖b‖/‖a‖ over all matrices that both have."""
+    dot = own = other = 0.0
+    for name, weight in a.items():
+        x = weight.double()
+        y = b[name].to(x)
+        dot, own, other = dot + float((x * y).sum()), own + float(x.square().sum()), other + float(y.square().sum())
+    return (dot / (own * other) ** 0.5 if other else 0.0), (other / own) ** 0.5
+
+
+def _layer(name: str) -> tuple[str, int, str] | None:
+    """('model.layers.', 3, '.mlp.up_proj.weight') for a tensor in a block, None for others."""
+    head, *rest = name.split(".")
+    for i, part in enumerate(rest):
+        if part.isdigit():
+            return ".".join([head, *rest[:i]]) + ".", int(part), "." + ".".join(rest[i + 1 :])
+    return None

@@ -1,0 +1,214 @@
+"""A model that is taken apart and put together again: what is kept of it goes in, what it can still do comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from helpers import lm, paths
+from helpers.dtdr.codec import Codec, Encoded, encode
+from helpers.dtdr.coded import matrices, role, transposed
+from helpers.dtdr.decoding import decode
+from helpers.dtdr.fills import Fill, noisy
+from helpers.dtdr.orders import corrupt
+from helpers.dtdr.priors import FROM_KEPT, from_kept
+
+NOISE, NOISE_ENTRY, CORRUPT = "noise", "noise_entry", "corrupt"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to lose or to spoil a part of a model.
+
+    domain: what the coefficients are, a transform's name, or 'noise' (Gaussian, of the weight cosine √f; 'noise_entry': in
+    proportion to each weight). order: which
+    coefficients are kept, or 'corrupt': all are kept and a share 1 − f of the codes is spoiled. weight: of the prior, for
+    guided fill. protect: embedding and output head stay whole.
+    """
+
+    domain: str = "hadamard"
+    order: str = "iid"
+    fill: str = "zero"
+    prior: str = ""
+    weight: float = 0.0
+    protect: bool = False
+
+    @property
+    def name(self) -> str:
+        if self.domain in (NOISE, NOISE_ENTRY):
+            parts = [self.domain]
+        elif self.order == CORRUPT:
+            parts = [self.domain, CORRUPT]
+        else:
+            parts = [self.domain, self.order, self.fill]
+        parts += [self.prior, f"{self.weight:g}"] if self.prior else []
+        return ".".join(parts + (["protected"] if self.protect else []))
+
+
+class Subject:
+    """A language model with its whole weights beside it, and text to score it on.
+
+    tokens: (N, T) on any device. prior_weights: {prior: {tensor name: weight}}, for guided fill; those named in
+    FROM_KEPT are made from the kept part itself. prompts: (t,) tokens each, to be continued. cap: largest
+    block. model_seed: the seed that the model was trained with, for the records.
+    """
+
+    def __init__(
+        self,
+        found: lm.LM,
+        tokens: Tensor,
+        prompts: Sequence[Tensor] = (),
+        priors: Mapping[str, Mapping[str, Tensor]] | None = None,
+        cap: int = 128,
+        batch: int = 16,
+        model_seed: int = 0,
+    ):
+        if tokens.ndim != 2 or tokens.shape[1] < 2 or not len(tokens):
+            raise ValueError(f"tokens has shape {tuple(tokens.shape)}; expected (texts, two tokens or more)")
+        self.found, self.model, self.batch, self.cap = found, found.model, batch, cap
+        self.model_seed = model_seed
+        self.tokens = tokens.to(next(self.model.parameters()).device)
+        self.priors, self.prompts = dict(priors or {}), list(prompts)
+        self.parameters = dict(matrices(self.model))  # {name: parameter (out, in) or its transpose}
+        self.whole = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._codec: Codec | None = None
+        self._codes: dict[str, Encoded] = {}
+        self._prior: tuple[str, dict] = ("", {})
+        self.reference: Tensor | None = None
+        self.reference, self.intact = self._log_probs(), {}
+        self.intact = self.measure()
+        self.rebuild(Arm(), 0.0, 0)
+        self.nothing = self.measure()["nll"]
+        self.restore()
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    @property
+    def depth(self) -> int:
+        """Number of transformer blocks."""
+        return int(self.model.config.num_hidden_layers)
+
+    @property
+    def width(self) -> int:
+        """Width of the residual stream."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def digest(self) -> str:
+        """Of the weights, the text and the priors: rows that were kept belong to these only."""
+        parts = [paths.digest(self.tokens.cpu().numpy().tobytes()), repr((self.cap, self.batch, sorted(self.priors)))]
+        sums = [(n, float(w.double().sum()), float(w.double().square().sum())) for n, w in self.whole.items()]
+        return paths.digest(repr((parts, sums)).encode())
+
+    def restore(self) -> None:
+        """Put the whole weights back."""
+        with torch.no_grad():
+            for name, p in self.parameters.items():
+                p.copy_(self.whole[name])
+
+    def rebuild(self, arm: Arm, fraction: float, seed: int) -> float:
+        """Write the weights that an arm leaves at a fraction into the model. Returns their cosine to the whole ones.
+
+        seed: of the mask, the noise or the corruption; the same for all arms, so that losses can be compared in pairs.
+        """
+        sums = torch.zeros(3, dtype=torch.float64, device=self.tokens.device)  # <a, b>, <a, a>, <b, b>
+        for name, p in self.parameters.items():
+            whole = self.whole[name]
+            new = whole if arm.protect and role(name) in ("embed", "head") else self._made(arm, name, fraction, seed)
+            with torch.no_grad():
+                p.copy_(new)
+            a, b = whole.float(), new.float()
+            sums += torch.stack([(x * y).sum(dtype=torch.float64) for x, y in ((a, b), (a, a), (b, b))]).to(sums.device)
+        dot, own, other = sums.tolist()
+        return dot / (own * other) ** 0.5 if other else 0.0
+
+    def stored(self, domain: str = "hadamard") -> dict[str, float]:
+        """Bytes of the stored matrices, bytes of the same matrices in 32 bits, and signal to noise of the store in dB."""
+        size = signal = noise = weights = 0.0
+        for name, whole in self.whole.items():
+            encoded = self._encoded(domain, name)
+            back = decode(encoded).to(whole)
+            size, weights = size + encoded.nbytes, weights + 4 * whole.numel()
+            signal += float(whole.float().square().sum())
+            noise += float((back - whole).float().square().sum())
+        return {"bytes": size, "weights": weights, "snr": 10 * math.log10(signal / noise)}
+
+    def measure(self) -> dict[str, float]:
+        """Loss (nats a token), KL(reference ‖ model), top-1 agreement, centred-logit cosine, entropy: means over tokens."""
+        sums = torch.zeros(5, dtype=torch.float64, device=self.tokens.device)
+        for at, x in self._batches():
+            new = self._logits(x).log_softmax(-1)  # (b, T-1, V)
+            old = self.reference[at : at + len(x)].float()
+            centred = [z - z.mean(-1, keepdim=True) for z in (old, new)]
+            found = (
+                -new.gather(-1, x[:, 1:, None]),
+                old.exp() * (old - new),
+                new.argmax(-1) == old.argmax(-1),
+                F.cosine_similarity(*centred, dim=-1),
+                -new.exp() * new,
+            )
+            sums += torch.stack([v.sum(dtype=torch.float64) for v in found])
+        count = self.tokens[:, 1:].numel()
+        return dict(zip(("nll", "kl", "top1", "logit_cosine", "entropy"), (sums / count).tolist(), strict=True))
+
+    def last(self, prompt: Tensor) -> Tensor:
+        """(V,): logits of the next token after one prompt (T,)."""
+        with torch.no_grad():
+            return self.model(prompt[None].to(self.tokens.device)).logits[0, -1].float().cpu()
+
+    def texts(self, prompts: Sequence[Tensor], new: int) -> list[str]:
+        """Greedy continuations by `new` tokens, decoded; prompts of one length go through the model together."""
+        if len({len(p) for p in prompts}) != 1:
+            return [self.texts([p], new)[0] for p in prompts]
+        ids = lm.generate(self.found, torch.stack(list(prompts)), new)[:, len(prompts[0]) :]
+        return [self.found.tokenizer.decode(row) for row in ids.tolist()]
+
+    def _made(self, arm: Arm, name: str, fraction: float, seed: int) -> Tensor:
+        whole = self.whole[name]
+        if arm.domain in (NOISE, NOISE_ENTRY):
+            per = "row" if arm.domain == NOISE else "entry"
+            return noisy(whole.float(), fraction**0.5, seed, name, per=per).to(whole.dtype)
+        encoded = self._encoded(arm.domain, name)
+        if arm.order == CORRUPT:
+            return decode(corrupt(encoded, 1 - fraction, seed)).to(whole.dtype)
+        fill = Fill(arm.fill, arm.weight, self._prior_of(arm, name, encoded, fraction, seed))
+        return decode(encoded, fraction, arm.order, fill, seed, dtype=whole.dtype)
+
+    def _encoded(self, domain: str, name: str) -> Encoded:
+        """The stored form under a transform; those of one transform are kept at a time."""
+        codec = Codec(transform=domain, cap=self.cap)
+        if codec != self._codec:
+            self._codec, self._codes = codec, {}
+        if name not in self._codes:
+            self._codes[name] = encode(self.whole[name], codec, name, transposed=transposed(name))
+        return self._codes[name]
+
+    def _prior_of(self, arm: Arm, name: str, encoded, fraction: float, seed: int) -> Tensor | None:
+        if not arm.prior:
+            return None
+        if arm.prior in FROM_KEPT:
+            gain = decode(encoded, fraction, arm.order, Fill("gain"), seed)
+            return from_kept(arm.prior, gain)
+        if arm.prior not in self.priors:
+            raise ValueError(f"prior {arm.prior!r} is unknown; there are {', '.join([*self.priors, *FROM_KEPT])}")
+        return self.priors[arm.prior][name].to(self.whole[name])
+
+    def _batches(self):
+        for at in range(0, len(self.tokens), self.batch):
+            yield at, self.tokens[at : at + self.batch]
+
+    def _logits(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.model(x).logits[:, :-1].float()  # (b, T-1, V)
+
+    def _log_probs(self) -> Tensor:
+        """(N, T-1, V): log-probabilities of the whole model."""
+        return torch.cat([self._logits(x).log_softmax(-1) for _, x in self._batches()])

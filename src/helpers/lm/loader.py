@@ -1,0 +1,218 @@
+"""One loader for every causal language model: a hub name, a local Hugging Face folder, or 'storyteller'."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from helpers import devices
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+ASSETS = Path(__file__).with_name("assets") / "storyteller"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+SMALL = 50_000_000  # parameters; a model below stays in float32 on every device
+HINT = "give a local folder in Hugging Face layout, or model='storyteller', which needs no network"
+
+
+@dataclass(frozen=True)
+class LM:
+    """A causal LM in eval mode and its tokenizer. source: 'embedded', 'folder' or 'hub'. device: of its first weights."""
+
+    name: str
+    source: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    device: str
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
+    @property
+    def is_storyteller(self) -> bool:
+        """Whether its tokens are the words of the storyteller's world."""
+        from helpers.lm.world import ID
+
+        return self.tokenizer.get_vocab() == ID
+
+
+def load(
+    model: str = "storyteller", *, device: str = "auto", dtype: str | None = None, device_map: str | None = None
+) -> LM:
+    """Load a causal LM and its tokenizer. No code that comes with a model is run.
+
+    model: 'storyteller' (embedded), a folder with config.json, or a hub name. dtype: 'float32', 'bfloat16' or 'float16';
+    by default float32 on the CPU and for models below 50M parameters, bfloat16 on a GPU. device_map: 'auto' spreads the
+    model over all GPUs, through accelerate.
+
+    Raises ValueError for an unknown dtype or device, or an unusable model; FileNotFoundError for a folder that lacks
+    config.json, weights or a tokenizer; PermissionError for a gated model; ConnectionError when the hub cannot be
+    reached; MemoryError, with both figures, when it cannot fit; RuntimeError for a device that is not there.
+    """
+    device = devices.resolve(device)
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"dtype={dtype!r} is unknown; use one of {', '.join(DTYPES)}, or None to choose by the device")
+    if device_map not in (None, "auto"):
+        raise ValueError(f"device_map={device_map!r} is unknown; use None, or 'auto' to spread over all GPUs")
+    source, where = locate(model)
+    local = source != "hub"
+    with quiet(), explained(model, local):
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+        config = AutoConfig.from_pretrained(where, local_files_only=local)
+    count = parameters(config, model)
+    kind = DTYPES[dtype] if dtype else torch.float32 if device == "cpu" or count < SMALL else torch.bfloat16
+    need_memory(int(count * kind.itemsize * 1.1), device, device_map, f"{model} ({count / 1e6:.1f}M parameters)")
+    with quiet(), explained(model, local):
+        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local)
+        found, info = AutoModelForCausalLM.from_pretrained(
+            where,
+            dtype=kind,
+            local_files_only=local,
+            use_safetensors=True,
+            output_loading_info=True,
+            device_map=device_map or (device if device != "cpu" else None),
+        )
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise ValueError(f"{model} lacks {len(missing)} weights, such as {missing[0]}; save the whole model again")
+    return LM(
+        Path(model).name if local else model, source, found.eval(), tokenizer, str(next(found.parameters()).device)
+    )
+
+
+def locate(model: str) -> tuple[str, str]:
+    """('embedded' | 'folder' | 'hub', what transformers is to be given). Checks a folder before anything is read."""
+    if model == "storyteller":
+        return "embedded", str(_folder(ASSETS))
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return "folder", str(_folder(path))
+    if path.is_file():
+        raise ValueError(f"{model} is a file; give the folder it lies in: config.json and the tokenizer are needed too")
+    if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or not model:
+        raise FileNotFoundError(f"no folder {model!r}; {HINT}")
+    return "hub", model
+
+
+def _folder(path: Path) -> Path:
+    has = lambda *patterns: any(next(path.glob(p), None) for p in patterns)
+    if not has("config.json"):
+        raise FileNotFoundError(f"{path} has no config.json; a model folder in Hugging Face layout has one: {HINT}")
+    if not has("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"):
+        raise FileNotFoundError(
+            f"{path} has no tokenizer (tokenizer.json or tokenizer.model); save it there with tokenizer.save_pretrained"
+        )
+    if not has("*.safetensors"):
+        raise FileNotFoundError(
+            f"{path} has no .safetensors weights; save them there with model.save_pretrained (pickled weights are not read)"
+        )
+    return path
+
+
+def parameters(config: PretrainedConfig, name: str) -> int:
+    """How many parameters a model of this config has, counted without making their memory. Raises ValueError when the
+    config is of no causal LM."""
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with torch.device("meta"):
+            empty = AutoModelForCausalLM.from_config(config)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ValueError(f"{name} is not a causal language model that transformers knows: {_first(error)}") from error
+    return sum(prod(p.shape) for p in empty.parameters())
+
+
+def need_memory(needed: int, device: str, device_map: str | None, what: str) -> None:
+    """Refuse a model that cannot fit; with a device map all GPUs and the main memory count together."""
+    if device_map is None:
+        return _fits(needed, device, what)
+    import psutil
+
+    gpus = [torch.cuda.mem_get_info(i)[0] for i in range(devices.cuda_count())]
+    free = sum(gpus) + psutil.virtual_memory().available
+    if needed > free:
+        raise MemoryError(
+            f"{what} needs about {needed / 2**30:.1f} GiB; {len(gpus)} GPU(s) and the main memory have "
+            f"{free / 2**30:.1f} GiB free together; use a smaller model, or dtype='bfloat16'"
+        )
+    return None
+
+
+def _fits(needed: int, device: str, what: str) -> None:
+    try:
+        devices.need_memory(needed, device, what)
+    except MemoryError as error:
+        figures = str(error).partition(";")[0]
+        raise MemoryError(
+            f"{figures}; use a smaller model, dtype='bfloat16', or device_map='auto' over several GPUs"
+        ) from None
+
+
+@contextmanager
+def explained(model: str, local: bool) -> Iterator[None]:
+    """Turn what transformers and the hub raise into one sentence that says what to do."""
+    from safetensors import SafetensorError
+    from transformers.utils import hub as errors
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if local:
+            raise ValueError(f"{model} cannot be loaded: {_first(error)}; save the model there again") from error
+        if _caused_by(error, errors.GatedRepoError) or "gated repo" in str(error):
+            raise PermissionError(
+                f"{model} is gated: accept its terms at https://huggingface.co/{model}, log in with `hf auth login`, and "
+                f"try again; or {HINT}"
+            ) from error
+        if _caused_by(error, errors.RepositoryNotFoundError):
+            raise ValueError(f"the hub has no model {model!r}, or it is private; check the name, or {HINT}") from error
+        if isinstance(error, OSError):
+            raise ConnectionError(f"{model!r} could not be had from the hub: {_first(error)}; {HINT}") from error
+        raise ValueError(f"{model} cannot be loaded: {_first(error)}; {HINT}") from error
+
+
+def _caused_by(error: BaseException | None, kind: type) -> bool:
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars, no warnings, no log lines from the Hugging Face libraries."""
+    from transformers.utils import logging as speech
+
+    level, bars, hub = (
+        speech.get_verbosity(),
+        speech.is_progress_bar_enabled(),
+        logging.getLogger("huggingface_hub").level,
+    )
+    speech.set_verbosity_error()
+    speech.disable_progress_bar()  # the hub's own as well
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        speech.set_verbosity(level)
+        logging.getLogger("huggingface_hub").setLevel(hub)
+        if bars:
+            speech.enable_progress_bar()
