@@ -53,7 +53,7 @@ block: int = 128  # 16..256: largest block of the transform; a power of two
 here = chapter.start("dtdr_emergence", profile=profile, device=device)
 settings = here.settings(
     quick={
-        "seeds": 2,
+        "seeds": 3,
         "texts": 32,
         "length": 64,
         "new": 24,

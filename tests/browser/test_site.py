@@ -26,7 +26,14 @@ pytestmark = [
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with its chromedriver on the PATH"),
 ]
 
-FIGURES = {"learned_encoding": 8, "encoding_limits": 3, "benchmarks": 1}  # at least so many live figures
+FIGURES = {  # at least so many live figures
+    "dtdr_emergence": 9,
+    "dtdr_guided": 5,
+    "learned_encoding": 8,
+    "encoding_limits": 3,
+    "storyteller": 1,
+    "benchmarks": 2,
+}
 PAGES = (
     "book/intro",
     "book/running",
@@ -139,7 +146,7 @@ def test_all_figures_are_alive(name, wide, address):
     for plot in plots:
         assert plot.size["width"] > 400
         traces = wide.execute_script("return arguments[0]._fullData.filter(t => t.visible === true).length", plot)
-        marks = wide.execute_script("return arguments[0].querySelectorAll('path, .point, .bars').length", plot)
+        marks = wide.execute_script("return arguments[0].querySelectorAll('path, .point, .bars, .cell-text').length", plot)
         assert traces >= 1
         assert marks >= 5
     assert not wide.execute_script("return document.querySelectorAll('.plotly-fallback:not([hidden])').length")
@@ -210,6 +217,21 @@ def test_the_theme_button_repaints_the_figures(wide, address):
     assert max(int(v) for v in background[background.index("(") + 1 : -1].split(",")[:3]) < 60
 
 
+def test_the_text_slider_changes_what_the_model_says(wide, address):
+    visit(wide, f"{address}/book/chapters/dtdr_emergence.html")
+    plot = next(
+        p
+        for p in wide.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
+        if p.find_elements(By.CSS_SELECTOR, ".table") and p.find_elements(By.CSS_SELECTOR, ".slider-rail-touch-rect")
+    )
+    wide.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
+    said = "return [...arguments[0].querySelectorAll('.table .cell-text')].map(t => t.textContent).join('|')"
+    before = wide.execute_script(said, plot)
+    assert "<" not in before.replace("<bos>", "").replace("<eos>", "").replace("<pad>", "").replace("<unk>", "")
+    ActionChains(wide).move_to_element(plot.find_element(By.CSS_SELECTOR, ".slider-rail-touch-rect")).click().perform()
+    WebDriverWait(wide, 10).until(lambda b: b.execute_script(said, plot) not in ("", before))
+
+
 @pytest.mark.parametrize("way", ["http", "file"])
 def test_search_finds_a_word_of_a_chapter(way, wide, address, site):
     root = address if way == "http" else f"file://{site}"
@@ -246,7 +268,7 @@ def test_every_link_within_the_site_leads_somewhere(site):
     assert not broken
 
 
-@pytest.mark.parametrize("name", ["learned_encoding", "encoding_limits"])
+@pytest.mark.parametrize("name", ["dtdr_emergence", "dtdr_guided", "learned_encoding", "encoding_limits"])
 def test_a_chapter_opens_with_its_claims_and_closes_with_its_provenance(name, wide, address):
     visit(wide, f"{address}/book/chapters/{name}.html")
     box = wide.find_element(By.CSS_SELECTOR, ".claims-box")

@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 import pytest
 
-from helpers import claims, encoding, records
+from helpers import claims, dtdr, encoding, records
 from helpers.encoding import quantities
 from helpers.figures import MIME
 from helpers.run import execute
@@ -21,7 +21,20 @@ from helpers.run.project import Project
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
 REFERENCE = 300_000  # bytes of a chapter's committed records
-QUANTITIES = {"learned_encoding": quantities.learned, "encoding_limits": quantities.limited}
+JUDGED = ("arms", "damage", "collapse", "priors")  # parts of a DTDR run whose rows enter verdicts
+QUANTITIES = {  # from a folder of records to what the claims name
+    "dtdr_emergence": lambda found: dtdr.emergence(parts(found)),
+    "dtdr_guided": lambda found: dtdr.guided(parts(found)),
+    "learned_encoding": lambda found: quantities.learned(encoding.frame(found)),
+    "encoding_limits": lambda found: quantities.limited(encoding.frame(found)),
+}
+SEEDS = {"dtdr_emergence": 5, "dtdr_guided": 5, "learned_encoding": 10, "encoding_limits": 10}
+
+
+def parts(found):
+    shown = dtdr.frame(found)
+    return shown[shown["part"].isin(JUDGED)]
+
 
 every = pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 
@@ -61,7 +74,7 @@ def test_every_chapter_of_the_contents_is_a_notebook_of_a_part(root):
     known = {name for part in parts for name in part["notebooks"]}
     chapters = build.in_book(Project(root, root / "runs"))
     assert set(chapters) == {p.stem for p in SOURCES}
-    assert set(chapters) - {"benchmarks"} <= known
+    assert set(chapters) - {"benchmarks", "storyteller"} <= known
     assert {c.chapter for c in claims.load(root / "book" / "claims.yml").values()} <= known
 
 
@@ -114,6 +127,11 @@ def test_every_figure_tells_what_to_see(book):
         ("encoding_limits", {"text": "absent.txt"}, "absent.txt"),
         ("encoding_limits", {"fasta": "absent.fa"}, "absent.fa"),
         ("encoding_limits", {"steps": "many"}, "steps"),
+        ("dtdr_emergence", {"block": 8}, "16..256"),
+        ("dtdr_emergence", {"model": "./no/such/folder"}, "there is no such folder"),
+        ("dtdr_guided", {"mode": "guide"}, "did you mean guided?"),
+        ("dtdr_guided", {"pkl": "absent.pkl"}, "absent.pkl"),
+        ("storyteller", {"size": "defualt"}, "did you mean default?"),
     ],
 )
 def test_wrong_parameters_fail_before_a_kernel_starts(name, given, words, tmp_path):
@@ -158,11 +176,13 @@ def test_bad_files_are_named_and_leave_nothing(name, kind, content, words, tmp_p
 @pytest.mark.parametrize("name", sorted(QUANTITIES))
 def test_the_committed_reference_is_whole_and_answers_every_claim(name, root):
     folder = root / "book" / "reference" / name
-    found = encoding.frame(records.load(folder))
-    trained = found[~found["condition"].str.startswith("deployed")]  # bytes of a file, the same for every seed
-    seeds = trained.groupby("condition")["seed"].nunique()
-    assert (seeds >= 10).all(), seeds[seeds < 10]
-    assert sum(path.stat().st_size for path in folder.rglob("*")) <= REFERENCE
+    found = records.load(folder)
+    once = (
+        "deployed|printed" if name.startswith("dtdr") else "deployed"
+    )  # the same for every seed, or run once as printed
+    seeds = found[~found["condition"].str.match(once)].groupby("condition")["seed"].nunique()
+    assert (seeds >= SEEDS[name]).all(), seeds[seeds < SEEDS[name]]
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= REFERENCE
     head = records.header(folder)
     assert head["profile"] == "full"
     assert "H200" in head["provenance"]["device"]
@@ -174,8 +194,8 @@ def test_the_committed_reference_is_whole_and_answers_every_claim(name, root):
 def test_the_notebooks_show_the_verdicts_of_the_reference(book, root):
     """What counts on a page is what the committed records give, computed here once more."""
     for name, read in QUANTITIES.items():
-        frame = encoding.frame(records.load(root / "book" / "reference" / name))
-        again = {v.id: v.verdict for v in claims.judge(claims.of(name), read(frame)) if v.criterion == "precise"}
+        found = read(records.load(root / "book" / "reference" / name))
+        again = {v.id: v.verdict for v in claims.judge(claims.of(name), found) if v.criterion == "precise"}
         shown = claims.counting(book[1][name].run.read("verdicts.json"))
         assert {i: v["verdict"] for i, v in shown.items()} == again
         assert {v["by"] for v in shown.values()} == {"reference"}

@@ -55,7 +55,7 @@ def texts(found: pd.DataFrame, arms: Mapping[str, str], prompt: str, start: int 
     """What the models write after one prompt: a slider over the fraction, a row an arm."""
     mine = found[found["arm"].isin(list(arms)) & found["text"].notna()]
     fractions = sorted(mine["fraction"].unique())
-    fig = figures.figure(f"After “{prompt}”", "", "", height=170 + 82 * len(arms))
+    fig = figures.figure(f"After “{prompt}”", "", "", height=190 + 58 * len(arms))
     for f in fractions:
         rows = [mine[(mine["arm"] == arm) & np.isclose(mine["fraction"], f)]["text"] for arm in arms]
         said = [html.escape(r.iloc[0]) if len(r) else "" for r in rows]
@@ -64,7 +64,7 @@ def texts(found: pd.DataFrame, arms: Mapping[str, str], prompt: str, start: int 
             header={"values": ["stored as", "the model writes"], "align": "left", **_cells()},
             cells={"values": [list(arms.values()), said], "align": "left", "height": 24, **_cells()},
         )
-    fig.update_layout(margin={"l": 4, "r": 4, "t": 44, "b": 20})
+    fig.update_layout(margin={"l": 4, "r": 4, "t": 44, "b": 44})
     labels = [f"{f:.1%}" if f < 0.1 else f"{f:.0%}" for f in fractions]
     return figures.steps(fig, labels, [1] * len(fractions), "kept: ", start=start % len(fractions))
 
@@ -89,7 +89,8 @@ def loss(
             figures.bands(
                 fig, *curve(reference, arm, column), name, color, dash="dash", seeds=False, band=False, legend=False
             )
-    return fig
+    means = [curve(found, arm, column)[1].mean(0).max() for arm in arms if has(found, arm)]
+    return fig.update_yaxes(range=[0, 1.12 * max(means)])  # an interval over few masks may be wider than the figure
 
 
 def collapse(found: pd.DataFrame, models: Sequence[str]) -> go.Figure:
@@ -205,6 +206,7 @@ def priors(found: pd.DataFrame, reference: pd.DataFrame | None, names: Mapping[s
         height=520,
     )
     figures.level(fig, 0.0, "as good as nothing")
+    ends = [0.0]
     colors = (ROLE["printed"], ROLE["precise"], ROLE["other"], ROLE["planted"], ROLE["control"], ROLE["supported"], INK)
     for (prior, name), color in zip(names.items(), colors, strict=False):
         for frame, dash in ((found, "solid"), (reference, "dash")):
@@ -215,8 +217,20 @@ def priors(found: pd.DataFrame, reference: pd.DataFrame | None, names: Mapping[s
             base = zero.groupby("seed")["nll"].mean()
             table = mine.groupby(["seed", "weight"])["nll"].mean().unstack("weight").sub(base, axis=0)
             x = np.r_[0.0, table.columns.to_numpy(float)]
-            figures.bands(fig, x, np.c_[np.zeros(len(table)), table], name, color, dash=dash, legend=dash == "solid")
-    return fig
+            solid = dash == "solid"
+            figures.bands(
+                fig,
+                x,
+                np.c_[np.zeros(len(table)), table],
+                name,
+                color,
+                dash=dash,
+                legend=solid,
+                band=solid,
+                seeds=solid,
+            )
+            ends += table.mean().tolist()
+    return fig.update_yaxes(range=[1.1 * min(ends), max(1.0, 1.3 * max(ends))])
 
 
 def by_cosine(found: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:

@@ -256,14 +256,15 @@ def predictions(found: pd.DataFrame, known: Mapping[str, tuple[float, float]]) -
     return mine.assign(predicted=out)
 
 
-def equal_cosine(
-    found: pd.DataFrame, arm: str = "hadamard.iid.guided.leaked.0.15", base: str = "hadamard.iid.zero"
-) -> np.ndarray:
-    """(seeds,): loss of an arm minus that of zero fill at the same weight cosine, the mean over its fractions."""
+def equal_cosine(found: pd.DataFrame, prior: str, base: str = "hadamard.iid.zero") -> np.ndarray:
+    """(seeds,): loss with a prior minus that of zero fill at the same weight cosine, the mean over fractions and weights
+    whose cosine lies within zero fill's range; empty where none does. One model's rows are expected.
+    """
     out = []
     for _, rows in found.groupby("seed"):
         zero = rows[rows["arm"] == base].sort_values("cosine")
-        mine = rows[rows["arm"] == arm]
+        mine = rows[rows["prior"] == prior]
         inside = mine[mine["cosine"].between(zero["cosine"].min(), zero["cosine"].max())]
-        out.append(float((inside["nll"] - np.interp(inside["cosine"], zero["cosine"], zero["nll"])).mean()))
+        if len(inside):
+            out.append(float((inside["nll"] - np.interp(inside["cosine"], zero["cosine"], zero["nll"])).mean()))
     return np.array(out)

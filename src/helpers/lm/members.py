@@ -127,7 +127,9 @@ def family(
         raise ValueError(
             f"seeds={seeds}, sizes {unknown}: at least one seed, and sizes of {', '.join(storyteller.SIZES)}"
         )
-    plan = [("default", s) for s in range(seeds)] + [(f"depth{d}", s) for d in depths for s in range(ladder_seeds)]
+    plan = [("default", s) for s in range(seeds)] + [
+        (f"depth{d}", s) for d in depths for s in range(min(seeds, ladder_seeds))
+    ]
     plan += [(f"width{w}", 0) for w in widths if w != 128]
     for size, seed in plan:
         out += member(folder, size, seed, device, steps=steps, batch=batch, workers=workers, report=report)

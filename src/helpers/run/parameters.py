@@ -95,7 +95,7 @@ class Parameter:
 
     def _folder(self, value: str) -> str:
         path = Path(value).expanduser()
-        if path.is_dir():
+        if value and path.is_dir():
             return str(path.resolve())
         if not value or path.is_file() or value.startswith((".", "~", "/")) or value.count("/") > 1:
             raise self._error(value, f"{self.limits}, and there is no such folder")
