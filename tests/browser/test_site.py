@@ -146,7 +146,9 @@ def test_all_figures_are_alive(name, wide, address):
     for plot in plots:
         assert plot.size["width"] > 400
         traces = wide.execute_script("return arguments[0]._fullData.filter(t => t.visible === true).length", plot)
-        marks = wide.execute_script("return arguments[0].querySelectorAll('path, .point, .bars, .cell-text').length", plot)
+        marks = wide.execute_script(
+            "return arguments[0].querySelectorAll('path, .point, .bars, .cell-text').length", plot
+        )
         assert traces >= 1
         assert marks >= 5
     assert not wide.execute_script("return document.querySelectorAll('.plotly-fallback:not([hidden])').length")
