@@ -30,7 +30,7 @@
 import numpy as np
 import pandas as pd
 
-from helpers import chapter, figures, lm
+from helpers import chapter, figures, lm, paths
 from helpers.figures import ROLE
 from helpers.live import LivePlot
 from helpers.records import Record
@@ -193,6 +193,37 @@ if novels != "none":
     )
 else:
     print("No novels were given.")
+
+# %% tags=["hide-input"]
+card = here.reference / "novels.json"
+if card.is_file():
+    card = paths.read_json(card)
+    row = {"parameters": f"{card['parameters']:,}", "tokens read": f"{card['corpus']['tokens']:,}", **card["result"]}
+    display(
+        chapter.table(pd.DataFrame([row]), f"The committed run on {card['corpus']['novels']} novels, {card['device']}")
+    )
+
+# %% [markdown]
+# ## The family
+#
+# For the ladders of part I the same recipe was trained at other depths and widths, with a fixed number of tokens. If the toy had no use for depth, all rows would have the same loss.
+
+# %% tags=["hide-input"]
+family = paths.read_json(here.reference / "family.json")
+rows = [
+    {
+        "model": name,
+        "parameters": f"{c['parameters']:,}",
+        "excess, nats": c["result"]["excess"],
+        "answers": c["result"]["answers"],
+    }
+    for name, c in sorted(family.items(), key=lambda item: (item[1]["size"], item[0]))
+]
+devices = sorted({c["device"] for c in family.values()})
+chapter.table(
+    pd.DataFrame(rows),
+    f"The committed family, {', '.join(devices)}: loss above the grammar's own, and questions answered",
+)
 
 # %% [markdown]
 # ## Limits
