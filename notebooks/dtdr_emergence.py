@@ -184,7 +184,8 @@ with LivePlot("loss while arms are tried", "condition", "nats a token") as live:
 # %% tags=["hide-input"]
 shown = dtdr.frame(here.keep(records))
 main = shown[(shown["part"] == "arms") & (shown["model"] == found.name)]
-committed = here.committed()
+which = "" if found.source == "embedded" else found.name  # a reference of this very model, or none
+committed = here.committed(which)
 reference = None if committed is None else dtdr.frame(committed)
 beside = None if reference is None else reference[reference["part"].isin(["arms", "further", "damage", "collapse"])]
 
@@ -215,13 +216,13 @@ figures.show(
     plots.loss(main, beside),
     f"At 60 % kept, transformed minus raw is {gap(main, *pair, 0.6).mean():.3f} nats; at 80 % it is {gap(main, *pair, 0.8).mean():.3f}. "
     f"The published leading rows lose {gap(main, 'identity.rows.zero', pair[1], 0.8).mean():.2f} nats more than random loss at 80 %."
-    + ("" if reference is None else f" Dashed: the {here.label()}."),
+    + ("" if reference is None else f" Dashed: the {here.label(which)}."),
 )
 
 # %% [markdown]
 # Transformed minus raw is {glue:text}`gap_0.6` at 60 % kept and {glue:text}`gap_0.8` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
 # masks do not settle the claim: in a model this small, one mask hits a weight that matters and another does not. What they do settle is the size. Nothing like the
-# document's *functional* against *non-functional* is to be seen between the two domains.
+# document's *functional* against *non-functional* is to be seen between the two domains of this model.
 #
 # The curve that stands apart is the published one: leading rows
 # cost {glue:text}`rows_gap` more than random loss at 80 %. Most of that is the vocabulary. Row $r$ of the embedding is the word number $r$; with a fifth of the
@@ -398,14 +399,14 @@ chapter.table(pd.DataFrame(rows), "Loss (nats a token) under four errors of the 
 
 # %% [markdown]
 # At 90 % kept, transformed minus raw is {glue:text}`cause_domain`, and even noise minus proportional noise is {glue:text}`cause_shape`. So the domain is not without
-# any effect. The effect is one of how an error of given length is shared out among large and small weights, it is far below the margin of 0.05 nats, and no constraint has to
-# close for it.
+# any effect. The effect is one of how an error of given length is shared out among large and small weights, and no constraint has to
+# close for it. How large it is depends on the model; see the second reference below.
 
 # %% [markdown]
 # ## Deeper and wider models
 #
 # A toy has few layers, and errors add up over layers. So the threshold may move with depth. In the full profile a ladder of storytellers, 2 to 16 layers, is
-# trained and taken apart in the same way. If depth adds noise, the fraction at which half of the loss is recovered rises with depth.
+# trained and taken apart in the same way, and at six layers a ladder of widths. If depth adds noise, the fraction at which half of the loss is recovered rises with depth.
 
 # %%
 if settings["family"]:
@@ -429,8 +430,18 @@ if ladder is not None and (ladder["part"] == "ladder").any():
     figures.show(
         plots.scaling(depth, "depth", "layers"),
         f"Half of the loss is recovered at {means.iloc[0]:.2f} with {means.index[0]} layers and at {means.iloc[-1]:.2f} with {means.index[-1]}."
-        + ("" if ladder is shown else f" From the {here.label()}."),
+        + ("" if ladder is shown else f" From the {here.label(which)}."),
     )
+
+# %% tags=["hide-input"]
+if ladder is not None and (ladder["part"] == "ladder").any():
+    across = table[(table["arm"] == pair[0]) & (table["depth"] == 6)]
+    if len(across) > 1:
+        ends = across.sort_values("width")["f50"]
+        figures.show(
+            plots.scaling(table[table["depth"] == 6], "width", "width of the stream"),
+            f"At six layers, half of the loss is recovered at {ends.iloc[0]:.2f} in the narrowest model and at {ends.iloc[-1]:.2f} in the widest.",
+        )
 
 # %% [markdown]
 # ## A model of real stories
@@ -440,23 +451,35 @@ if ladder is not None and (ladder["part"] == "ladder").any():
 # storyteller's own, this one should look different.
 
 # %% tags=["hide-input"]
-second = here.committed("stories260K")
-sources = {"storyteller, " + here.label(): reference} if reference is not None else {}
-if second is not None:
-    sources["stories260K, " + here.label("stories260K")] = dtdr.frame(second)
+sources = {name: here.committed(folder) for name, folder in (("storyteller", ""), ("stories260K", "stories260K"))}
+sources = {
+    f"{k}, {here.label('' if k == 'storyteller' else k)}": dtdr.frame(v) for k, v in sources.items() if v is not None
+}
 rows = []
 for label, frame in sources.items():
-    frame = frame[frame["part"].isin(list(trials))]
+    tried, frame = frame[frame["part"] == "cause"], frame[frame["part"].isin(list(trials))]
     row = {
         "run": label,
         "f50": dtdr.emergence(frame)["d2_f50"].mean(),
         "f90 − f10": dtdr.emergence(frame)["d2_width"].mean(),
     }
     row |= {f"transformed − raw, {f:.0%} kept": gap(frame, *pair, f).mean() for f in (0.8, 0.9)}
-    rows.append(row | {"rows − random, 80 % kept": gap(frame, "identity.rows.zero", pair[1], 0.8).mean()})
+    row["rows − random, 80% kept"] = gap(frame, "identity.rows.zero", pair[1], 0.8).mean()
+    if len(tried):
+        row["even − proportional noise, 90% kept"] = gap(tried, "noise", "noise_entry", 0.9).mean()
+        here.say("real_domain", gap(tried, *pair, 0.9), ".2f", "nats")
+        here.say("real_shape", gap(tried, "noise", "noise_entry", 0.9), ".2f", "nats")
+    rows.append(row)
 chapter.table(
-    pd.DataFrame(rows), "The two committed runs: thresholds as fractions, differences of losses in nats a token"
+    pd.DataFrame(rows).fillna(np.nan),
+    "The two committed runs: thresholds as fractions, differences of losses in nats a token",
 )
+
+# %% [markdown]
+# It does look different, in the document's favour. At 90 % kept the transformed store of stories260K loses {glue:text}`real_domain` more than raw weights with the same
+# positions lost. So *conventional weights degrade more gently* is true of this model. The reason is the small one from above, grown large: noise of one size per row
+# costs {glue:text}`real_shape` more than noise in proportion to each weight, without any transform and with nothing to reconstruct. A model whose weights differ much in size has many
+# small ones that matter, and a rotation makes them pay for the large ones. It is a price of mixing; a constraint that closes is not needed to explain it.
 
 # %% [markdown]
 # ## Verdict
@@ -483,8 +506,8 @@ chapter.verdict_table(verdicts)
 # ## Limits
 #
 # The storyteller is a small model of a small world. Its thresholds are its own, and the ladder of depths is too short to say what a 7B model needs. What carries over is
-# arithmetic: a rotation cannot change how much of a vector is left. What does not carry over without a test is how a large model answers to an error of a given
-# size, and outlier channels, where a rotation does help INT8.
+# arithmetic: a rotation cannot change how much of a vector is left. What does not carry over without a test is how a model answers to an error of a given
+# size and shape: two small models already answer differently. Outlier channels, where a rotation does help INT8, were not looked at.
 #
 # ## Exercises
 #

@@ -186,7 +186,8 @@ if settings["family"]:
 # %% tags=["hide-input"]
 shown = dtdr.frame(here.keep(records))
 mine = shown[shown["part"] == "priors"]
-committed = here.committed()
+which = "" if found.source == "embedded" else found.name  # a reference of this very model, or none
+committed = here.committed(which)
 reference = None if committed is None else dtdr.frame(committed)
 beside = None if reference is None else reference[reference["part"] == "priors"]
 numbers = dtdr.guided(mine)
@@ -202,7 +203,7 @@ helps = [LABEL[p] for p, g in gains.items() if g[0] < -0.05]
 figures.show(
     picture,
     f"At 40 % kept these priors lower the loss by more than 0.05 nats at their best weight: {'; '.join(helps) or 'none'}. "
-    "Below the line a prior helps." + ("" if reference is None else f" Dashed: the {here.label()}."),
+    "Below the line a prior helps." + ("" if reference is None else f" Dashed: the {here.label(which)}."),
 )
 
 # %% [markdown]
