@@ -80,9 +80,8 @@ def test_encode_gives_the_codes_of_the_formula(device, dtype, kind):
             wanted = torch.round(exact / scales.double()[..., None]).view(rows, width)
             off = (codes - wanted).abs()
             assert off.max() <= 1
-            assert (
-                off > 0
-            ).sum() <= 1 + 1e-3 * off.numel()  # coefficients that lie between two codes to float32's precision
+            # coefficients that lie between two codes, to the precision of a tensor core's sums (about 22 bits)
+            assert int((off > 0).sum()) <= 1 + 2e-3 * off.numel()
 
 
 @pytest.mark.parametrize("device", EVERY_DEVICE)
