@@ -164,7 +164,8 @@ def _supervise(order: dict, folder: Path, limit: float, report: Report) -> None:
 
 
 def _events(child: subprocess.Popen, limit: float, beat: float = 5.0):
-    """The child's events as they come, an `alive` every `beat` seconds between them, `late` when the limit is over."""
+    """The child's events as they come, an `alive` every `beat` seconds between them, `late` when the limit is over. Ends with
+    the child, also where what it started outlives it."""
     lines: queue.Queue = queue.Queue()
 
     def pump() -> None:
@@ -183,6 +184,8 @@ def _events(child: subprocess.Popen, limit: float, beat: float = 5.0):
         try:
             line = lines.get(timeout=min(beat, left))
         except queue.Empty:
+            if child.poll() is not None:  # killed, while its kernel lives on and holds the other end of the pipe
+                return
             yield {"event": "alive", "seconds": time.monotonic() - start}
             continue
         if line is None:
