@@ -131,19 +131,24 @@ def test_ctrl_c_ends_everything_and_says_so(project, tmp_path):
     assert Store(project.runs).all("hangs") == []
 
 
-def test_a_job_that_is_killed_takes_its_kernel_along(project):
-    """SIGKILL to the process that executes the notebook: the kernel is in a session of its own and must not survive."""
-    seen = {}
+def test_a_job_that_is_killed_takes_its_kernel_and_what_that_started_along(project, tmp_path):
+    """SIGKILL to the process that executes the notebook: kernel and its children are in a session of their own."""
+    note, seen, started = tmp_path / "pid", {}, time.monotonic()
 
     def report(event):
         if event["event"] == "kernel":
             seen["kernel"] = event["pid"]
         if event["event"] == "cell" and event["index"] == 4:
+            while not (note.exists() and note.read_text()):
+                time.sleep(0.1)
             psutil.Process(seen["kernel"]).parent().send_signal(signal.SIGKILL)
 
     with pytest.raises(RunError, match="the run ended with code -9"):
-        go(project, "hangs", report=report)
-    assert not psutil.pid_exists(seen["kernel"]) or psutil.Process(seen["kernel"]).status() == psutil.STATUS_ZOMBIE
+        go(project, "hangs", given={"note": str(note)}, report=report)
+    assert time.monotonic() - started < 60
+    time.sleep(0.5)
+    for pid in (seen["kernel"], int(note.read_text())):
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_corrupt_proof_is_named_and_force_mends_it(project):

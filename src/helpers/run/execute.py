@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -214,6 +215,9 @@ def _end(child: subprocess.Popen, pids: set[int]) -> None:
         found = psutil.wait_procs(found, timeout=3)[1]
         if not found:
             break
+    for pid in pids:  # job and kernel lead groups of their own, in which orphans of a kernel that is gone still are
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
     child.wait()
 
 
