@@ -55,7 +55,7 @@ def texts(found: pd.DataFrame, arms: Mapping[str, str], prompt: str, start: int 
     """What the models write after one prompt: a slider over the fraction, a row an arm."""
     mine = found[found["arm"].isin(list(arms)) & found["text"].notna()]
     fractions = sorted(mine["fraction"].unique())
-    fig = figures.figure(f"After “{prompt}”", "", "", height=190 + 58 * len(arms))
+    fig = figures.figure(f"After “{prompt}”", "", "", height=215 + 68 * len(arms))
     for f in fractions:
         rows = [mine[(mine["arm"] == arm) & np.isclose(mine["fraction"], f)]["text"] for arm in arms]
         said = [html.escape(r.iloc[0]) if len(r) else "" for r in rows]
@@ -64,7 +64,7 @@ def texts(found: pd.DataFrame, arms: Mapping[str, str], prompt: str, start: int 
             header={"values": ["stored as", "the model writes"], "align": "left", **_cells()},
             cells={"values": [list(arms.values()), said], "align": "left", "height": 24, **_cells()},
         )
-    fig.update_layout(margin={"l": 4, "r": 4, "t": 44, "b": 44})
+    fig.update_layout(margin={"l": 4, "r": 4, "t": 44, "b": 60})
     labels = [f"{f:.1%}" if f < 0.1 else f"{f:.0%}" for f in fractions]
     return figures.steps(fig, labels, [1] * len(fractions), "kept: ", start=start % len(fractions))
 
