@@ -193,6 +193,10 @@ def test_priors_from_what_arrived():
     assert torch.allclose(priors.from_kept("row_mean", w), w)
     low = torch.randn(40, 3) @ torch.randn(3, 30)
     assert torch.allclose(priors.from_kept("low_rank", low), low, atol=1e-3)
+    noise = torch.randn(60, 50)
+    before = torch.random.get_rng_state()
+    assert torch.equal(priors.from_kept("low_rank", noise), priors.from_kept("low_rank", noise))
+    assert torch.equal(torch.random.get_rng_state(), before)
     with pytest.raises(ValueError, match="row_mean, low_rank, not 'magic'"):
         priors.from_kept("magic", w)
 

@@ -50,7 +50,9 @@ def from_kept(kind: str, unbiased: Tensor) -> Tensor:
         return w.mean(1, keepdim=True).expand_as(w).contiguous()
     if kind != "low_rank":
         raise ValueError(f"a prior from the kept part is one of {', '.join(FROM_KEPT)}, not {kind!r}")
-    u, s, v = torch.svd_lowrank(w, q=min(RANK, *w.shape), niter=4)
+    with torch.random.fork_rng(devices=[w.device] if w.is_cuda else []):
+        torch.manual_seed(0)  # the algorithm starts from random directions, and the same key must give the same run
+        u, s, v = torch.svd_lowrank(w, q=min(RANK, *w.shape), niter=4)
     return (u * s) @ v.T
 
 

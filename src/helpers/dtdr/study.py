@@ -89,11 +89,10 @@ def run(
 
     sample: new tokens of a greedy text for the first mask seed, stored with the row as `text`; 0 for none.
     """
-    out = []
+    out, key = [], paths.digest(repr((plan, sample, subject.digest)).encode())[7:23]
     for arm in plan.arms:
         for seed in range(plan.seeds):
             record = _record(experiment, subject, plan.part, arm, seed)
-            key = paths.digest(repr((plan, sample, subject.digest)).encode())[7:23]
             rows = _once(
                 work, f"{record.condition}.{seed}.{key}", lambda a=arm, s=seed: _rows(subject, a, s, plan, sample)
             )
@@ -101,7 +100,7 @@ def run(
                 record.log(round(1000 * row["fraction"]), force=True, **row)
             out.append(record)
             if live:
-                live(len(out), {arm.name: rows[-1]["nll"] if len(rows) else float("nan")})
+                live(len(out), {arm.name: rows[-1]["nll"]})
     subject.restore()
     return out
 
@@ -182,7 +181,7 @@ def _record(experiment: str, subject: Subject, part: str, arm: Arm, seed: int) -
         "model": subject.found.name,
         "arm": arm.name,
         "domain": arm.domain,
-        "order": CORRUPT if arm.order == CORRUPT else arm.order,
+        "order": arm.order,
         "fill": arm.fill,
         "prior": arm.prior,
         "weight": arm.weight,

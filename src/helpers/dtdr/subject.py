@@ -53,7 +53,7 @@ class Arm:
 class Subject:
     """A language model with its whole weights beside it, and text to score it on.
 
-    tokens: (N, T) on any device. prior_weights: {prior: {tensor name: weight}}, for guided fill; those named in
+    tokens: (N, T) on any device. priors: {prior: {tensor name: weight}}, for guided fill; those named in
     FROM_KEPT are made from the kept part itself. prompts: (t,) tokens each, to be continued. cap: largest
     block. model_seed: the seed that the model was trained with, for the records.
     """
@@ -78,9 +78,8 @@ class Subject:
         self.whole = {name: p.detach().clone() for name, p in self.parameters.items()}
         self._codec: Codec | None = None
         self._codes: dict[str, Encoded] = {}
-        self._prior: tuple[str, dict] = ("", {})
-        self.reference: Tensor | None = None
-        self.reference, self.intact = self._log_probs(), {}
+        self._priors: dict[tuple, tuple[Tensor, Encoded]] = {}  # each prior, encoded once a transform
+        self.reference = self._log_probs()
         self.intact = self.measure()
         self.rebuild(Arm(), 0.0, 0)
         self.nothing = self.measure()["nll"]
@@ -104,9 +103,14 @@ class Subject:
     @property
     def digest(self) -> str:
         """Of the weights, the text and the priors: rows that were kept belong to these only."""
-        parts = [paths.digest(self.tokens.cpu().numpy().tobytes()), repr((self.cap, self.batch, sorted(self.priors)))]
-        sums = [(n, float(w.double().sum()), float(w.double().square().sum())) for n, w in self.whole.items()]
-        return paths.digest(repr((parts, sums)).encode())
+        texts = [self.tokens.tolist(), [p.tolist() for p in self.prompts], self.cap, self.batch]
+        weights = {"": self.whole} | self.priors
+        sums = [
+            (prior, name, float(w.double().sum()), float(w.double().square().sum()))
+            for prior, known in weights.items()
+            for name, w in known.items()
+        ]
+        return paths.digest(repr((texts, sums)).encode())
 
     def restore(self) -> None:
         """Put the whole weights back."""
@@ -186,12 +190,12 @@ class Subject:
         """The stored form under a transform; those of one transform are kept at a time."""
         codec = Codec(transform=domain, cap=self.cap)
         if codec != self._codec:
-            self._codec, self._codes = codec, {}
+            self._codec, self._codes, self._priors = codec, {}, {}
         if name not in self._codes:
             self._codes[name] = encode(self.whole[name], codec, name, transposed=transposed(name))
         return self._codes[name]
 
-    def _prior_of(self, arm: Arm, name: str, encoded, fraction: float, seed: int) -> Tensor | None:
+    def _prior_of(self, arm: Arm, name: str, encoded, fraction: float, seed: int) -> Tensor | Encoded | None:
         if not arm.prior:
             return None
         if arm.prior in FROM_KEPT:
@@ -199,7 +203,11 @@ class Subject:
             return from_kept(arm.prior, gain)
         if arm.prior not in self.priors:
             raise ValueError(f"prior {arm.prior!r} is unknown; there are {', '.join([*self.priors, *FROM_KEPT])}")
-        return self.priors[arm.prior][name].to(self.whole[name])
+        known = self.priors[arm.prior][name]
+        if (arm.prior, name) not in self._priors or self._priors[arm.prior, name][0] is not known:
+            coded = encode(known.to(self.whole[name]), encoded.codec, name, transposed=encoded.transposed)
+            self._priors[arm.prior, name] = known, coded
+        return self._priors[arm.prior, name][1]
 
     def _batches(self):
         for at in range(0, len(self.tokens), self.batch):
