@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from helpers.dtdr.codec import Codec, Encoded, encode
 from helpers.dtdr.decoding import ZERO, decode
 from helpers.dtdr.fills import Fill
+from helpers.dtdr.live import Live
 
 ROLES = ("embed", "head", "attention", "mlp", "norm", "other")
 LINEARS = frozenset(ROLES) - {"embed", "head"}
@@ -134,22 +135,25 @@ class Stored(ABC):
         chosen = [n for n in [*self.names(), *self.raw_names()] if include is None or include(n)]
         roles, (state, _) = damaged_roles(damage), split(model)
         self._check_fit(chosen, state)
-        copies: dict[str, list[str]] = {}
-        for alias, name in self.tied.items():
-            copies.setdefault(name, []).append(alias)
         coded = set(self.names())
+        whole = {name for name in chosen if role(name) not in roles}
         with torch.no_grad():
             for name in chosen:
-                target = state[name]
                 if name not in coded:
-                    target.copy_(self.raw(name))
-                elif role(name) in roles:
-                    decode(self.encoded(name).to(target.device), fraction, order, fill, mask_seed, out=target)
-                else:
-                    decode(self.encoded(name).to(target.device), out=target)
-                for alias in copies.get(name, ()):
-                    if alias in state and state[alias].data_ptr() != target.data_ptr():
-                        state[alias].copy_(target)
+                    state[name].copy_(self.raw(name))
+            targets = {name: state[name] for name in chosen if name in coded}
+            self._decode_all(targets, fraction, order, fill, mask_seed, whole)
+            for alias, name in self.tied.items():
+                if name in chosen and alias in state and state[alias].data_ptr() != state[name].data_ptr():
+                    state[alias].copy_(state[name])
+
+    def _decode_all(
+        self, targets: Mapping[str, Tensor], fraction: float, order: str, fill: Fill, mask_seed: int, whole: set[str]
+    ) -> None:
+        """Decode into {name: tensor}, a matrix at a time, so that no more than one is held."""
+        for name, target in targets.items():
+            live = Live([(self.encoded(name).to(target.device), target)])
+            live.decode(fraction, order, fill, mask_seed, whole=whole)
 
     def _check_fit(self, names: Collection[str], state: Mapping[str, Tensor]) -> None:
         for name in names:
@@ -173,6 +177,7 @@ class Coded(Stored):
     matrices: dict[str, Encoded]
     others: dict[str, Tensor]
     tied: dict[str, str] = field(default_factory=dict)
+    _live: tuple[tuple, Live] | None = field(default=None, repr=False, compare=False)
 
     def names(self) -> list[str]:
         return list(self.matrices)
@@ -185,6 +190,17 @@ class Coded(Stored):
 
     def raw(self, name: str) -> Tensor:
         return self.others[name]
+
+    def _decode_all(self, targets, fraction, order, fill, mask_seed, whole) -> None:
+        """All in one launch where codes and tensors lie on one GPU; its tables are kept for the next call."""
+        pairs = [(self.encoded(name), target) for name, target in targets.items()]
+        if any(e.device != t.device for e, t in pairs):
+            super()._decode_all(targets, fraction, order, fill, mask_seed, whole)
+            return
+        key = tuple((e.codes.data_ptr(), t.data_ptr(), t.dtype, tuple(t.shape)) for e, t in pairs)
+        if self._live is None or self._live[0] != key:
+            self._live = key, Live(pairs)
+        self._live[1].decode(fraction, order, fill, mask_seed, whole=whole)
 
     @property
     def nbytes(self) -> int:

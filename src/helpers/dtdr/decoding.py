@@ -36,11 +36,10 @@ def decode(
     """
     if out is None:
         out = torch.empty(encoded.shape, dtype=dtype, device=encoded.device)
-    elif tuple(out.shape) != encoded.shape or out.device != encoded.device:
-        found = f"{tuple(out.shape)} on {out.device}"
-        raise ValueError(f"{encoded.name}: out is {found}; {encoded.shape} on {encoded.device} was expected")
+    else:
+        check_out(encoded, out)
     target = out.T if encoded.transposed else out  # (out, in)
-    if kernel is not False and _fused(encoded, fraction, order, fill, mask_seed, target):
+    if kernel is not False and _fused(encoded, fraction, order, fill, mask_seed, out):
         return out
     rows = _unsigned(encoded, fraction, order, fill, mask_seed)
     count, width = encoded.codes.shape
@@ -62,14 +61,28 @@ def decode(
     return out
 
 
-def _fused(encoded: Encoded, fraction: float, order: str, fill: Fill, mask_seed: int, target: Tensor) -> bool:
+def check_out(encoded: Encoded, out: Tensor) -> None:
+    """Raises ValueError unless `out` can take the decoded matrix: of its shape, and on the codes' device."""
+    if tuple(out.shape) != encoded.shape or out.device != encoded.device:
+        found = f"{tuple(out.shape)} on {out.device}"
+        raise ValueError(f"{encoded.name}: out is {found}; {encoded.shape} on {encoded.device} was expected")
+
+
+def covered(encoded: Encoded, order: str, fill: Fill, out: Tensor) -> bool:
+    """Whether the fused kernel decodes this matrix into `out`, which has its model's shape."""
+    codes, target = encoded.codes, out.T if encoded.transposed else out
+    if codes.device.type == "cpu" or encoded.first or target.dtype not in fused.FLOATS:
+        return False
+    known = fused.supports(encoded.codec, order, fill.kind, codes.device, codes.shape[1])
+    return known and fused.fits(codes, encoded.scales, target)
+
+
+def _fused(encoded: Encoded, fraction: float, order: str, fill: Fill, mask_seed: int, out: Tensor) -> bool:
     """Decode with the kernel where it covers the case. False: nothing was written."""
+    if not covered(encoded, order, fill, out):
+        return False
     codes, scales, name = encoded.codes, encoded.scales, encoded.name
-    if codes.device.type == "cpu" or encoded.first:
-        return False
-    covered = fused.supports(encoded.codec, order, fill.kind, codes.device, codes.shape[1])
-    if not covered or not fused.fits(codes, scales, target) or target.dtype not in fused.FLOATS:
-        return False
+    target = out.T if encoded.transposed else out
     mask = {"mask_key": hashing.key32(mask_seed, name, "mask"), "threshold": hashing.threshold(fraction)}
     kind, prior, weight = fill.kind, None, None
     if kind == "guided":

@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +26,7 @@ except ImportError:  # the CPU build of torch comes without it
 FULL = 2**32  # the threshold that keeps every coefficient
 BLOCKS = (16, 32, 64, 128, 256)
 FILLS = {"zero": 0, "gain": 0, "random": 1, "guided": 2}
+_seen = lambda tensor: f"{tuple(tensor.shape)} {tensor.dtype}"
 FLOATS = (torch.bfloat16, torch.float16, torch.float32)
 ROWS = 64  # of a tile: the height of one tensor-core product
 CHUNK = 1024  # rows of one program, so that it makes its H once for sixteen tiles
@@ -155,6 +157,12 @@ class Group:
             _check(item, self.device)
         table = [_row(item) for item in self.items]
         self._table = _send(torch.tensor(table, dtype=torch.int64), self.device)  # (n, 8)
+        self._drawless = torch.zeros(
+            len(items), 6, dtype=torch.int64, device=self.device
+        )  # keys where nothing is drawn
+        self._plain = torch.tensor([[1.0, 0.0]], device=self.device).repeat(len(items), 1)  # factors of the zero fill
+        self._outs = all(i.out is not None for i in items)
+        self._priors = all(i.prior for i in items)
         kinds: dict[tuple, list[int]] = {}
         for n, item in enumerate(self.items):
             kinds.setdefault((item.block, None if item.out is None else item.out.dtype), []).append(n)
@@ -188,18 +196,13 @@ class Group:
             raise ValueError(f"fill={fill!r} is unknown to the kernel; it takes {', '.join(FILLS)}")
         if fill != "zero" and weights is None:
             raise ValueError(f"fill={fill!r} needs weights: gain's factor, random's sigma or guided's b of each matrix")
-        if fill == "guided" and any(i.prior is None for i in self.items):
+        if fill == "guided" and not self._priors:
             raise ValueError("fill='guided' needs a prior for each matrix")
-        if any(i.out is None for i in self.items):
+        if not self._outs:
             raise ValueError("an item without `out` cannot be decoded, only measured")
         keys = self._keys(mask_keys, thresholds, fill_keys)
-        given = torch.as_tensor([0.0] * len(self.items) if weights is None else weights, dtype=torch.float32)
-        if given.shape != (len(self.items),):
-            raise ValueError(f"weights {tuple(given.shape)} given, one for each of {len(self.items)} matrices expected")
-        given = _send(given, self.device)
-        one = torch.ones_like(given)
-        pair = torch.stack([given if fill == "gain" else one, given], dim=1).contiguous()  # on the kept, on the fill
-        masked = any(t < FULL for t in thresholds)
+        pair = self._plain if weights is None else self._factors(weights, fill)
+        masked = min(thresholds) < FULL
         code = FILLS[fill] if masked else 0
         for a in self._launches:
             with _on(self.device):
@@ -226,18 +229,27 @@ class Group:
         mean = total / count.clamp(min=1)
         return torch.stack([count, mean, (square / count.clamp(min=1) - mean**2).clamp(min=0).sqrt()], dim=1)
 
+    def _factors(self, weights: Sequence[float] | Tensor, fill: str) -> Tensor:
+        """(n, 2) float32: on the kept coefficients, and on what fills the gaps."""
+        given = torch.as_tensor(weights, dtype=torch.float32)
+        if given.shape != (len(self.items),):
+            raise ValueError(f"weights {tuple(given.shape)} given, one for each of {len(self.items)} matrices expected")
+        return _send(torch.stack([given if fill == "gain" else torch.ones_like(given), given], dim=1), self.device)
+
     def _keys(self, masks: Sequence[int], thresholds: Sequence[int], fills: Sequence[tuple[int, int]] | None) -> Tensor:
         fills = [(0, 0)] * len(self.items) if fills is None else fills
         if not len(masks) == len(thresholds) == len(fills) == len(self.items):
             raise ValueError(f"keys and thresholds are wanted for each of {len(self.items)} matrices")
         if bad := [t for t in thresholds if not 0 <= t <= FULL]:
             raise ValueError(f"threshold {bad[0]} is outside 0 … 2**32")
+        if min(thresholds) == FULL:
+            return self._drawless
         rows = [(m, *_limit(t), *f) for m, t, f in zip(masks, thresholds, fills, strict=True)]
-        return _send(torch.tensor(rows, dtype=torch.int64), self.device)  # (n, 6)
+        return _send(torch.from_numpy(np.array(rows, dtype=np.int64)), self.device)  # (n, 6)
 
 
 def _limit(threshold: int) -> tuple[int, int, int]:
-    """(use, high, bound): x ^ (x >> 16) < threshold is (x & use) ^ high < bound, all of 32 bits, 2^32 included."""
+    """(use, high, bound): x ^ (x >> 16) < threshold is (x & use) ^ high < bound, 2^32 included."""
     return (0, 0, 1) if threshold == FULL else (FULL - 1, threshold >> 16, threshold)
 
 
@@ -254,19 +266,11 @@ def _on(device: torch.device):
     return torch.cuda.device(device if device.type == "cuda" else -1)
 
 
-def _seen(tensor: Tensor) -> str:
-    return f"{tuple(tensor.shape)} {tensor.dtype}"
-
-
 def _check_block(block: int, width: int, device: torch.device) -> None:
     if not available(device):
-        raise ValueError(
-            f"the fused kernels need triton and a CUDA device, not {device}; use helpers.dtdr.encode/decode"
-        )
+        raise ValueError(f"the fused kernels need triton and a CUDA device, not {device}; use dtdr.encode/decode")
     if block not in BLOCKS or width % block:
-        raise ValueError(
-            f"block={block} does not serve: the kernel takes {BLOCKS}, and it must divide the width {width}"
-        )
+        raise ValueError(f"block={block} does not serve: it must be one of {BLOCKS}, and divide the width {width}")
 
 
 def _check(item: Item, device: torch.device) -> None:

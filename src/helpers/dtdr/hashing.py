@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ def mix(x: int) -> int:
     return x ^ (x >> 16)
 
 
+@lru_cache(maxsize=1 << 14)
 def key32(seed: int, name: str, purpose: str) -> int:
     """The unsigned 32-bit key of a stream: lowbias32(crc32(f"{seed}/{name}/{purpose}"))."""
     return mix(zlib.crc32(f"{seed}/{name}/{purpose}".encode()))

@@ -10,14 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from helpers import lm, paths
+from helpers import devices, lm, paths
 from helpers.dtdr.codec import Codec, Encoded, encode
 from helpers.dtdr.coded import matrices, role, transposed
 from helpers.dtdr.decoding import decode
 from helpers.dtdr.fills import Fill, noisy
+from helpers.dtdr.live import Live
 from helpers.dtdr.orders import corrupt
 from helpers.dtdr.priors import FROM_KEPT, from_kept
 
+LOGITS = 1 << 26  # logits worked on at once: a quarter of a gigabyte in float32
 NOISE, NOISE_ENTRY, CORRUPT = "noise", "noise_entry", "corrupt"
 
 
@@ -75,10 +77,14 @@ class Subject:
         self.tokens = tokens.to(next(self.model.parameters()).device)
         self.priors, self.prompts = dict(priors or {}), list(prompts)
         self.parameters = dict(matrices(self.model))  # {name: parameter (out, in) or its transpose}
+        self._check_memory()
         self.whole = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._norm = sum(float(w.float().square().sum(dtype=torch.float64)) for w in self.whole.values())
         self._codec: Codec | None = None
         self._codes: dict[str, Encoded] = {}
+        self._live: Live | None = None
         self._priors: dict[tuple, tuple[Tensor, Encoded]] = {}  # each prior, encoded once a transform
+        self._greedy: dict[tuple[int, int, int], lm.Greedy] = {}
         self.reference = self._log_probs()
         self.intact = self.measure()
         self.rebuild(Arm(), 0.0, 0)
@@ -123,16 +129,12 @@ class Subject:
 
         seed: of the mask, the noise or the corruption; the same for all arms, so that losses can be compared in pairs.
         """
-        sums = torch.zeros(3, dtype=torch.float64, device=self.tokens.device)  # <a, b>, <a, a>, <b, b>
-        for name, p in self.parameters.items():
-            whole = self.whole[name]
-            new = whole if arm.protect and role(name) in ("embed", "head") else self._made(arm, name, fraction, seed)
-            with torch.no_grad():
-                p.copy_(new)
-            a, b = whole.float(), new.float()
-            sums += torch.stack([(x * y).sum(dtype=torch.float64) for x, y in ((a, b), (a, a), (b, b))]).to(sums.device)
-        dot, own, other = sums.tolist()
-        return dot / (own * other) ** 0.5 if other else 0.0
+        with torch.no_grad():
+            self._write(arm, fraction, seed)
+            for name in self.parameters if arm.protect else ():
+                if role(name) in ("embed", "head"):
+                    self.parameters[name].copy_(self.whole[name])
+            return self._cosine()
 
     def stored(self, domain: str = "hadamard") -> dict[str, float]:
         """Bytes of the stored matrices, bytes of the same matrices in 32 bits, and signal to noise of the store in dB."""
@@ -172,32 +174,60 @@ class Subject:
         """Greedy continuations by `new` tokens, decoded; prompts of one length go through the model together."""
         if len({len(p) for p in prompts}) != 1:
             return [self.texts([p], new)[0] for p in prompts]
-        ids = lm.generate(self.found, torch.stack(list(prompts)), new)[:, len(prompts[0]) :]
+        ids = self._continued(torch.stack(list(prompts)), new)[:, len(prompts[0]) :]
         return [self.found.tokenizer.decode(row) for row in ids.tolist()]
 
-    def _made(self, arm: Arm, name: str, fraction: float, seed: int) -> Tensor:
-        whole = self.whole[name]
+    def _continued(self, prompts: Tensor, new: int) -> Tensor:
+        """(B, T) -> (B, T + new): by a recorded graph where the model is on a GPU and can be recorded."""
+        if self.tokens.device.type == "cpu" or not lm.recordable(self.model):
+            return lm.generate(self.found, prompts, new)
+        shape = (*prompts.shape, new)
+        if shape not in self._greedy:
+            self._greedy[shape] = lm.Greedy(self.model, *shape)
+        return self._greedy[shape](prompts)
+
+    def _write(self, arm: Arm, fraction: float, seed: int) -> None:
+        """Write an arm's weights over the model's, its vocabulary included."""
         if arm.domain in (NOISE, NOISE_ENTRY):
             per = "row" if arm.domain == NOISE else "entry"
-            return noisy(whole.float(), fraction**0.5, seed, name, per=per).to(whole.dtype)
-        encoded = self._encoded(arm.domain, name)
-        if arm.order == CORRUPT:
-            return decode(corrupt(encoded, 1 - fraction, seed)).to(whole.dtype)
-        fill = Fill(arm.fill, arm.weight, self._prior_of(arm, name, encoded, fraction, seed))
-        return decode(encoded, fraction, arm.order, fill, seed, dtype=whole.dtype)
+            for name, p in self.parameters.items():
+                p.copy_(noisy(self.whole[name].float(), fraction**0.5, seed, name, per=per))
+        elif arm.order == CORRUPT:
+            for name, p in self.parameters.items():
+                decode(corrupt(self._encoded(arm.domain, name), 1 - fraction, seed), out=p)
+        else:
+            prior = {n: self._prior_of(arm, n, fraction, seed) for n in self.parameters} if arm.prior else None
+            live = self._together(arm.domain)
+            live.decode(fraction, arm.order, Fill(arm.fill, arm.weight, prior), seed)
+
+    def _cosine(self) -> float:
+        """Of the model's matrices, as they are now, to the whole ones, over all of them."""
+        sums = torch.zeros(2, dtype=torch.float64, device=self.tokens.device)  # <whole, now>, <now, now>
+        for name, p in self.parameters.items():
+            a, b = self.whole[name].float(), p.float()
+            found = [(a * b).sum(dtype=torch.float64), b.square().sum(dtype=torch.float64)]
+            sums += torch.stack(found).to(sums.device)
+        dot, other = sums.tolist()
+        return dot / (self._norm * other) ** 0.5 if other else 0.0
+
+    def _together(self, domain: str) -> Live:
+        """All matrices under a transform, each with the parameter it is decoded into."""
+        pairs = [(self._encoded(domain, name), p) for name, p in self.parameters.items()]
+        if self._live is None:
+            self._live = Live(pairs)
+        return self._live
 
     def _encoded(self, domain: str, name: str) -> Encoded:
         """The stored form under a transform; those of one transform are kept at a time."""
         codec = Codec(transform=domain, cap=self.cap)
         if codec != self._codec:
-            self._codec, self._codes, self._priors = codec, {}, {}
+            self._codec, self._codes, self._priors, self._live = codec, {}, {}, None
         if name not in self._codes:
             self._codes[name] = encode(self.whole[name], codec, name, transposed=transposed(name))
         return self._codes[name]
 
-    def _prior_of(self, arm: Arm, name: str, encoded, fraction: float, seed: int) -> Tensor | Encoded | None:
-        if not arm.prior:
-            return None
+    def _prior_of(self, arm: Arm, name: str, fraction: float, seed: int) -> Tensor | Encoded:
+        encoded = self._encoded(arm.domain, name)
         if arm.prior in FROM_KEPT:
             gain = decode(encoded, fraction, arm.order, Fill("gain"), seed)
             return from_kept(arm.prior, gain)
@@ -210,8 +240,19 @@ class Subject:
         return self._priors[arm.prior, name][1]
 
     def _batches(self):
-        for at in range(0, len(self.tokens), self.batch):
-            yield at, self.tokens[at : at + self.batch]
+        one = (self.tokens.shape[1] - 1) * self.model.config.vocab_size
+        batch = max(1, min(self.batch, LOGITS // one))
+        for at in range(0, len(self.tokens), batch):
+            yield at, self.tokens[at : at + batch]
+
+    def _check_memory(self) -> None:
+        """Whole weights, their codes and the reference's log-probabilities must fit beside the model."""
+        if len({p.device for p in self.parameters.values()}) != 1:
+            return
+        weights = sum(p.numel() * (p.element_size() + 1.03) for p in self.parameters.values())
+        logits = 4 * self.tokens[:, 1:].numel() * self.model.config.vocab_size
+        what = f"taking {self.found.name} apart ({len(self.tokens)} texts)"
+        devices.need_memory(int(weights + logits + 8 * min(LOGITS, logits)), str(self.tokens.device), what)
 
     def _logits(self, x: Tensor) -> Tensor:
         with torch.no_grad():

@@ -1,6 +1,7 @@
 """Causal language models: one loader for all of them, and a small one, the storyteller, whose world is known.
 
-`load` takes a hub name, a folder or 'storyteller'; `tokens`, `score`, `costs` and `generate` work on any of them.
+`load` takes a hub name, a folder or 'storyteller'; `tokens`, `score`, `costs` and `generate` work on any of them, `Greedy`
+repeats greedy texts fast.
 `grammar` holds the storyteller's world: corpora, exact probabilities, entropy; `probes` its indirect-object pairs,
 questions and violations; `evaluate` and `samples` put a model to them. `family` trains storytellers of every size and the
 priors made from them, `make` one of them, `novels.make` a reference on natural language; `artefact` writes and checks.
@@ -8,6 +9,7 @@ priors made from them, `make` one of them, `novels.make` a reference on natural 
 
 from helpers.lm import artefact, grammar, novels, probes, storyteller, train
 from helpers.lm.evaluation import answers, evaluate, indirect_objects, samples, write
+from helpers.lm.greedy import Greedy, recordable
 from helpers.lm.loader import LM, load
 from helpers.lm.members import Member, family, make, member, recipe, tune
 from helpers.lm.scoring import costs, generate, score, tokens
@@ -16,6 +18,7 @@ from helpers.lm.train import Fitted, Recipe, fit
 __all__ = [
     "LM",
     "Fitted",
+    "Greedy",
     "Member",
     "Recipe",
     "answers",
@@ -33,6 +36,7 @@ __all__ = [
     "novels",
     "probes",
     "recipe",
+    "recordable",
     "samples",
     "score",
     "storyteller",

@@ -1,0 +1,106 @@
+"""Many matrices decoded at once give what each gives alone, in a live model and on a GPU in one launch."""
+
+import pytest
+import torch
+
+from helpers import dtdr, lm
+from helpers.dtdr import coded as coded_module
+from helpers.dtdr import decoding, fused
+from helpers.dtdr.live import Live
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")],
+    ),
+]
+SHAPES = {"a.weight": (70, 96), "b.weight": (130, 384), "c.c_fc.weight": (64, 128), "odd.weight": (33, 40)}
+
+
+def pairs(device, dtype=torch.float32, codec=None):
+    """Encoded matrices, one of them transposed, one of an odd width, and empty tensors to decode into."""
+    out = []
+    for seed, (name, shape) in enumerate(SHAPES.items()):
+        w = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(device, dtype)
+        encoded = dtdr.encode(w, codec or dtdr.Codec(cap=32), name, transposed=dtdr.transposed(name))
+        out.append((encoded, torch.full_like(w, float("nan"))))
+    return out
+
+
+def priors(made):
+    return {e.name: dtdr.encode(torch.ones(e.shape, device=e.device), e.codec, e.name, transposed=e.transposed)
+            for e, _ in made[:3]}  # fmt: skip
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", ["zero", "gain", "random", "guided"])
+@pytest.mark.parametrize("order", ["iid", "rows"])
+def test_all_at_once_is_each_alone(device, kind, order):
+    """Also with tensors that stay whole, with a prior that lacks one of them, and when it is done again."""
+    made = pairs(device)
+    fill = dtdr.Fill("guided", 0.3, priors(made)) if kind == "guided" else dtdr.Fill(kind)
+    live = Live(made)
+    for fraction, whole in ((0.6, ()), (0.0, ()), (0.3, ("b.weight", "odd.weight")), (1.0, ())):
+        live.decode(fraction, order, fill, 7, whole=whole)
+        for encoded, out in made:
+            alone = (1.0,) if encoded.name in whole else (fraction, order, fill, 7)
+            wanted = decoding.decode(encoded, *alone, kernel=False)
+            bound = 1e-3 if kind == "random" and device != "cpu" else 1e-5
+            assert float((out - wanted).norm()) <= bound * float(wanted.norm()) + 1e-12, (encoded.name, fraction)
+            out.fill_(float("nan"))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_another_prior_is_taken_and_the_old_one_forgotten(device):
+    made = pairs(device)
+    live = Live(made)
+    for weight in (1.0, 2.0):
+        known = {e.name: dtdr.encode(torch.full(e.shape, weight, device=device), e.codec, e.name, transposed=e.transposed)
+                 for e, _ in made}  # fmt: skip
+        live.decode(0.0, fill=dtdr.Fill("guided", 1.0, known))
+        assert all(torch.allclose(out, torch.full_like(out, weight), rtol=0.02, atol=0.02) for _, out in made)
+    assert len(live._known) <= 1
+
+
+def test_a_tensor_that_does_not_fit_is_named():
+    (encoded, _), *_ = pairs("cpu")
+    with pytest.raises(ValueError, match=r"a\.weight: out is \(96, 70\)"):
+        Live([(encoded, torch.empty(96, 70))])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_model_is_decoded_in_one_launch(monkeypatch):
+    """The whole storyteller goes through one call of the group's kernel, twice with the same tables, and is what it was."""
+    found = lm.load("storyteller", device="cuda")
+    before = {n: p.detach().clone() for n, p in dtdr.matrices(found.model).items()}
+    coded = dtdr.encode_model(found.model, dtdr.Codec(cap=128))
+    launches, groups = [], []
+    decode, build = fused.Group.decode, fused.Group.__init__
+    monkeypatch.setattr(fused.Group, "decode", lambda self, **how: launches.append(1) or decode(self, **how))
+    monkeypatch.setattr(fused.Group, "__init__", lambda self, items: groups.append(len(items)) or build(self, items))
+    for _ in range(2):
+        coded.decode_into(found.model)
+    assert launches == [1, 1]
+    assert groups == [len(coded.names())]
+    for name, p in dtdr.matrices(found.model).items():
+        assert float((p - before[name]).norm()) <= 0.02 * float(before[name].norm()), name
+
+
+def test_decode_into_a_live_model_follows_moved_weights():
+    """The kept tables are of addresses: when the model's weights lie elsewhere, they are made anew."""
+    found = lm.load("storyteller", device="cpu")
+    coded = dtdr.encode_model(found.model, dtdr.Codec(cap=64))
+    coded.decode_into(found.model, 0.5, damage="linears", mask_seed=3)
+    first = {n: p.detach().clone() for n, p in dtdr.matrices(found.model).items()}
+    with torch.no_grad():
+        for p in found.model.parameters():
+            p.data = torch.zeros_like(p)
+    coded.decode_into(found.model, 0.5, damage="linears", mask_seed=3)
+    for name, p in dtdr.matrices(found.model).items():
+        assert torch.equal(p, first[name])
+        alone = decoding.decode(
+            coded.encoded(name), 1.0 if coded_module.role(name) in ("embed", "head") else 0.5, mask_seed=3
+        )
+        assert torch.equal(p, alone)
