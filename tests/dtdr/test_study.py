@@ -1,5 +1,7 @@
 """The experiment on a small real model: arms, measures, records, and the quantities against planted answers."""
 
+import html
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,6 +166,38 @@ def test_figures_are_drawn_from_what_there_is(kept, tmp_path):
     assert table["cosine"].iloc[-1] == pytest.approx(1, abs=1e-3)
 
 
+def written(*said):
+    return pd.DataFrame({"arm": "identity.rows.zero", "fraction": np.linspace(0.1, 1, len(said)), "text": said})
+
+
+def test_a_figure_of_texts_is_as_high_as_its_fullest_position_needs():
+    def heights(*said, name="rows"):
+        layout = plots.texts(written(*said), {"identity.rows.zero": name}, "so").layout
+        return np.array([layout.height, layout.meta["narrow"]])
+
+    least = heights("a b", "c d")
+    assert least[0] == least[1]
+    for count in (30, 60):
+        # "pad " is 26.2 px in Verdana of size 12, columns are some 385 and 197 px wide and lines 15.6 px high
+        lines = np.ceil(count / np.floor([385 / 26.2, 197 / 26.2]))
+        more = heights("a b", " ".join(["pad"] * count), "c d") - least
+        assert (more >= 15.6 * (lines - 1) - 1).all()
+        assert (more <= 15.6 * (lines + 1)).all()
+    tall, narrow = heights("a b", name="a name that takes several lines on a phone")
+    assert narrow > tall
+
+
+def test_a_text_is_shown_as_written_and_only_a_word_too_long_for_a_phone_is_broken():
+    said = 'he said "<b>" & left', "<unk>" * 40, "a  b\nc"
+    fig = plots.texts(written(*said), {"identity.rows.zero": "rows"}, "<bos> & so")
+    shown = [trace.cells.values[1][0] for trace in fig.data]
+    assert shown[0] == 'he said "&lt;b&gt;" &amp; left'
+    assert shown[1].replace(" ", "") == "&lt;unk&gt;" * 40
+    assert max(map(len, html.unescape(shown[1]).split())) < 26
+    assert shown[2] == "a b c"
+    assert "&lt;bos&gt; &amp; so" in fig.data[0].header.values[1]
+
+
 @pytest.mark.parametrize(("level", "at"), [(0.0, 0.0), (0.1, 0.43), (0.5, 0.55), (1.0, 0.7)])
 def test_a_crossing_is_read_off_a_known_line(level, at):
     x, y = np.array([0.0, 0.4, 0.7, 1.0]), np.array([0.0, 0.0, 1.0, 1.0])
@@ -171,21 +205,49 @@ def test_a_crossing_is_read_off_a_known_line(level, at):
     assert np.isnan(quantities.crossing(x, y, 5.0))
 
 
-def draws(effect, rng):
-    """Points of a collapse: loss falls with cosine, plus noise, plus a shift for one of four domains."""
-    fraction = np.repeat(np.linspace(0.2, 0.9, 6), 4)
-    domain = np.tile(np.array(["a", "b", "c", "d"]), 6)
-    cosine = np.sqrt(fraction) + rng.normal(0, 0.002, 24)
-    loss = 6 - 5 * cosine**4 + rng.normal(0, 0.05, 24) + effect * (domain == "a")
-    return quantities.p_domain(cosine, loss, domain, fraction.astype(str))
+def draws(effect, rng, masks=6):
+    """A collapse: loss falls with cosine, a mask's luck with a domain is the same at every fraction, one domain is shifted."""
+    fraction, domain, seed = (
+        x.ravel() for x in np.meshgrid(np.linspace(0.2, 0.9, 6), list("abcd"), np.arange(masks), indexing="ij")
+    )
+    luck = rng.normal(0, 0.1, (masks, 4))[seed, np.array([ord(d) - 97 for d in domain])]
+    cosine = np.sqrt(fraction) + rng.normal(0, 0.002, len(fraction))
+    loss = 6 - 5 * cosine**4 + luck + rng.normal(0, 0.03, len(fraction)) + effect * (domain == "a")
+    return pd.DataFrame({"cosine": cosine, "nll": loss, "domain": domain, "seed": seed, "model": "m"})
 
 
 def test_the_domain_test_keeps_its_level_and_finds_a_planted_domain(monkeypatch):
+    """Also where the points of one mask share their luck, which would mislead a test that takes them for independent."""
     monkeypatch.setattr(quantities, "PERMUTATIONS", 99)
     rng = np.random.default_rng(0)
-    false = np.mean([draws(0.0, rng) <= 0.05 for _ in range(120)])
-    assert 0.005 <= false <= 0.12
-    assert np.mean([draws(0.3, rng) <= 0.05 for _ in range(30)]) >= 0.9
+    false = np.mean([quantities.p_domain(draws(0.0, rng)) <= 0.05 for _ in range(200)])
+    assert 0.01 <= false <= 0.1
+    assert np.mean([quantities.p_domain(draws(0.3, rng)) <= 0.05 for _ in range(30)]) >= 0.9
+
+
+def test_a_difference_without_a_stable_sign_is_no_difference():
+    """Truncation and corruption that differ by noise alone: the mean over many such tables is not above zero."""
+    rng, means, sizes = np.random.default_rng(0), [], []
+    for _ in range(200):
+        rows = []
+        for seed, shift in enumerate(rng.normal(0, 0.2, 5)):
+            for f in (0.5, 0.7, 0.9):
+                rows.append(("hadamard.iid.zero", seed, f, f**0.5, 3 - f + shift))
+            for c in (0.6, 0.7, 0.8, 0.9, 0.99):
+                rows.append(("hadamard.corrupt", seed, c**2, c, 3 - c**2))
+        found = quantities._damage(pd.DataFrame(rows, columns=["arm", "seed", "fraction", "cosine", "nll"]))
+        means.append(found["d6_difference"].mean())
+        sizes.append(np.abs(found["d6_signed"]).mean())
+    assert np.mean(means) < 0.01 < 0.1 < np.mean(sizes)
+    stable = quantities._damage(
+        pd.DataFrame(
+            [r for s in range(4) for r in (("hadamard.iid.zero", s, 0.64, 0.8, 2.0), ("hadamard.corrupt", s, 0.5, 0.7, 2.5),
+             ("hadamard.corrupt", s, 0.9, 0.9, 2.1))],
+            columns=["arm", "seed", "fraction", "cosine", "nll"],
+        )
+    )  # fmt: skip
+    assert stable["d6_difference"] == pytest.approx(0.3)
+    assert stable["d6_signed"] == pytest.approx(-0.3)
 
 
 def test_priors_from_what_arrived():

@@ -90,33 +90,32 @@ def crossings(found: pd.DataFrame, arm: str, level: float) -> np.ndarray:
     return np.array([crossing(x, row, level) for row in y])
 
 
-def p_domain(cosine: np.ndarray, loss: np.ndarray, domain: np.ndarray, block: np.ndarray, seed: int = 0) -> float:
-    """Does the domain explain loss beyond the achieved weight cosine?
+def p_domain(found: pd.DataFrame, seed: int = 0) -> float:
+    """Does the domain explain loss beyond the achieved weight cosine? found: rows of `collapse_rows`.
 
-    loss is fitted by a decreasing function of cosine (isotonic regression); the statistic is the variance of the domains' mean
-    residuals, weighted by their sizes; labels are permuted within blocks (same fraction and fill), which are exchangeable if
-    only the cosine matters. Returns the permutation p. All arguments (N,).
+    Each model's loss is fitted by a falling function of cosine (isotonic regression). What is left over is averaged for every
+    mask and domain; the statistic is the sum over domains of the squared mean over masks. If only the cosine matters, the
+    domains of one mask may change their names: they are permuted within each mask, with all fractions and fills that belong
+    together, because masks are nested and one that hits an important weight does so at every fraction. Returns the
+    permutation p.
     """
-    order = np.argsort(cosine, kind="stable")
-    fitted = np.empty(len(loss))
-    fitted[order] = isotonic_regression(loss[order], increasing=False).x
-    residual = loss - fitted
-    names, label = np.unique(domain, return_inverse=True)
-
-    def spread(labels: np.ndarray) -> float:
-        count = np.bincount(labels, minlength=len(names))
-        mean = np.bincount(labels, residual, len(names)) / count
-        return float((count * mean**2).sum())
-
+    left = pd.Series(np.nan, index=found.index)
+    for _, rows in found.groupby("model"):
+        left[rows.index] = _leftover(rows)
+    table = left.groupby([found["seed"], found["domain"]]).mean().unstack().to_numpy()  # (masks, domains)
     rng = np.random.default_rng(seed)
-    rows = [np.flatnonzero(block == b) for b in np.unique(block)]
-    observed, more = spread(label), 0
-    for _ in range(PERMUTATIONS):
-        shuffled = label.copy()
-        for at in rows:
-            shuffled[at] = rng.permutation(label[at])
-        more += spread(shuffled) >= observed - 1e-12
-    return (more + 1) / (PERMUTATIONS + 1)
+    observed = float((table.mean(0) ** 2).sum())
+    drawn = [(rng.permuted(table, axis=1).mean(0) ** 2).sum() for _ in range(PERMUTATIONS)]
+    return float((np.sum(np.array(drawn) >= observed - 1e-12) + 1) / (PERMUTATIONS + 1))
+
+
+def _leftover(rows: pd.DataFrame) -> np.ndarray:
+    """(N,) nats: loss minus its best falling function of cosine."""
+    cosine, loss = rows["cosine"].to_numpy(float), rows["nll"].to_numpy(float)
+    order = np.argsort(cosine, kind="stable")
+    away = np.empty(len(loss))
+    away[order] = loss[order] - isotonic_regression(loss[order], increasing=False).x
+    return away
 
 
 def collapse_rows(found: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +149,11 @@ def _domains(found: pd.DataFrame) -> Quantities:
 
 
 def _damage(found: pd.DataFrame) -> Quantities:
-    """|loss under truncation − loss under corruption| at the cosine that truncation reaches, mean over its fractions."""
+    """Loss under truncation minus loss under corruption at the cosine that truncation reaches, mean over its fractions.
+
+    `d6_difference` has the sign that the mean of the *other* masks gives it: the size of a difference with a stable sign is
+    kept, and one that is all noise comes out around zero, where absolute values would not.
+    """
     cut, hit = "hadamard.iid.zero", "hadamard.corrupt"
     if not (has(found, cut) and has(found, hit)):
         return {}
@@ -163,26 +166,16 @@ def _damage(found: pd.DataFrame) -> Quantities:
         order = np.argsort(cosine)
         inside = (at >= cosine.min()) & (at <= cosine.max()) & (x < 1) & (x >= 0.5)
         out.append(np.mean(cut_loss[inside] - np.interp(at[inside], cosine[order], loss[order])))
-    return {"d6_difference": np.abs(out), "d6_signed": np.array(out)}
+    signed = np.array(out)
+    others = (signed.sum() - signed) / max(1, len(signed) - 1) if len(signed) > 1 else signed
+    return {"d6_difference": signed * np.sign(others), "d6_signed": signed}
 
 
 def _collapse(found: pd.DataFrame) -> Quantities:
     mine = collapse_rows(found)
     if mine["domain"].nunique() < 2:
         return {}
-    out = []
-    for seed, rows in mine.groupby("seed"):
-        block = rows["model"].astype(str) + rows["fill"] + rows["fraction"].round(4).astype(str)
-        out.append(
-            p_domain(
-                rows["cosine"].to_numpy(float),
-                rows["nll"].to_numpy(float),
-                rows["domain"].to_numpy(str),
-                block.to_numpy(str),
-                int(seed),
-            )
-        )
-    return {"d7_p_domain": np.array(out)}
+    return {"d7_p_domain": np.array([p_domain(mine)])}
 
 
 def _corruption(found: pd.DataFrame) -> Quantities:
@@ -210,11 +203,8 @@ def residuals(found: pd.DataFrame) -> dict[str, float]:
     of all (`all`), and the largest distance of a domain's mean (`domain`).
     """
     mine = collapse_rows(found)
-    cosine, loss = mine["cosine"].to_numpy(float), mine["nll"].to_numpy(float)
-    order = np.argsort(cosine, kind="stable")
-    away = np.empty(len(loss))
-    away[order] = loss[order] - isotonic_regression(loss[order], increasing=False).x
-    means = pd.Series(away).groupby(mine["domain"].to_numpy()).mean()
+    away = pd.Series(_leftover(mine))
+    means = away.groupby(mine["domain"].to_numpy()).mean()
     return {"all": float(away.std()), "domain": float(means.abs().max())}
 
 
