@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,8 @@ def load(
     count = parameters(config, model)
     kind = DTYPES[dtype] if dtype else torch.float32 if device == "cpu" or count < SMALL else torch.bfloat16
     need_memory(int(count * kind.itemsize * 1.1), device, device_map, f"{model} ({count / 1e6:.1f}M parameters)")
+    # A model without safetensors is refused; transformers would have another service convert it, in public.
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     with quiet(), explained(model, local):
         tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local)
         found, info = AutoModelForCausalLM.from_pretrained(
@@ -162,12 +165,13 @@ def _fits(needed: int, device: str, what: str) -> None:
 @contextmanager
 def explained(model: str, local: bool) -> Iterator[None]:
     """Turn what transformers and the hub raise into one sentence that says what to do."""
+    from httpx import HTTPError  # a connection that breaks off; not every one is wrapped by transformers
     from safetensors import SafetensorError
     from transformers.utils import hub as errors
 
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HTTPError) as error:
         if local:
             raise ValueError(f"{model} cannot be loaded: {_first(error)}; save the model there again") from error
         if _caused_by(error, errors.GatedRepoError) or "gated repo" in str(error):
@@ -177,9 +181,21 @@ def explained(model: str, local: bool) -> Iterator[None]:
             ) from error
         if _caused_by(error, errors.RepositoryNotFoundError):
             raise ValueError(f"the hub has no model {model!r}, or it is private; check the name, or {HINT}") from error
-        if isinstance(error, OSError):
+        if "safetensors" in str(error) and _has_no_safetensors(model):
+            raise ValueError(
+                f"{model} has no .safetensors weights on the hub (pickled ones are not read); {HINT}"
+            ) from error
+        if isinstance(error, (OSError, HTTPError)):
             raise ConnectionError(f"{model!r} could not be had from the hub: {_first(error)}; {HINT}") from error
         raise ValueError(f"{model} cannot be loaded: {_first(error)}; {HINT}") from error
+
+
+def _has_no_safetensors(model: str) -> bool:
+    """Whether the hub has said so, not only failed to answer; it is asked for both names and the answers are kept."""
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+    names = "model.safetensors", "model.safetensors.index.json"
+    return all(try_to_load_from_cache(model, name) is _CACHED_NO_EXIST for name in names)
 
 
 def _caused_by(error: BaseException | None, kind: type) -> bool:
