@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import logging
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +19,10 @@ NAME = "weight"
 FRACTION = 0.6
 # of `check`; 4e-3 for the others. The compiled encoder's sums are ordered otherwise, and some codes fall on the other side
 LIMITS = {"torch.compile, GEMM": 1e-2, "encode": 1e-3, "encode, torch.compile": 2e-2}
+PLAIN, MIXED = "torchao, dequantise only", "torchao + Hadamard GEMM"  # of a library that need not be there
+LIMITS[MIXED] = LIMITS["torch.compile, GEMM"]
+# torchao's guides compile with "max-autotune". That records no CUDA graph of a function that writes in place; `record` does
+TUNED = "max-autotune-no-cudagraphs"
 
 
 def shapes(size: str) -> list[tuple[int, int]]:
@@ -45,9 +51,48 @@ def butterfly(x: Tensor, block: int) -> Tensor:
 
 
 @functools.cache
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable, mode: str | None = None) -> Callable:
     """torch.compile with fixed shapes, when it is first called."""
-    return torch.compile(function, dynamic=False)
+    return torch.compile(function, dynamic=False, mode=mode)
+
+
+def record(run: Callable, device: str) -> Callable:
+    """The work of `run` as a CUDA graph, so that launching it takes no time; `run` itself on other devices.
+
+    `run` is called twice: to be compiled and tuned, then to be recorded. Unlike `torch.cuda.graph`, this does not empty the
+    allocator's cache, which would slow the next turn of the other sides.
+    """
+    if not device.startswith("cuda"):
+        return run
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    torch.cuda.synchronize()
+    with torch.cuda.stream(stream):
+        run()
+        torch.cuda.synchronize()
+        graph.capture_begin(capture_error_mode="thread_local")
+        try:
+            run()
+        finally:
+            graph.capture_end()
+    return graph.replay
+
+
+@functools.cache
+def torchao() -> Callable | None:
+    """torchao's `dequantize_affine`; None, and a line printed, where it cannot be imported.
+
+    Its warnings that compiled extensions did not load are dropped: this function needs none of them.
+    """
+    quiet = lambda line: not str(line.msg).startswith(("Failed to load", "Skipping import of cpp extensions"))
+    log = logging.getLogger("torchao")
+    log.addFilter(quiet)
+    try:
+        return importlib.import_module("torchao.quantization.quant_primitives").dequantize_affine
+    except Exception as e:  # a version that does not match torch may fail in any way
+        print(f"torchao cannot be imported, its sides are left out ({type(e).__name__}: {e})", flush=True)
+        return None
+    finally:
+        log.removeFilter(quiet)
 
 
 def decode_butterfly(codes: Tensor, scales: Tensor, flips: Tensor, block: int, out: Tensor) -> None:
@@ -58,6 +103,17 @@ def decode_butterfly(codes: Tensor, scales: Tensor, flips: Tensor, block: int, o
 def decode_gemm(codes: Tensor, scales: Tensor, flips: Tensor, h: Tensor, out: Tensor) -> None:
     x = codes.view(-1, len(h)).to(out.dtype) * scales.view(-1, 1).to(out.dtype)
     out.copy_((x @ h).view(out.shape) * flips.to(out.dtype))
+
+
+def decode_plain(dequantise: Callable, codes: Tensor, scales: Tensor, block: int, out: Tensor) -> None:
+    out.copy_(dequantise(codes, (1, block), scales, None, torch.int8, output_dtype=out.dtype))
+
+
+def decode_mixed(
+    dequantise: Callable, codes: Tensor, scales: Tensor, flips: Tensor, h: Tensor, block: int, out: Tensor
+) -> None:
+    x = dequantise(codes, (1, block), scales, None, torch.int8, output_dtype=out.dtype)
+    out.copy_((x.view(-1, block) @ h).view(out.shape) * flips.to(out.dtype))
 
 
 def encode_butterfly(weight: Tensor, flips: Tensor, block: int) -> tuple[Tensor, Tensor]:
@@ -75,6 +131,7 @@ class Model:
         self.keys = [codec.sign_key(n) for n in self.names]
         self.flips = [hashing.signs(k, w.shape[1], device) for k, w in zip(self.keys, self.weights, strict=True)]
         self.h = {b: (transform.sylvester(b) * b**-0.5).to(device, torch.bfloat16) for b in set(self.blocks)}
+        self.device, self.recorded = device, {}
         prior = [(c.codes, c.scales) for c in self.coded]  # the answer itself: the time does not depend on what it says
         parts = zip(self.coded, self.weights, self.blocks, self.keys, prior, strict=True)
         self.group = fused.Group([fused.Item(c.codes, c.scales, w, b, k, p) for c, w, b, k, p in parts])
@@ -104,6 +161,18 @@ class Model:
         for c, f, b, w in zip(self.coded, self.flips, self.blocks, self.weights, strict=True):
             compiled(side)(c.codes, c.scales, f, b if side is decode_butterfly else self.h[b], w)
 
+    def decode_torchao(self, side: str) -> None:
+        if side not in self.recorded:
+            self.recorded[side] = record(lambda: self._launch_torchao(side), self.device)
+        self.recorded[side]()
+
+    def _launch_torchao(self, side: str) -> None:
+        for c, f, b, w in zip(self.coded, self.flips, self.blocks, self.weights, strict=True):
+            if side == PLAIN:
+                compiled(decode_plain, TUNED)(torchao(), c.codes, c.scales, b, w)
+            else:
+                compiled(decode_mixed, TUNED)(torchao(), c.codes, c.scales, f, self.h[b], b, w)
+
     def encode(self) -> list[tuple[Tensor, Tensor]]:
         parts = zip(self.weights, self.blocks, self.keys, strict=True)
         return _finite([fused.encode(w, block=b, sign_key=k, check=False) for w, b, k in parts])
@@ -117,6 +186,7 @@ class Model:
         return _finite([compiled(encode_butterfly)(w, f, b) for w, f, b in parts])
 
     def sides(self) -> dict[str, Callable]:
+        peers = (PLAIN, MIXED) if torchao() else ()
         return {
             "clone": lambda: [w.clone() for w in self.weights],
             "decode": self.decode,
@@ -126,6 +196,7 @@ class Model:
             "decode, matrix by matrix": self.decode_each,
             "torch.compile, butterfly": lambda: self.decode_compiled(decode_butterfly),
             "torch.compile, GEMM": lambda: self.decode_compiled(decode_gemm),
+            **{side: functools.partial(self.decode_torchao, side) for side in peers},
             f"torch, f={FRACTION}": self.decode_torch,
             "encode": self.encode,
             "encode, torch": self.encode_torch,
@@ -140,7 +211,10 @@ def _finite(found: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
 
 
 def check(codec: coding.Codec, sizes: list[tuple[int, int]], device: str) -> dict[str, float]:
-    """Relative distance from the torch path in float32; for encode the share of other codes. AssertionError past LIMITS."""
+    """Relative distance from the torch path in float32; for encode the share of other codes. AssertionError past LIMITS.
+
+    The side that only dequantises is held to codes times scales.
+    """
     found: dict[str, float] = {}
 
     def hold(side: str, gap: float) -> None:
@@ -163,7 +237,8 @@ def check(codec: coding.Codec, sizes: list[tuple[int, int]], device: str) -> dic
             run()
             for coded, out in zip(model.coded, model.weights, strict=True):
                 fill = fills.Fill(kind, 0.15, coded) if kind == "guided" else fills.Fill(kind)
-                wanted = decoding.decode(coded, fraction, fill=fill, kernel=False)
+                plain = side == PLAIN  # codes times scales: no transform, no signs
+                wanted = coded.coefficients() if plain else decoding.decode(coded, fraction, fill=fill, kernel=False)
                 hold(side, float((out - wanted).norm() / wanted.norm()))
     return found
 
