@@ -61,7 +61,7 @@ here = chapter.start("dtdr_guided", profile=profile, device=device)
 settings = here.settings(
     quick={"seeds": 3, "texts": 32, "length": 64, "new": 24, "batch": 32, "weights": (0.15, 0.6, 1.0), "family": False},
     full={
-        "seeds": 5,
+        "seeds": 8,
         "texts": 256,
         "length": 64,
         "new": 40,

@@ -30,7 +30,7 @@
 import numpy as np
 import pandas as pd
 
-from helpers import chapter, figures, lm, paths
+from helpers import chapter, figures, lm
 from helpers.figures import ROLE
 from helpers.live import LivePlot
 from helpers.records import Record
@@ -43,6 +43,7 @@ size: str = "profile"  # profile | small | default | depth2 | depth4 | depth8 | 
 steps: int = None  # 20..1000000: gradient steps; None takes the recipe's own
 novels: str = "none"  # none | PATH: also train a GPT-2-shaped model on this text or archive of novels
 novels_steps: int = 3000  # 1..1000000: gradient steps of that model
+family: bool = False  # also train the family of depths, widths and seeds that the other chapters' ladders take
 keep: bool = False  # keep the trained folder as checkpoint of this run, to be committed as the artefact
 
 # %% tags=["hide-input"]
@@ -185,6 +186,7 @@ if novels != "none":
         recipe=lm.novels.recipe(novels_steps),
         device=here.device,
     )
+    here.store("novels", card)
     display(
         chapter.table(
             pd.DataFrame([card["result"]]),
@@ -195,21 +197,22 @@ else:
     print("No novels were given.")
 
 # %% tags=["hide-input"]
-card = here.reference / "novels.json"
-if card.is_file():
-    card = paths.read_json(card)
+card = here.stored("novels")
+if card:
     row = {"parameters": f"{card['parameters']:,}", "tokens read": f"{card['corpus']['tokens']:,}", **card["result"]}
-    display(
-        chapter.table(pd.DataFrame([row]), f"The committed run on {card['corpus']['novels']} novels, {card['device']}")
-    )
+    display(chapter.table(pd.DataFrame([row]), f"Trained on {card['corpus']['novels']} novels, {card['device']}"))
 
 # %% [markdown]
 # ## The family
 #
 # For the ladders of part I the same recipe was trained at other depths and widths, with a fixed number of tokens. If the toy had no use for depth, all rows would have the same loss.
+# The parameter `family` trains it again.
 
 # %% tags=["hide-input"]
-family = paths.read_json(here.reference / "family.json")
+if family:
+    asked = ("size", "parameters", "recipe", "stopped_at_step", "corpus", "result", "device", "torch")
+    here.store("family", {m.name: {k: m.card[k] for k in asked} for m in lm.family(device=here.device)})
+members = here.stored("family")
 rows = [
     {
         "model": name,
@@ -217,12 +220,12 @@ rows = [
         "excess, nats": c["result"]["excess"],
         "answers": c["result"]["answers"],
     }
-    for name, c in sorted(family.items(), key=lambda item: (item[1]["size"], item[0]))
+    for name, c in sorted(members.items(), key=lambda item: (item[1]["size"], item[0]))
 ]
-devices = sorted({c["device"] for c in family.values()})
+devices = sorted({c["device"] for c in members.values()})
 chapter.table(
     pd.DataFrame(rows),
-    f"The committed family, {', '.join(devices)}: loss above the grammar's own, and questions answered",
+    f"The family, {', '.join(devices)}: loss above the grammar's own, and questions answered",
 )
 
 # %% [markdown]

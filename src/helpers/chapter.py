@@ -76,6 +76,16 @@ class Chapter:
         folder = self.reference / name
         return records.load(folder) if (folder / records.HEADER).is_file() else None
 
+    def store(self, name: str, content: Mapping) -> None:
+        """Keep a small JSON object with the run, under `kept/`; `ruc reference` commits it beside the records."""
+        paths.write_atomic(self.folder / "kept" / f"{name}.json", paths.strict_json(content) + "\n")
+
+    def stored(self, name: str) -> dict | None:
+        """What this run has stored under a name, else what the committed reference has; None where neither has it."""
+        places = (self.folder / "kept" / f"{name}.json", self.reference / f"{name}.json")
+        found = [path for path in places if path.is_file()]
+        return paths.read_json(found[0]) if found else None
+
     def label(self, name: str = "") -> str:
         """How the reference is named under a figure: profile, device, seeds, date."""
         head = records.header(self.reference / name)

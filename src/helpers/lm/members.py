@@ -46,7 +46,7 @@ def recipe(size: str = "default", seed: int = 0, *, steps: int | None = None, ba
     The peak learning rate falls with width and with the root of the depth beyond the default's.
     """
     shape = storyteller.size_of(size)
-    tokens = {"small": (300, 16), "default": (4000, 256)}.get(size, (1500, 128))
+    tokens = {"small": (300, 16), "default": (4000, 256)}.get(size, (3000, 128))
     steps, batch = steps or tokens[0], batch or tokens[1]
     rate = 3e-3 * min(1.0, 128 / shape.hidden) * min(1.0, (6 / shape.layers) ** 0.5)
     return Recipe(
@@ -104,7 +104,7 @@ def family(
     device: str = "auto",
     *,
     seeds: int = 3,
-    ladder_seeds: int = 2,
+    ladder_seeds: int = 3,
     depths: Sequence[int] = (2, 4, 8, 16),
     widths: Sequence[int] = (64, 256, 512),
     steps: int | None = None,

@@ -1,10 +1,10 @@
-"""From a finished full-scale run to what the repository keeps of it: records and a header, no weights."""
+"""From a finished full-scale run to what the repository keeps of it: records, a header, small JSON objects, no weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from helpers import records
+from helpers import paths, records
 from helpers.run.project import Project
 from helpers.run.store import Run, Store
 
@@ -43,6 +43,8 @@ def write(project: Project, run: Run, label: str = "") -> Path:
     }
     folder = project.root / "book" / "reference" / name / label
     records.bundle(found, folder, **header)
+    for path in sorted((run.folder / "kept").glob("*.json")):
+        paths.write_atomic(folder / path.name, path.read_text(encoding="utf-8"))
     size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
     if size > LIMIT:
         raise ValueError(f"{folder} takes {size} bytes, more than {LIMIT}; record less, or fewer steps of each curve")
