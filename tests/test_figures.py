@@ -45,6 +45,12 @@ def test_show_gives_figure_then_caption_in_single_precision(monkeypatch):
     json.dumps(spec, allow_nan=False)
 
 
+def test_show_keeps_what_the_figure_says_about_itself(monkeypatch):
+    found = shown(monkeypatch)
+    figures.show(figures.figure("Q?", "x", "y", meta={"narrow": 700}), "It rises.")
+    assert found[0]._repr_mimebundle_()[figures.MIME]["layout"]["meta"] == {"narrow": 700, "alt": "It rises."}
+
+
 def test_template_is_small_and_transparent():
     assert len(json.dumps(figures.TEMPLATE)) < 1200
     assert figures.TEMPLATE["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"

@@ -67,7 +67,7 @@ def show(fig: go.Figure, caption: str) -> None:
     """Display a figure and, below it, the sentence that says what it shows (also its text for those who cannot see it)."""
     from IPython.display import display
 
-    fig.update_layout(meta={"alt": caption})
+    fig.update_layout(meta=dict(fig.layout.meta or {}) | {"alt": caption})
     spec = fig.to_plotly_json() | {"config": CONFIG}
     display(Output({MIME: _slim(spec), "text/plain": f"[figure] {caption}"}))
     display(Output({"text/html": f'<p class="figcaption">{caption}</p>', "text/plain": caption}))

@@ -234,6 +234,60 @@ def test_the_text_slider_changes_what_the_model_says(wide, address):
     WebDriverWait(wide, 10).until(lambda b: b.execute_script(said, plot) not in ("", before))
 
 
+FITS = """
+const [plot, position, done] = arguments;
+const step = plot._fullLayout.sliders[0].steps[position];
+Plotly.restyle(plot, step.args[0]).then(() => setTimeout(() => {
+  const heights = (cells) => [...cells].reduce((sum, cell) => sum + cell.getBoundingClientRect().height, 0);
+  const columns = [...plot.querySelectorAll(".table .y-column")];
+  const right = (cell, part) => cell.querySelector(part).getBoundingClientRect().right;
+  const aside = (cell) => right(cell, ".cell-rect") - right(cell, ".cell-text");
+  const box = plot.closest(".plotly-fig").getBoundingClientRect();
+  done({
+    spare: plot._fullLayout._size.h - Math.max(...columns.map((c) => heights(c.querySelectorAll(".cell-rect")))),
+    aside: Math.min(...[...plot.querySelectorAll(".table .column-cell")].map(aside)),
+    below: box.bottom - plot.querySelector(".slider-container").getBoundingClientRect().bottom,
+    first: columns[0].querySelector(".cell-rect").getBoundingClientRect().width / box.width,
+    height: box.height,
+  });
+}, 100));
+"""
+
+
+def tables(browser):
+    """The figures of texts on the page: what each looks like at every position of its slider."""
+    for plot in browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot"):
+        if plot.find_elements(By.CSS_SELECTOR, ".table"):
+            browser.execute_script("arguments[0].scrollIntoView()", plot)
+            count = browser.execute_script("return arguments[0]._fullLayout.sliders[0].steps.length", plot)
+            yield [browser.execute_async_script(FITS, plot, k) for k in range(count)]
+
+
+@pytest.mark.parametrize("name", ["dtdr_emergence", "dtdr_guided"])
+def test_no_text_of_a_model_is_cut_wide_narrow_or_turned(name, narrow, address):
+    def resize(width, height):
+        size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
+        narrow.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    try:
+        for width, height, opened in ((390, 844, True), (844, 390, False), (390, 844, False), (1280, 900, True)):
+            resize(width, height)
+            if opened:  # or the same page on a phone that was turned
+                visit(narrow, f"{address}/book/chapters/{name}.html")
+            time.sleep(1)
+            found = list(tables(narrow))
+            assert found
+            for positions in found:
+                assert min(p["spare"] for p in positions) >= 0
+                assert min(p["aside"] for p in positions) >= 0
+                assert min(p["below"] for p in positions) >= 0
+                assert len({p["height"] for p in positions}) == 1
+                assert positions[0]["first"] == pytest.approx(1 / 3, abs=0.02)
+                assert width != 1280 or min(p["spare"] for p in positions) < 0.15 * positions[0]["height"]
+    finally:
+        resize(390, 844)
+
+
 @pytest.mark.parametrize("way", ["http", "file"])
 def test_search_finds_a_word_of_a_chapter(way, wide, address, site):
     root = address if way == "http" else f"file://{site}"

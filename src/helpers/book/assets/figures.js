@@ -2,8 +2,14 @@
 (() => {
   const boxes = [...document.querySelectorAll(".plotly-fig")];
   const coarse = matchMedia("(pointer: coarse)").matches;
+  const phone = matchMedia("(max-width: 639px)"); // as in book.css: above it, no box is narrower than 600 px
   const isGL = (spec) => spec.data.some((t) => /gl$|3d$|surface|mesh3d|isosurface|volume/.test(t.type || ""));
   const specs = new Map(boxes.map((b) => [b, JSON.parse(b.querySelector("script").textContent)]));
+
+  function fit(box) {
+    const { meta, height } = specs.get(box).layout;
+    box.graph.style.height = `${(phone.matches && meta && meta.narrow) || height || 420}px`;
+  }
 
   function colours() {
     const style = getComputedStyle(document.documentElement);
@@ -40,12 +46,15 @@
     const spec = specs.get(box);
     const layout = { ...structuredClone(spec.layout), template: template(spec), autosize: true };
     delete layout.width;
+    delete layout.height; // plotly fills the graph's own box, now and after every resize
     controls(layout);
     if (box.dataset.camera) layout.scene = { ...(layout.scene || {}), camera: JSON.parse(box.dataset.camera) };
     const config = { ...(spec.config || {}), responsive: true, displaylogo: false, showSendToCloud: false, topojsonURL: "" };
     if (coarse || innerWidth < 600) config.displayModeBar = false;
     box.querySelector(".plotly-fallback").hidden = true;
-    await Plotly.newPlot(box.graph || (box.graph = box.appendChild(document.createElement("div"))), spec.data, layout, config);
+    box.graph = box.graph || box.appendChild(document.createElement("div"));
+    fit(box);
+    await Plotly.newPlot(box.graph, spec.data, layout, config);
     if (spec.frames) await Plotly.addFrames(box.graph, structuredClone(spec.frames));
     box.dataset.state = "drawn";
   }
@@ -84,6 +93,16 @@
       Plotly.relayout(box.graph, change);
     }
   }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+
+  const sized = new ResizeObserver((entries) =>
+    entries.forEach(({ target: box }) => {
+      const width = box.clientWidth; // 0 while it is folded away
+      if (box.dataset.state !== "drawn" || !width || Math.abs(width - box.graph._fullLayout.width) < 1) return;
+      fit(box);
+      Plotly.Plots.resize(box.graph);
+    }),
+  );
+  boxes.forEach((b) => sized.observe(b));
 
   addEventListener("beforeprint", () => boxes.forEach(draw));
   document.querySelectorAll("details").forEach((d) =>
