@@ -110,7 +110,7 @@ def test_nothing_of_a_machine_is_in_the_tree(root):
 
 @pytest.mark.slow
 def test_a_wheel_carries_its_data(root, tmp_path):
-    """A built wheel, imported from its own folder, finds the assets of the site's extension."""
+    """A built wheel, imported from its own folder, finds the site's assets, the storyteller and its relatives."""
     import zipfile
 
     done = subprocess.run(
@@ -138,7 +138,8 @@ def test_a_wheel_carries_its_data(root, tmp_path):
         names = set(z.namelist())
         z.extractall(tmp_path / "site")
     assert {"helpers/book/assets/figures.js", "helpers/book/assets/book.css", "helpers/run/cli.py"} <= names
-    code = "from helpers.book import plots; from pathlib import Path; "
+    code = "from helpers import dtdr, lm; lm.load('storyteller', device='cpu'); [dtdr.embedded(n) for n in dtdr.EMBEDDED]; "
+    code += "from helpers.book import plots; from pathlib import Path; "
     code += "assert (Path(plots.__file__).parent / 'assets' / 'book.css').is_file()"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True, check=False

@@ -213,7 +213,8 @@ def draws(effect, rng, masks=6):
     luck = rng.normal(0, 0.1, (masks, 4))[seed, np.array([ord(d) - 97 for d in domain])]
     cosine = np.sqrt(fraction) + rng.normal(0, 0.002, len(fraction))
     loss = 6 - 5 * cosine**4 + luck + rng.normal(0, 0.03, len(fraction)) + effect * (domain == "a")
-    return pd.DataFrame({"cosine": cosine, "nll": loss, "domain": domain, "seed": seed, "model": "m"})
+    found = {"fraction": fraction, "cosine": cosine, "nll": loss, "domain": domain, "seed": seed}
+    return pd.DataFrame(found | {"model": "m", "fill": "zero"})
 
 
 def test_the_domain_test_keeps_its_level_and_finds_a_planted_domain(monkeypatch):
@@ -223,6 +224,19 @@ def test_the_domain_test_keeps_its_level_and_finds_a_planted_domain(monkeypatch)
     false = np.mean([quantities.p_domain(draws(0.0, rng)) <= 0.05 for _ in range(200)])
     assert 0.01 <= false <= 0.1
     assert np.mean([quantities.p_domain(draws(0.3, rng)) <= 0.05 for _ in range(30)]) >= 0.9
+
+
+def test_a_domain_that_was_tried_at_more_fractions_is_not_an_effect(monkeypatch):
+    """Two fills whose losses differ, and one of them tried at more fractions in one domain: the mean over its rows differs."""
+    monkeypatch.setattr(quantities, "PERMUTATIONS", 99)
+    rng = np.random.default_rng(1)
+
+    def uneven():
+        zero, random = draws(0.0, rng), draws(0.0, rng).assign(fill="random")
+        random["nll"] += 0.5
+        return pd.concat([zero, random[(random["domain"] == "a") | (random["fraction"] < 0.6)]], ignore_index=True)
+
+    assert np.mean([quantities.p_domain(uneven()) <= 0.05 for _ in range(60)]) <= 0.15
 
 
 def test_a_difference_without_a_stable_sign_is_no_difference():

@@ -96,9 +96,11 @@ def p_domain(found: pd.DataFrame, seed: int = 0) -> float:
     Each model's loss is fitted by a falling function of cosine (isotonic regression). What is left over is averaged for every
     mask and domain; the statistic is the sum over domains of the squared mean over masks. If only the cosine matters, the
     domains of one mask may change their names: they are permuted within each mask, with all fractions and fills that belong
-    together, because masks are nested and one that hits an important weight does so at every fraction. Returns the
-    permutation p.
+    together, because masks are nested and one that hits an important weight does so at every fraction. Only fractions and
+    fills that were tried in all domains count. Returns the permutation p.
     """
+    shared = found.groupby(["model", "fill", "fraction"])["domain"].transform("nunique") == found["domain"].nunique()
+    found = found[shared]
     left = pd.Series(np.nan, index=found.index)
     for _, rows in found.groupby("model"):
         left[rows.index] = _leftover(rows)
