@@ -36,6 +36,7 @@ import pandas as pd
 import torch
 
 from helpers import chapter, dtdr, figures, lm
+from helpers import records as records_module
 from helpers.dtdr import plots
 from helpers.live import LivePlot
 
@@ -461,15 +462,18 @@ for name, folder in COMMITTED.items():
         continue
     frame = dtdr.frame(found_there)
     tried, frame = frame[frame["part"] == "cause"], frame[frame["part"].isin(list(trials))]
+    run = records_module.header(here.reference / folder)
     row = {
-        "run": f"{name}, {here.label(folder)}",
+        "run": f"{name}, {run['provenance']['device'].removeprefix('NVIDIA ')[:4]}",
+        "masks": run["seeds"],
         "f50": dtdr.emergence(frame)["d2_f50"].mean(),
         "f90 − f10": dtdr.emergence(frame)["d2_width"].mean(),
     }
     row |= {f"transformed − raw, {f:.0%} kept": gap(frame, *pair, f).mean() for f in (0.8, 0.9)}
     row["rows − random, 80% kept"] = gap(frame, "identity.rows.zero", pair[1], 0.8).mean()
+    shape = "even − proportional noise, 90% kept"
+    row[shape] = gap(tried, "noise", "noise_entry", 0.9).mean() if len(tried) else np.nan
     if len(tried):
-        row["even − proportional noise, 90% kept"] = gap(tried, "noise", "noise_entry", 0.9).mean()
         here.say(f"{folder}_domain", gap(tried, *pair, 0.9), ".3f", "nats")
         here.say(f"{folder}_shape", gap(tried, "noise", "noise_entry", 0.9), ".3f", "nats")
     row["p of the domain"] = dtdr.emergence(frame)["d7_p_domain"][0]
@@ -477,8 +481,8 @@ for name, folder in COMMITTED.items():
     here.say(f"{folder or 'all'}_size", f"{int(frame['parameters'].iloc[0]):,}")
     rows.append(row)
 chapter.table(
-    pd.DataFrame(rows).fillna(np.nan),
-    "The committed runs: thresholds as fractions, differences of losses in nats a token, and the p of D7",
+    pd.DataFrame(rows),
+    "The committed runs, full profile: thresholds as fractions, differences of losses in nats a token, and the p of D7",
 )
 
 # %% [markdown]

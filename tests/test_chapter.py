@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,16 @@ def test_keep_replaces_what_an_earlier_cell_kept(here):
 
     assert len(here.keep([record(0), record(1)])) == 2
     assert len(here.keep([record(0)])) == 1
+
+
+def test_what_a_run_stores_comes_before_what_is_committed(here, tmp_path):
+    here = replace(here, reference=tmp_path / "reference")
+    assert here.stored("cards") is None
+    here.reference.mkdir(parents=True, exist_ok=True)
+    (here.reference / "cards.json").write_text('{"from": "reference"}')
+    assert here.stored("cards") == {"from": "reference"}
+    here.store("cards", {"from": "run"})
+    assert here.stored("cards") == {"from": "run"}
 
 
 def test_judge_stores_verdicts_with_the_digest_of_the_claims(here):

@@ -45,6 +45,13 @@ def test_few_units_missing_values_and_missing_quantities():
     assert (gone.verdict, gone.reason) == (AWAITING, "no run has given q yet")
 
 
+def test_a_p_value_above_its_level_refutes_nothing():
+    level = Test("q", below=0.05, interval="p")
+    assert judged([0.01], level).verdict == SUPPORTED
+    assert judged([0.06], level).verdict == UNDECIDED
+    assert judged([0.9], level).verdict == UNDECIDED
+
+
 def test_one_failing_test_refutes_and_all_must_pass():
     tests = Test("a", above=0), Test("b", above=0)
     good, bad, unclear = [1.0, 1.1, 0.9], [-1.0, -1.1, -0.9], [-1.0, 1.0, 0.5]

@@ -24,6 +24,7 @@ from helpers import paths, stats
 SUPPORTED, REFUTED, UNDECIDED, AWAITING = "supported", "refuted", "undecided", "awaiting"
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED, AWAITING)
 INTERVALS = {"t": stats.t_interval, "bootstrap": stats.bootstrap, "wilson": stats.wilson, "exact": stats.exact}
+INTERVALS["p"] = stats.exact  # a p-value: below its level it supports, above it nothing is refuted
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,8 @@ def examine(question: Test, values: Sequence[float], least: int = 3) -> Outcome:
     inside = question.above < ci.low and ci.high < question.below
     outside = ci.high <= question.above or ci.low >= question.below
     verdict = SUPPORTED if inside else REFUTED if outside else UNDECIDED
-    if ci.n < least and question.interval != "exact":
+    few = ci.n < least and question.interval not in ("exact", "p")
+    if few or (verdict == REFUTED and question.interval == "p"):
         verdict = UNDECIDED
     effect = stats.paired_effect(values) if question.interval in ("t", "bootstrap") else math.nan
     ends = {k: v if math.isfinite(v) else None for k, v in (("low", ci.low), ("high", ci.high), ("effect", effect))}

@@ -98,6 +98,8 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
     source = (
         "from helpers.records import Record\nimport os\nfor s in range(3):\n    r = Record('x', 'c', s)\n"
         "    r.log(0, loss=1 / 3)\n    r.write(os.environ['RUC_RUN_DIR'] + '/records')\n"
+        "os.makedirs(os.environ['RUC_RUN_DIR'] + '/kept')\n"
+        "open(os.environ['RUC_RUN_DIR'] + '/kept/cards.json', 'w').write('{\"a\": 1}')\n"
     )
     path = project.root / "notebooks" / "kinds.py"
     path.write_text(path.read_text() + "\n# %%\n" + source)
@@ -108,6 +110,7 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
     header = json.loads((folder / "reference.json").read_text())
     assert header["command"] == "ruc run kinds -p profile full -p count 4 -p text data.txt"
     assert header["seeds"] == 3
+    assert json.loads((folder / "cards.json").read_text()) == {"a": 1}
     assert set(header["inputs"]) == {"text"}
     assert str(tmp_path) not in (folder / "reference.json").read_text()
     with pytest.raises(FileNotFoundError, match="with a key that starts with zz"):
