@@ -467,22 +467,22 @@ for name, folder in COMMITTED.items():
         "run": f"{name}, {run['provenance']['device'].removeprefix('NVIDIA ')[:4]}",
         "masks": run["seeds"],
         "f50": dtdr.emergence(frame)["d2_f50"].mean(),
-        "f90 − f10": dtdr.emergence(frame)["d2_width"].mean(),
+        "width": dtdr.emergence(frame)["d2_width"].mean(),
     }
-    row |= {f"transformed − raw, {f:.0%} kept": gap(frame, *pair, f).mean() for f in (0.8, 0.9)}
-    row["rows − random, 80% kept"] = gap(frame, "identity.rows.zero", pair[1], 0.8).mean()
-    shape = "even − proportional noise, 90% kept"
-    row[shape] = gap(tried, "noise", "noise_entry", 0.9).mean() if len(tried) else np.nan
+    row |= {f"T − R, {f:.0%}": gap(frame, *pair, f).mean() for f in (0.8, 0.9)}
+    row["rows − R, 80%"] = gap(frame, "identity.rows.zero", pair[1], 0.8).mean()
+    row["even − prop., 90%"] = gap(tried, "noise", "noise_entry", 0.9).mean() if len(tried) else np.nan
     if len(tried):
         here.say(f"{folder}_domain", gap(tried, *pair, 0.9), ".3f", "nats")
         here.say(f"{folder}_shape", gap(tried, "noise", "noise_entry", 0.9), ".3f", "nats")
-    row["p of the domain"] = dtdr.emergence(frame)["d7_p_domain"][0]
+    row["p, D7"] = dtdr.emergence(frame)["d7_p_domain"][0]
     here.say(f"{folder or 'all'}_0.8", gap(frame, *pair, 0.8), ".3f", "nats")
     here.say(f"{folder or 'all'}_size", f"{int(frame['parameters'].iloc[0]):,}")
     rows.append(row)
 chapter.table(
     pd.DataFrame(rows),
-    "The committed runs, full profile: thresholds as fractions, differences of losses in nats a token, and the p of D7",
+    "The committed runs, full profile. f50 and width (f90 − f10) are fractions; the rest are differences of losses in nats a token at the share "
+    "kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; even, prop.: noise of one size per row, in proportion",
 )
 
 # %% [markdown]
