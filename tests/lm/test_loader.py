@@ -113,7 +113,7 @@ def test_a_folder_with_something_damaged(folder):
     weights, config = folder / "model.safetensors", folder / "config.json"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"cannot be loaded: .*save the model there again"):
+    with pytest.raises(ValueError, match=r"cannot be loaded: .*save it there again"):
         lm.load(str(folder), device="cpu")
     from safetensors.torch import load, save_file
 
@@ -170,15 +170,6 @@ def test_names_that_are_no_model(tmp_path):
     assert loader.locate("mistralai/Mistral-7B-Instruct-v0.3") == ("hub", "mistralai/Mistral-7B-Instruct-v0.3")
 
 
-def refuse_with(monkeypatch, error):
-    from transformers import AutoConfig
-
-    def refuse(*_, **__):
-        raise error
-
-    monkeypatch.setattr(AutoConfig, "from_pretrained", refuse)
-
-
 def hub_error(kind, status):
     import httpx
 
@@ -187,37 +178,57 @@ def hub_error(kind, status):
     )
 
 
+def give(monkeypatch, answer):
+    """Let the hub answer every download with an error, or with a folder."""
+    import huggingface_hub
+
+    def download(*_, **__):
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+
+
 def test_a_gated_model_says_what_to_do(monkeypatch):
     from huggingface_hub.errors import GatedRepoError
 
-    wrapped = OSError("You are trying to access a gated repo.")
-    wrapped.__cause__ = hub_error(GatedRepoError, 403)
-    for error in (hub_error(GatedRepoError, 403), wrapped):
-        refuse_with(monkeypatch, error)
-        with pytest.raises(PermissionError, match=r"some/model is gated: accept its terms .* `hf auth login`"):
-            lm.load("some/model", device="cpu")
+    give(monkeypatch, hub_error(GatedRepoError, 403))
+    with pytest.raises(PermissionError, match=r"some/model is gated: accept its terms .* `hf auth login`"):
+        lm.load("some/model", device="cpu")
 
 
 def test_a_model_that_the_hub_does_not_have(monkeypatch):
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    refuse_with(monkeypatch, hub_error(RepositoryNotFoundError, 404))
+    give(monkeypatch, hub_error(RepositoryNotFoundError, 404))
     with pytest.raises(ValueError, match="the hub has no model 'some/model'"):
         lm.load("some/model", device="cpu")
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"the hub has no model 'no such--model'"):  # refused before anything is asked
+        lm.load("no such--model", device="cpu")
 
 
 def test_no_network_says_what_works_without(monkeypatch, tmp_path):
     """The hub's own offline switch, so that the real error of a model that is not in the cache is explained."""
-    import huggingface_hub.constants as hub
+    import huggingface_hub.constants as constants
 
-    monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ConnectionError, match=r"'some/model' could not be had from the hub: .*model='storyteller'"):
         lm.load("some/model", device="cpu")
 
 
-def test_a_hub_model_loads_by_name_from_the_cache(monkeypatch, folder):
-    """What the hub gives is a folder in the cache; here it is put in its place."""
-    monkeypatch.setattr(loader, "locate", lambda model: ("hub", str(folder)))
-    found = lm.load("some/model", device="cpu")
-    assert (found.name, found.source) == ("some/model", "hub")
+def test_what_the_hub_gives_may_be_no_whole_model(monkeypatch, folder):
+    give(monkeypatch, folder)
+    assert lm.load("some/model", device="cpu").name == "some/model"
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"some/model cannot be loaded: .*; remove it from the hub's cache"):
+        lm.load("some/model", device="cpu")
+    weights.unlink()
+    with pytest.raises(ValueError, match=r"some/model has no \.safetensors weights on the hub"):
+        lm.load("some/model", device="cpu")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(FileNotFoundError, match="some/model on the hub has no tokenizer"):
+        lm.load("some/model", device="cpu")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from helpers import devices
+from helpers.lm import hub
+from helpers.lm.hub import HINT, first
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).with_name("assets") / "storyteller"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SMALL = 50_000_000  # parameters; a model below stays in float32 on every device
-HINT = "give a local folder in Hugging Face layout, or model='storyteller', which needs no network"
 
 
 @dataclass(frozen=True)
@@ -66,22 +66,26 @@ def load(
     if device_map not in (None, "auto"):
         raise ValueError(f"device_map={device_map!r} is unknown; use None, or 'auto' to spread over all GPUs")
     source, where = locate(model)
-    local = source != "hub"
-    with quiet(), explained(model, local):
+    with quiet():
+        folder = hub.small(where) if source == "hub" else Path(where)
+    if source == "hub":
+        _complete(folder, f"{model} on the hub", weights=False)
+    with quiet(), explained(model, source):
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-        config = AutoConfig.from_pretrained(where, local_files_only=local)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
     count = parameters(config, model)
     kind = DTYPES[dtype] if dtype else torch.float32 if device == "cpu" or count < SMALL else torch.bfloat16
     need_memory(int(count * kind.itemsize * 1.1), device, device_map, f"{model} ({count / 1e6:.1f}M parameters)")
-    # A model without safetensors is refused; transformers would have another service convert it, in public.
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    with quiet(), explained(model, local):
-        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local)
+    with quiet():
+        if source == "hub":
+            hub.weights(model, folder)
+    with quiet(), explained(model, source):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         found, info = AutoModelForCausalLM.from_pretrained(
-            where,
+            folder,
             dtype=kind,
-            local_files_only=local,
+            local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
             device_map=device_map or (device if device != "cpu" else None),
@@ -89,18 +93,16 @@ def load(
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise ValueError(f"{model} lacks {len(missing)} weights, such as {missing[0]}; save the whole model again")
-    return LM(
-        Path(model).name if local else model, source, found.eval(), tokenizer, str(next(found.parameters()).device)
-    )
+    name = model if source == "hub" else Path(model).name
+    return LM(name, source, found.eval(), tokenizer, str(next(found.parameters()).device))
 
 
 def locate(model: str) -> tuple[str, str]:
-    """('embedded' | 'folder' | 'hub', what transformers is to be given). Checks a folder before anything is read."""
-    if model == "storyteller":
-        return "embedded", str(_folder(ASSETS))
-    path = Path(model).expanduser()
+    """('embedded' | 'folder' | 'hub', the folder, or the hub name). Checks a folder before anything is read."""
+    path = ASSETS if model == "storyteller" else Path(model).expanduser()
     if path.is_dir():
-        return "folder", str(_folder(path))
+        _complete(path, str(path))
+        return "embedded" if path is ASSETS else "folder", str(path)
     if path.is_file():
         raise ValueError(f"{model} is a file; give the folder it lies in: config.json and the tokenizer are needed too")
     if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or not model:
@@ -108,19 +110,18 @@ def locate(model: str) -> tuple[str, str]:
     return "hub", model
 
 
-def _folder(path: Path) -> Path:
-    has = lambda *patterns: any(next(path.glob(p), None) for p in patterns)
+def _complete(folder: Path, what: str, weights: bool = True) -> None:
+    has = lambda *patterns: any(next(folder.glob(p), None) for p in patterns)
     if not has("config.json"):
-        raise FileNotFoundError(f"{path} has no config.json; a model folder in Hugging Face layout has one: {HINT}")
-    if not has("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"):
+        raise FileNotFoundError(f"{what} has no config.json; a model folder in Hugging Face layout has one: {HINT}")
+    if not has("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"):
         raise FileNotFoundError(
-            f"{path} has no tokenizer (tokenizer.json or tokenizer.model); save it there with tokenizer.save_pretrained"
+            f"{what} has no tokenizer (tokenizer.json or tokenizer.model); save it there with tokenizer.save_pretrained"
         )
-    if not has("*.safetensors"):
+    if weights and not has("*.safetensors"):
         raise FileNotFoundError(
-            f"{path} has no .safetensors weights; save them there with model.save_pretrained (pickled weights are not read)"
+            f"{what} has no .safetensors weights; save them there with model.save_pretrained (pickled weights are not read)"
         )
-    return path
 
 
 def parameters(config: PretrainedConfig, name: str) -> int:
@@ -132,7 +133,7 @@ def parameters(config: PretrainedConfig, name: str) -> int:
         with torch.device("meta"):
             empty = AutoModelForCausalLM.from_config(config)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ValueError(f"{name} is not a causal language model that transformers knows: {_first(error)}") from error
+        raise ValueError(f"{name} is not a causal language model that transformers knows: {first(error)}") from error
     return sum(prod(p.shape) for p in empty.parameters())
 
 
@@ -163,51 +164,15 @@ def _fits(needed: int, device: str, what: str) -> None:
 
 
 @contextmanager
-def explained(model: str, local: bool) -> Iterator[None]:
-    """Turn what transformers and the hub raise into one sentence that says what to do."""
-    from httpx import HTTPError  # a connection that breaks off; not every one is wrapped by transformers
+def explained(model: str, source: str) -> Iterator[None]:
+    """Turn what transformers raises about a folder into one sentence that says what to do."""
     from safetensors import SafetensorError
-    from transformers.utils import hub as errors
 
+    advice = f"remove it from the hub's cache and try again, or {HINT}" if source == "hub" else "save it there again"
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HTTPError) as error:
-        if local:
-            raise ValueError(f"{model} cannot be loaded: {_first(error)}; save the model there again") from error
-        if _caused_by(error, errors.GatedRepoError) or "gated repo" in str(error):
-            raise PermissionError(
-                f"{model} is gated: accept its terms at https://huggingface.co/{model}, log in with `hf auth login`, and "
-                f"try again; or {HINT}"
-            ) from error
-        if _caused_by(error, errors.RepositoryNotFoundError):
-            raise ValueError(f"the hub has no model {model!r}, or it is private; check the name, or {HINT}") from error
-        if "safetensors" in str(error) and _has_no_safetensors(model):
-            raise ValueError(
-                f"{model} has no .safetensors weights on the hub (pickled ones are not read); {HINT}"
-            ) from error
-        if isinstance(error, (OSError, HTTPError)):
-            raise ConnectionError(f"{model!r} could not be had from the hub: {_first(error)}; {HINT}") from error
-        raise ValueError(f"{model} cannot be loaded: {_first(error)}; {HINT}") from error
-
-
-def _has_no_safetensors(model: str) -> bool:
-    """Whether the hub has said so, not only failed to answer; it is asked for both names and the answers are kept."""
-    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
-
-    names = "model.safetensors", "model.safetensors.index.json"
-    return all(try_to_load_from_cache(model, name) is _CACHED_NO_EXIST for name in names)
-
-
-def _caused_by(error: BaseException | None, kind: type) -> bool:
-    while error is not None:
-        if isinstance(error, kind):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{model} cannot be loaded: {first(error)}; {advice}") from error
 
 
 @contextmanager
