@@ -413,7 +413,7 @@ chapter.table(pd.DataFrame(rows), "Loss (nats a token) under four errors of the 
 
 # %%
 if settings["family"]:
-    for member in lm.family(device=here.device):
+    for member in lm.family(device=here.device, workers=8):
         if member.variant != "final" or member.name == "default-seed0":  # the embedded model is this one
             continue
         other = lm.load(str(member.folder), device=here.device)

@@ -27,6 +27,8 @@
 # anew on your machine, and both are put to the same questions.
 
 # %% tags=["hide-input"]
+import os
+
 import numpy as np
 import pandas as pd
 
@@ -49,6 +51,7 @@ keep: bool = False  # keep the trained folder as checkpoint of this run, to be c
 # %% tags=["hide-input"]
 here = chapter.start("storyteller", profile=profile, device=device)
 settings = here.settings(quick={"seeds": 2, "size": "small"}, full={"seeds": 3, "size": "default"}, seeds=seeds)
+workers = min(8, os.cpu_count() or 1) if profile == "full" else 1  # processes that write the stories
 size = settings["size"] if size == "profile" else size
 
 # %% [markdown]
@@ -89,6 +92,7 @@ for seed in range(settings["seeds"]):
             seed=seed,
             device=here.device,
             steps=steps,
+            workers=workers,
             work=here.work / f"{size}-seed{seed}",
             report=live,
             record=record,
@@ -211,7 +215,9 @@ if card:
 # %% tags=["hide-input"]
 if family:
     asked = ("size", "parameters", "recipe", "stopped_at_step", "corpus", "result", "device", "torch")
-    here.store("family", {m.name: {k: m.card[k] for k in asked} for m in lm.family(device=here.device)})
+    here.store(
+        "family", {m.name: {k: m.card[k] for k in asked} for m in lm.family(device=here.device, workers=workers)}
+    )
 members = here.stored("family")
 rows = [
     {

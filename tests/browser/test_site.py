@@ -45,6 +45,11 @@ PAGES = (
     *(f"book/chapters/{name}" for name in FIGURES),
 )
 PROSE, CHAPTER = 60_000, 400_000  # bytes of a page
+POINT = """const gd = arguments[0], shown = t => t.visible === true && t.x && t.x.length > 2;
+const trace = gd._fullData.find(shown), i = Math.floor(trace.x.length / 2);
+return [gd._fullLayout.xaxis.d2p(trace.x[i]), gd._fullLayout.yaxis.d2p(trace.y[i])]"""  # pixels within the axes
+STAND_IN = """arguments[0].classList.add('has-static');
+arguments[0].insertAdjacentHTML('beforeend', '<p class="plotly-static">A picture.</p>')"""
 COUNT = "return document.querySelectorAll('.plotly-fig').length"
 
 
@@ -159,12 +164,28 @@ def test_hover_shows_values(wide, address):
     plot = wide.find_element(By.CSS_SELECTOR, ".plotly-fig .js-plotly-plot")
     wide.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
     drag = plot.find_element(By.CSS_SELECTOR, ".nsewdrag")
-    for across in (-120, 0, 120):  # somewhere along the middle there is a curve near
-        ActionChains(wide).move_to_element_with_offset(drag, across, 40).perform()
-        time.sleep(0.4)
-        if texts := wide.find_elements(By.CSS_SELECTOR, ".hoverlayer text"):
-            break
+    at = wide.execute_script(POINT, plot)
+    size = drag.rect
+    for right in (0, 2, 4):  # a pointer that comes in straight onto the point has not moved over the figure yet
+        offset = (round(at[0] - size["width"] / 2) + right, round(at[1] - size["height"] / 2))
+        ActionChains(wide).move_to_element_with_offset(drag, *offset).perform()
+    texts = WebDriverWait(wide, 10).until(lambda b: plot.find_elements(By.CSS_SELECTOR, ".hoverlayer text"))
     assert any(character.isdigit() for t in texts for character in t.text)
+
+
+def test_in_print_a_picture_stands_in_for_a_figure_that_has_one(wide, address):
+    visit(wide, f"{address}/book/chapters/encoding_limits.html")
+    wide.execute_script(STAND_IN, wide.find_element(By.CSS_SELECTOR, "div:has(> .plotly-fig)"))
+    shown = lambda: [
+        [part.is_displayed() for part in box.find_elements(By.CSS_SELECTOR, ".plotly-fig, .plotly-static")]
+        for box in wide.find_elements(By.CSS_SELECTOR, "div:has(> .plotly-fig)")
+    ]
+    assert shown()[:2] == [[True, False], [True]]
+    wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert shown()[:2] == [[False, True], [True]]
+    finally:
+        wide.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_the_menu_changes_what_is_shown(wide, address):

@@ -140,3 +140,32 @@ def test_archives_that_cannot_be_read(tmp_path, books):
         novels.make(tmp_path / "x", books, recipe=lm.Recipe(steps=1, length=32), shape=SHAPE, device="cpu")
     with pytest.raises(ValueError, match=r"gives a vocabulary of .* tokens, not 8192"):
         novels.make(tmp_path / "x", archive(tmp_path, a="short " * 9), recipe=RECIPE, shape=novels.Shape(context=16))
+
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+    ),
+]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_making_it_again_gives_the_same_bytes(device, tmp_path, quickly):
+    """The committed recipe, shortened: twice, once interrupted and taken up again; another seed gives others."""
+    how = {"size": "default" if device == "cuda" else "small", "steps": 20, "batch": 8, "device": device}
+
+    def stop(step, values):
+        if step >= 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        members.make(tmp_path / "b", work=tmp_path / "work", report=stop, **how)
+    assert not (tmp_path / "b").exists()
+    steps = []
+    cards = [members.make(tmp_path / "a", **how)]
+    cards += [members.make(tmp_path / "b", work=tmp_path / "work", report=lambda s, v: steps.append(s), **how)]
+    cards += [members.make(tmp_path / "c", seed=1, **how)]
+    assert steps == list(range(10, 21))  # those before had been done
+    weights = [card["sha256"]["model.safetensors"] for card in cards]
+    assert weights[0] == weights[1] != weights[2]

@@ -212,9 +212,8 @@ class Subject:
 
     def _together(self, domain: str) -> Live:
         """All matrices under a transform, each with the parameter it is decoded into."""
-        pairs = [(self._encoded(domain, name), p) for name, p in self.parameters.items()]
-        if self._live is None:
-            self._live = Live(pairs)
+        if self._live is None or self._codec != Codec(transform=domain, cap=self.cap):
+            self._live = Live([(self._encoded(domain, name), p) for name, p in self.parameters.items()])
         return self._live
 
     def _encoded(self, domain: str, name: str) -> Encoded:
