@@ -111,7 +111,8 @@ def test_a_hanging_run_is_ended_with_all_it_started(project, tmp_path):
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_ctrl_c_ends_everything_and_says_so(project, tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_a_batch_system_and_a_closed_terminal_end_everything(project, tmp_path, stop):
     note = tmp_path / "pid"
     command = [*RUC, "run", "hangs", "-p", "note", str(note)]
     process = subprocess.Popen(
@@ -122,7 +123,7 @@ def test_ctrl_c_ends_everything_and_says_so(project, tmp_path):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted; earlier results are untouched" in errors

@@ -157,9 +157,9 @@ class Group:
             _check(item, self.device)
         table = [_row(item) for item in self.items]
         self._table = _send(torch.tensor(table, dtype=torch.int64), self.device)  # (n, 8)
-        self._drawless = torch.zeros(
-            len(items), 6, dtype=torch.int64, device=self.device
-        )  # keys where nothing is drawn
+        self._all = torch.tensor([[0, *_limit(FULL), 0, 0]], device=self.device).repeat(
+            len(items), 1
+        )  # keys of no mask
         self._plain = torch.tensor([[1.0, 0.0]], device=self.device).repeat(len(items), 1)  # factors of the zero fill
         self._outs = all(i.out is not None for i in items)
         self._priors = all(i.prior for i in items)
@@ -243,7 +243,7 @@ class Group:
         if bad := [t for t in thresholds if not 0 <= t <= FULL]:
             raise ValueError(f"threshold {bad[0]} is outside 0 … 2**32")
         if min(thresholds) == FULL:
-            return self._drawless
+            return self._all
         rows = [(m, *_limit(t), *f) for m, t, f in zip(masks, thresholds, fills, strict=True)]
         return _send(torch.from_numpy(np.array(rows, dtype=np.int64)), self.device)  # (n, 6)
 

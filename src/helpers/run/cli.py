@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -216,6 +217,8 @@ def _explain(notebook: Notebook) -> None:
 
 def main() -> None:
     """The console command. Expected faults are one line on stderr and an exit code; only bugs show a traceback."""
+    for stop in (signal.SIGTERM, signal.SIGHUP):  # from a batch system, or a terminal that closes: as Ctrl-C
+        signal.signal(stop, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except click.ClickException as error:
