@@ -6,8 +6,10 @@ BIN := .venv/bin
 book: .venv/ready
 	$(BIN)/ruc build
 
+# the second call runs the GPU kernels on the CPU, in Triton's interpreter
 test: .venv/ready
 	$(BIN)/pytest
+	TRITON_INTERPRET=1 $(BIN)/pytest tests/dtdr/test_fused.py tests/dtdr/test_live.py
 
 lab: .venv/ready pairs
 	$(BIN)/jupyter lab notebooks
@@ -20,9 +22,10 @@ lint: .venv/ready
 pairs: .venv/ready
 	$(BIN)/jupytext --to ipynb --update --quiet notebooks/*.py
 
-# the exact versions of everything that is installed now; local version suffixes such as +cpu are cut off
+# the exact versions of everything that is installed now; local version suffixes such as +cpu are cut off, and triton is
+# left out: a torch with CUDA asks for one version of it, a torch without takes any
 freeze: .venv/ready
-	$(BIN)/pip freeze --exclude-editable | sed -E 's/\+[a-z0-9.]+$$//' > constraints.txt
+	$(BIN)/pip freeze --exclude-editable | sed -E -e 's/\+[a-z0-9.]+$$//' -e '/^triton==/d' > constraints.txt
 
 .venv/ready: pyproject.toml constraints.txt
 	@if command -v $(PYTHON) >/dev/null; then $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) \

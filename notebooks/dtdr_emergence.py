@@ -428,12 +428,14 @@ if settings["family"]:
 shown = dtdr.frame(here.keep(records))
 ladder = shown if (shown["part"] == "ladder").any() else reference
 if ladder is not None and (ladder["part"] == "ladder").any():
-    table = dtdr.by_model(ladder[ladder["part"] == "ladder"])
+    rungs = ladder["part"].isin(["ladder", "arms"]) & ladder["arm"].isin(pair)  # the default model is a rung of both
+    table = dtdr.by_model(ladder[rungs])
     depth = table[(table["arm"] == pair[0]) & (table["width"] == table["width"].mode()[0])]
     means = depth.groupby("depth")["f50"].mean()
     figures.show(
         plots.scaling(depth, "depth", "layers"),
-        f"Half of the loss is recovered at {means.iloc[0]:.2f} with {means.index[0]} layers and at {means.iloc[-1]:.2f} with {means.index[-1]}."
+        f"Half of the loss is recovered at {means.iloc[0]:.2f} with {means.index[0]} layers and at {means.iloc[-1]:.2f} with {means.index[-1]}. "
+        "The six-layer rung is the book's own model, which has read more stories than the others."
         + ("" if ladder is shown else f" From the {here.label(which)}."),
     )
 
@@ -448,14 +450,14 @@ if ladder is not None and (ladder["part"] == "ladder").any():
         )
 
 # %% [markdown]
-# ## Other models, and more masks
+# ## Other models
 #
 # Two more references take apart models that were not trained on the made-up world. One is stories260K, a public model of a quarter of a million parameters that was trained
 # on children's stories {footcite:p}`karpathy2023llama2c`; it was not made here. The other has GPT-2's shape and was trained on novels, in [the appendix](storyteller.ipynb). If the
-# picture above is the storyteller's own, these should look different. And if it is the luck of few masks, the storyteller itself should look different under more of them.
+# picture above is the storyteller's own, these should look different.
 
 # %% tags=["hide-input"]
-COMMITTED = {"storyteller": "", "storyteller, more masks": "masks", "stories260K": "stories260K", "novels": "novels"}
+COMMITTED = {"storyteller": "", "stories260K": "stories260K", "novels": "novels"}
 rows = []
 for name, folder in COMMITTED.items():
     if (found_there := here.committed(folder)) is None:
@@ -477,6 +479,7 @@ for name, folder in COMMITTED.items():
         here.say(f"{folder}_shape", gap(tried, "noise", "noise_entry", 0.9), ".3f", "nats")
     row["p, D7"] = dtdr.emergence(frame)["d7_p_domain"][0]
     here.say(f"{folder or 'all'}_0.8", gap(frame, *pair, 0.8), ".3f", "nats")
+    here.say(f"{folder or 'all'}_few", gap(frame[frame["seed"] < 5], *pair, 0.8), ".3f", "nats")
     here.say(f"{folder or 'all'}_size", f"{int(frame['parameters'].iloc[0]):,}")
     rows.append(row)
 chapter.table(
@@ -494,10 +497,9 @@ chapter.table(
 # The novels model, of {glue:text}`novels_size` parameters, says how much of that carries over: transformed minus raw is {glue:text}`novels_domain` at 90 % kept, and even minus proportional
 # noise {glue:text}`novels_shape`. Where the first of the two is not zero, look at the second before you believe in the transform.
 #
-# More masks change the storyteller's own numbers. At 80 % kept transformed minus raw is {glue:text}`all_0.8` in the reference that is judged, three models under few masks, and
-# {glue:text}`masks_0.8` in one of these models under more. A handful of masks is a small sample of a wide spread, and a verdict that rests on one should be read with the other
-# beside it. The same holds for the last column: a $p$ just above its level is no proof that the domain does not matter, and a small one does not say which domain does. In stories260K both mixing transforms
-# lie above both stores of raw weights. In the storyteller it is the shuffled raw weights that stand apart, which differ from the raw ones in nothing but the positions that are lost.
+# How much would fewer masks have said? At 80 % kept the storyteller's transformed minus raw is {glue:text}`all_0.8`. Its first five masks alone give {glue:text}`all_few`.
+# A handful of masks is a small sample of a wide spread, so read the interval before the mean. The same holds for the last column: a $p$ above its level is no proof
+# that the domain does not matter, and a small one does not say which domain does. In stories260K both mixing transforms lie above both stores of raw weights.
 
 # %% [markdown]
 # ## Verdict

@@ -113,7 +113,6 @@ class Chapter:
         paths.write_atomic(self.folder / "verdicts.json", paths.strict_json(stored))
         numbers = {k: [float(v) for v in values] for k, values in quantities.items()}
         paths.write_atomic(self.folder / "quantities.json", paths.strict_json(numbers))
-        paths.write_atomic(self.folder / "provenance.json", paths.strict_json(devices.provenance(self.device)))
         return runs.get("reference", runs["this run"])
 
     def say(
@@ -137,16 +136,16 @@ class Chapter:
 
 
 def start(name: str, *, profile: str, device: str = "auto") -> Chapter:
-    """Open a chapter. Raises ValueError for an unknown profile or device, RuntimeError for a device that is not there.
+    """Open a chapter, and write down what it runs on.
 
-    Under the runner the folders come from RUC_RUN_DIR and RUC_WORK_DIR; in a live notebook they are
-    `runs/NAME/live/`.
+    Raises ValueError for an unknown profile or device, RuntimeError for a device that is not there. Under the runner the
+    folders come from RUC_RUN_DIR and RUC_WORK_DIR; in a live notebook they are `runs/NAME/live/`.
     """
     if profile not in PROFILES:
         raise ValueError(f"profile={profile!r} is unknown; use one of {', '.join(PROFILES)}")
     setup()
     live = paths.root() / "runs" / name / "live"
-    return Chapter(
+    here = Chapter(
         name=name,
         profile=profile,
         device=devices.resolve(device),
@@ -154,6 +153,8 @@ def start(name: str, *, profile: str, device: str = "auto") -> Chapter:
         work=Path(os.environ.get("RUC_WORK_DIR") or live / "checkpoints"),
         reference=paths.root() / "book" / "reference" / name,
     )
+    paths.write_atomic(here.folder / "provenance.json", paths.strict_json(devices.provenance(here.device)))
+    return here
 
 
 def verdict_table(verdicts: Sequence[claims.Verdict]) -> Output:

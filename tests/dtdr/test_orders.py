@@ -106,6 +106,13 @@ def test_magnitude_keeps_the_largest(fraction):
     assert sizes[found].min() >= sizes[~found].max()
 
 
+@given(st.lists(st.floats(0, 2.0**100, width=32), min_size=1, max_size=50), st.data())
+def test_the_nth_largest_by_counting_bits_is_that_of_a_sort(sizes, data):
+    rank = data.draw(st.integers(1, len(sizes)))
+    found = orders.largest_by_bits(torch.tensor(sizes, dtype=torch.float32), rank)
+    assert float(found) == sorted(np.float32(sizes), reverse=True)[rank - 1]
+
+
 def test_magnitude_of_ties_goes_by_index():
     encoded = dtdr.encode(torch.ones(4, 8), Codec("identity"), "w")
     assert torch.equal(mask(encoded, 0.5, "magnitude").reshape(-1), torch.arange(32) < 16)

@@ -101,6 +101,23 @@ def test_an_unknown_prior_and_bad_plans_are_refused(subject):
         dtdr.Subject(subject.found, torch.zeros(0, 4, dtype=torch.long))
 
 
+def test_priors_in_turn_give_the_weights_that_each_gives_alone(subject):
+    """The stored form of one prior is in memory at a time; those made from the kept part never are."""
+    subject.priors["earlier"] = dtdr.embedded("earlier")
+    codec = dtdr.Codec(cap=64)
+    for prior in ("leaked", "earlier", "row_mean", "leaked", "low_rank"):
+        subject.rebuild(dtdr.Arm(fill="guided", prior=prior, weight=0.6), 0.4, 1)
+        for name, p in subject.parameters.items():
+            encoded = dtdr.encode(subject.whole[name], codec, name)
+            if prior in priors.FROM_KEPT:
+                known = priors.from_kept(prior, dtdr.decode(encoded, 0.4, fill=dtdr.Fill("gain"), mask_seed=1))
+            else:
+                known = subject.priors[prior][name]
+            wanted = dtdr.decode(encoded, 0.4, fill=dtdr.Fill("guided", 0.6, known), mask_seed=1)
+            assert torch.allclose(p, wanted, atol=1e-6), (prior, name)
+        assert len({key[0] for key in subject._priors}) == 1
+
+
 @pytest.fixture(scope="module")
 def kept(found, tokens, tmp_path_factory):
     subject = dtdr.Subject(found, tokens, prompts=[tokens[0, :8]], cap=64, batch=8)

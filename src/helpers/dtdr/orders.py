@@ -79,12 +79,28 @@ def _magnitude(encoded: Encoded, fraction: float) -> Keep:
     count = round(fraction * sizes.numel())
     kept = torch.zeros(sizes.shape, dtype=torch.bool, device=sizes.device)
     if count:
-        cut = torch.kthvalue(sizes, sizes.numel() - count + 1).values
+        cut = _largest(sizes, count)
         kept = sizes > cut
         ties = (sizes == cut).nonzero()[: count - int(kept.sum()), 0]
         kept[ties] = True
     kept = kept.view(encoded.codes.shape)
     return lambda start, stop: kept[start:stop]
+
+
+def _largest(sizes: Tensor, rank: int) -> Tensor:
+    """The rank-th largest of non-negative float32 (n,). On a GPU torch.kthvalue takes most of a minute for a 7B model."""
+    if sizes.device.type == "cpu":
+        return torch.kthvalue(sizes, sizes.numel() - rank + 1).values
+    return largest_by_bits(sizes, rank)
+
+
+def largest_by_bits(sizes: Tensor, rank: int) -> Tensor:
+    """The same by 31 counts, from the highest bit down: non-negative floats have the order of their bit patterns."""
+    bits, found = sizes.view(torch.int32), torch.zeros((), dtype=torch.int32, device=sizes.device)
+    for place in reversed(range(31)):
+        tried = found | 1 << place
+        found = torch.where((bits >= tried).sum() >= rank, tried, found)
+    return found.view(torch.float32)
 
 
 def kept_share(encoded: Encoded, fraction: float, order: str = "iid", mask_seed: int = 0) -> float:

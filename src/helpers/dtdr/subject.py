@@ -83,7 +83,7 @@ class Subject:
         self._codec: Codec | None = None
         self._codes: dict[str, Encoded] = {}
         self._live: Live | None = None
-        self._priors: dict[tuple, tuple[Tensor, Encoded]] = {}  # each prior, encoded once a transform
+        self._priors: dict[tuple, tuple[Tensor, Encoded]] = {}  # of one prior, encoded once a transform
         self._greedy: dict[tuple[int, int, int], lm.Greedy] = {}
         self.reference = self._log_probs()
         self.intact = self.measure()
@@ -195,8 +195,12 @@ class Subject:
         elif arm.order == CORRUPT:
             for name, p in self.parameters.items():
                 decode(corrupt(self._encoded(arm.domain, name), 1 - fraction, seed), out=p)
+        elif arm.prior in FROM_KEPT:  # one at a time: all of them would be a second model in float32
+            for name, p in self.parameters.items():
+                fill = Fill(arm.fill, arm.weight, {name: self._from_kept(arm, name, fraction, seed)})
+                decode(self._encoded(arm.domain, name), fraction, arm.order, fill, seed, out=p)
         else:
-            prior = {n: self._prior_of(arm, n, fraction, seed) for n in self.parameters} if arm.prior else None
+            prior = {name: self._prior_of(arm, name) for name in self.parameters} if arm.prior else None
             live = self._together(arm.domain)
             live.decode(fraction, arm.order, Fill(arm.fill, arm.weight, prior), seed)
 
@@ -225,15 +229,17 @@ class Subject:
             self._codes[name] = encode(self.whole[name], codec, name, transposed=transposed(name))
         return self._codes[name]
 
-    def _prior_of(self, arm: Arm, name: str, fraction: float, seed: int) -> Tensor | Encoded:
+    def _from_kept(self, arm: Arm, name: str, fraction: float, seed: int) -> Tensor:
+        return from_kept(arm.prior, decode(self._encoded(arm.domain, name), fraction, arm.order, Fill("gain"), seed))
+
+    def _prior_of(self, arm: Arm, name: str) -> Encoded:
+        """A prior under the arm's transform; the stored forms of one prior are kept at a time."""
         encoded = self._encoded(arm.domain, name)
-        if arm.prior in FROM_KEPT:
-            gain = decode(encoded, fraction, arm.order, Fill("gain"), seed)
-            return from_kept(arm.prior, gain)
         if arm.prior not in self.priors:
             raise ValueError(f"prior {arm.prior!r} is unknown; there are {', '.join([*self.priors, *FROM_KEPT])}")
         known = self.priors[arm.prior][name]
         if (arm.prior, name) not in self._priors or self._priors[arm.prior, name][0] is not known:
+            self._priors = {key: pair for key, pair in self._priors.items() if key[0] == arm.prior}
             coded = encode(known.to(self.whole[name]), encoded.codec, name, transposed=encoded.transposed)
             self._priors[arm.prior, name] = known, coded
         return self._priors[arm.prior, name][1]
