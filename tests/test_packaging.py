@@ -29,7 +29,7 @@ def pins(root):
 
 def test_every_dependency_is_pinned_without_a_local_suffix(project, pins):
     extras = [r for group in project["optional-dependencies"].values() for r in group]
-    assert names_of(project["dependencies"] + extras) <= set(pins)
+    assert names_of(project["dependencies"] + extras) - set(pins) <= {"triton"}  # whichever version torch asks for
     assert all(re.fullmatch(r"[\w.]+", version) for version in pins.values())
 
 
@@ -47,7 +47,7 @@ def test_what_the_code_imports_is_declared(root, project):
 
     of = packages_distributions()
     declared = names_of(project["dependencies"] + [r for g in project["optional-dependencies"].values() for r in g])
-    declared |= {"triton"}  # comes with torch's CUDA build
+    assert "triton" in declared  # also for the CPU build of torch, where tests run the kernels in its interpreter
     declared |= {
         "myst-nb",
         "sphinx",
