@@ -403,7 +403,7 @@ chapter.table(pd.DataFrame(rows), "Loss (nats a token) under four errors of the 
 # %% [markdown]
 # At 90 % kept, transformed minus raw is {glue:text}`cause_domain`, and even noise minus proportional noise is {glue:text}`cause_shape`. So the domain is not without
 # any effect. The effect is one of how an error of given length is shared out among large and small weights, and no constraint has to
-# close for it. How large it is depends on the model; see the second reference below.
+# close for it. How large it is depends on the model; see stories260K below.
 
 # %% [markdown]
 # ## Deeper and wider models
