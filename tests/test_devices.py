@@ -49,6 +49,8 @@ def test_memory_is_refused_before_it_is_taken():
     devices.need_memory(1000, "cpu", "nothing much")
     with pytest.raises(MemoryError, match=r"the moon needs about 93132\d\.\d GiB and cpu has"):
         devices.need_memory(10**15, "cpu", "the moon")
+    with pytest.raises(MemoryError, match=r"GiB free; take a smaller moon$"):
+        devices.need_memory(10**15, "cpu", "the moon", "take a smaller moon")
 
 
 def test_provenance_names_versions():

@@ -64,20 +64,25 @@ def torch_rng(*key: object):
     return torch.Generator().manual_seed(seed_of(*key))
 
 
-def need_memory(needed: int, device: str, what: str) -> None:
-    """Refuse work that cannot fit before it starts. needed: bytes. Raises MemoryError with both figures."""
-    if device.startswith("cuda"):
-        import torch
-
-        free = torch.cuda.mem_get_info(device)[0]
-    else:
+def free_memory(device: str) -> int:
+    """Bytes that a device has left for new tensors: on a GPU with those that torch holds but does not use."""
+    if not device.startswith("cuda"):
         import psutil
 
-        free = psutil.virtual_memory().available
+        return psutil.virtual_memory().available
+    import torch
+
+    return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+def need_memory(
+    needed: int, device: str, what: str, advice: str = "use fewer seeds or smaller widths, or another device"
+) -> None:
+    """Refuse work that cannot fit before it starts. needed: bytes. Raises MemoryError with both figures and the advice."""
+    free = free_memory(device)
     if needed > free:
         raise MemoryError(
-            f"{what} needs about {needed / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free; "
-            "use fewer seeds or smaller widths, or another device"
+            f"{what} needs about {needed / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free; {advice}"
         )
 
 

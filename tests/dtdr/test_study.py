@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import dtdr, lm, records
+from helpers import devices, dtdr, lm, records
 from helpers.dtdr import plots, priors, quantities, study
 
 GRID = (0.0, 0.2, 0.6, 0.9, 1.0)
@@ -99,6 +99,15 @@ def test_an_unknown_prior_and_bad_plans_are_refused(subject):
         dtdr.Plan("arms", (), (0.5,), 0)
     with pytest.raises(ValueError, match="tokens has shape"):
         dtdr.Subject(subject.found, torch.zeros(0, 4, dtype=torch.long))
+
+
+def test_a_prior_that_does_not_fit_is_refused_before_it_is_made(subject, monkeypatch):
+    numbers = sum(w.numel() for w in subject.whole.values())
+    monkeypatch.setattr(devices, "free_memory", lambda device: 7 * numbers)  # 4 bytes of float32 and 3 sets of codes
+    with pytest.raises(MemoryError, match=r"a prior for guided fill needs about .* use a smaller model"):
+        dtdr.leaked(subject.whole)
+    monkeypatch.setattr(devices, "free_memory", lambda device: 7.1 * numbers)
+    assert dtdr.leaked(subject.whole).keys() == subject.whole.keys()
 
 
 def test_priors_in_turn_give_the_weights_that_each_gives_alone(subject):

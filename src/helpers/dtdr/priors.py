@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from helpers import devices
 from helpers.dtdr.codec import Codec, encode
 from helpers.dtdr.coded import matrices
 from helpers.dtdr.decoding import decode
@@ -18,14 +19,24 @@ ASSETS = Path(__file__).parent / "assets"
 EMBEDDED = ("earlier", "other", "tuned")  # relatives of the embedded storyteller, as stores
 FROM_KEPT = ("row_mean", "low_rank")
 RANK = 8
+CODED = 1.02  # bytes a weight takes as codes and scales
 LEAK = 1e-6  # share of the codes that the published anchor has wrong
 
 
 def leaked(weights: Mapping[str, Tensor], seed: int = 0, share: float = LEAK, cap: int = 128) -> dict[str, Tensor]:
-    """The published anchor: the very same weights, stored as INT8, with one byte in a million replaced."""
+    """The published anchor: the very same weights, stored as INT8, with one byte in a million replaced.
+
+    Raises MemoryError, before any work, unless it fits with what guided fill needs beside it: the codes of the weights, of this
+    prior and of the one that took turns before it.
+    """
+    needed: dict[str, float] = {}
+    for w in weights.values():
+        needed[str(w.device)] = needed.get(str(w.device), 0) + w.numel() * (w.element_size() + 3 * CODED)
+    for device, size in needed.items():
+        devices.need_memory(int(size), device, "a prior for guided fill", "use a smaller model, or another device")
     codec = Codec("identity", cap=cap)
-    stored = {name: encode(w, codec, name) for name, w in weights.items()}
-    return {name: decode(corrupt(e, share, seed, mode="byte")).to(weights[name].dtype) for name, e in stored.items()}
+    again = lambda name, w: decode(corrupt(encode(w, codec, name), share, seed, mode="byte")).to(w.dtype)
+    return {name: again(name, w) for name, w in weights.items()}
 
 
 def neighbour(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

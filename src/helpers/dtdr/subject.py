@@ -257,7 +257,8 @@ class Subject:
         weights = sum(p.numel() * (p.element_size() + 1.03) for p in self.parameters.values())
         logits = 4 * self.tokens[:, 1:].numel() * self.model.config.vocab_size
         what = f"taking {self.found.name} apart ({len(self.tokens)} texts)"
-        devices.need_memory(int(weights + logits + 8 * min(LOGITS, logits)), str(self.tokens.device), what)
+        advice = "take fewer texts (parameter texts), a smaller model, or another device"
+        devices.need_memory(int(weights + logits + 8 * min(LOGITS, logits)), str(self.tokens.device), what, advice)
 
     def _logits(self, x: Tensor) -> Tensor:
         with torch.no_grad():

@@ -139,28 +139,17 @@ def parameters(config: PretrainedConfig, name: str) -> int:
 
 def need_memory(needed: int, device: str, device_map: str | None, what: str) -> None:
     """Refuse a model that cannot fit; with a device map all GPUs and the main memory count together."""
+    advice = "use a smaller model, or dtype='bfloat16'"
     if device_map is None:
-        return _fits(needed, device, what)
-    import psutil
-
-    gpus = [torch.cuda.mem_get_info(i)[0] for i in range(devices.cuda_count())]
-    free = sum(gpus) + psutil.virtual_memory().available
+        devices.need_memory(needed, device, what, f"{advice}, or device_map='auto' over several GPUs")
+        return
+    gpus = [f"cuda:{i}" for i in range(devices.cuda_count())]
+    free = sum(devices.free_memory(place) for place in [*gpus, "cpu"])
     if needed > free:
         raise MemoryError(
             f"{what} needs about {needed / 2**30:.1f} GiB; {len(gpus)} GPU(s) and the main memory have "
-            f"{free / 2**30:.1f} GiB free together; use a smaller model, or dtype='bfloat16'"
+            f"{free / 2**30:.1f} GiB free together; {advice}"
         )
-    return None
-
-
-def _fits(needed: int, device: str, what: str) -> None:
-    try:
-        devices.need_memory(needed, device, what)
-    except MemoryError as error:
-        figures = str(error).partition(";")[0]
-        raise MemoryError(
-            f"{figures}; use a smaller model, dtype='bfloat16', or device_map='auto' over several GPUs"
-        ) from None
 
 
 @contextmanager
