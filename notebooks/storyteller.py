@@ -214,7 +214,7 @@ if card:
 
 # %% tags=["hide-input"]
 if family:
-    asked = ("size", "parameters", "recipe", "stopped_at_step", "corpus", "result", "device", "torch")
+    asked = ("size", "parameters", "recipe", "stopped_at_step", "corpus", "result", "device", "torch", "sha256")
     here.store(
         "family", {m.name: {k: m.card[k] for k in asked} for m in lm.family(device=here.device, workers=workers)}
     )
