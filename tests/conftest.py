@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from helpers.run import build
 from helpers.run.project import Project
@@ -24,6 +25,19 @@ def _clean_environment(monkeypatch):
     """No test sees the variables of a surrounding run."""
     for name in ("RUC_ROOT", "RUC_RUN_DIR", "RUC_WORK_DIR", "RUC_DATA"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(
+    params=[
+        "cpu",
+        pytest.param(
+            "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+        ),
+    ]
+)
+def device(request) -> str:
+    """Every device that a test should pass on."""
+    return request.param
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ CONFIGS = {
     "Qwen2Config": LLAMA,
     "GPT2Config": {"n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 64},
 }
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
-    ),
-]
 
 
 def build(name, **more):
@@ -41,7 +35,6 @@ def build(name, **more):
     return model
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", list(CONFIGS))
 def test_the_same_texts_as_generate(name, device):
     model = build(name).to(device)

@@ -142,15 +142,6 @@ def test_archives_that_cannot_be_read(tmp_path, books):
         novels.make(tmp_path / "x", archive(tmp_path, a="short " * 9), recipe=RECIPE, shape=novels.Shape(context=16))
 
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
-    ),
-]
-
-
-@pytest.mark.parametrize("device", DEVICES)
 def test_making_it_again_gives_the_same_bytes(device, tmp_path, quickly):
     """The committed recipe, shortened: twice, once interrupted and taken up again; another seed gives others."""
     how = {"size": "default" if device == "cuda" else "small", "steps": 20, "batch": 8, "device": device}

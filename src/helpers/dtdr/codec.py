@@ -6,7 +6,7 @@ stored as int8 codes with one fp16 scale. Everything runs in chunks of rows, on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -60,6 +60,11 @@ class Codec:
         if self.transform != "permutation":
             return None
         return transform.permutation(hashing.key32(self.seed, name, "permutation"), count, device)
+
+    def nbytes(self, shape: Sequence[int]) -> int:
+        """Stored bytes of a matrix (out, in) of this shape: codes and scales."""
+        out, width = shape
+        return out * width + 2 * out * (width // self.block_of(width))
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ def encode(weight: Tensor, codec: Codec, name: str, *, transposed: bool = False,
         raise ValueError(f"{name}: a floating-point matrix (out, in) was expected, not {_looks(weight)}")
     w = weight.detach().T if transposed else weight.detach()
     out, width = w.shape
-    covered = w.device.type != "cpu" and fused.supports(codec, "iid", "zero", w.device, width)
+    covered = fused.supports(codec, "iid", "zero", w.device, width)
     if kernel is not False and covered and w.dtype in fused.FLOATS:
         found = fused.encode(w, block=codec.block_of(width), sign_key=codec.sign_key(name), name=name)
         return Encoded(*found, codec, name, transposed)

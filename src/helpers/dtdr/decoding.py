@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -71,33 +71,52 @@ def check_out(encoded: Encoded, out: Tensor) -> None:
 def covered(encoded: Encoded, order: str, fill: Fill, out: Tensor) -> bool:
     """Whether the fused kernel decodes this matrix into `out`, which has its model's shape."""
     codes, target = encoded.codes, out.T if encoded.transposed else out
-    if codes.device.type == "cpu" or encoded.first or target.dtype not in fused.FLOATS:
+    if encoded.first or target.dtype not in fused.FLOATS:
         return False
     known = fused.supports(encoded.codec, order, fill.kind, codes.device, codes.shape[1])
     return known and fused.fits(codes, encoded.scales, target)
+
+
+def takes(fill: Fill, prior: Encoded | None) -> bool:
+    """Whether the fused kernel can fill from this prior, if the fill needs one."""
+    return fill.kind != "guided" or (prior is not None and fused.fits(prior.codes, prior.scales))
+
+
+def item(encoded: Encoded, out: Tensor, prior: Encoded | None) -> fused.Item:
+    """A matrix as the fused kernel is given it."""
+    target = out.T if encoded.transposed else out
+    known = prior and (prior.codes, prior.scales)
+    return fused.Item(encoded.codes, encoded.scales, target, encoded.block, encoded.codec.sign_key(encoded.name), known)
+
+
+def launch(
+    group: fused.Group, names: Sequence[str], fraction: float, fill: Fill, mask_seed: int, whole: Collection[str] = ()
+) -> None:
+    """Decode a group of matrices of these names; those in `whole` lose nothing."""
+    limit = hashing.threshold(fraction)
+    masks = {
+        "mask_keys": [hashing.key32(mask_seed, n, "mask") for n in names],
+        "thresholds": [fused.FULL if n in whole else limit for n in names],
+    }
+    weights, keys = None, None
+    if fill.kind == "random":
+        weights = group.moments(**masks)[:, 2].float()
+        keys = [tuple(hashing.key32(mask_seed, n, p) for p in ("fill", "fill/angle")) for n in names]
+    elif fill.kind == "gain":
+        weights = [1 / fraction if fraction and n not in whole else 1.0 for n in names]
+    elif fill.kind == "guided":
+        weights = [fill.weight] * len(names)
+    group.decode(**masks, fill=fill.kind, weights=weights, fill_keys=keys)
 
 
 def _fused(encoded: Encoded, fraction: float, order: str, fill: Fill, mask_seed: int, out: Tensor) -> bool:
     """Decode with the kernel where it covers the case. False: nothing was written."""
     if not covered(encoded, order, fill, out):
         return False
-    codes, scales, name = encoded.codes, encoded.scales, encoded.name
-    target = out.T if encoded.transposed else out
-    mask = {"mask_key": hashing.key32(mask_seed, name, "mask"), "threshold": hashing.threshold(fraction)}
-    kind, prior, weight = fill.kind, None, None
-    if kind == "guided":
-        prior, weight = fills.prior_of(fill, encoded), fill.weight
-        if prior is None or not fused.fits(prior.codes, prior.scales):
-            return False
-    elif kind == "random":
-        weight = fused.moments(codes, scales, block=encoded.block, **mask)[2].float()
-    elif kind == "gain":
-        weight = 1 / fraction if fraction else 1.0
-    fused.decode(
-        codes, scales, target, block=encoded.block, sign_key=encoded.codec.sign_key(name), fill=kind, weight=weight,
-        fill_key=(hashing.key32(mask_seed, name, "fill"), hashing.key32(mask_seed, name, "fill/angle")),
-        prior=prior and (prior.codes, prior.scales), **mask,
-    )  # fmt: skip
+    prior = fills.prior_of(fill, encoded) if fill.kind == "guided" else None
+    if not takes(fill, prior):
+        return False
+    launch(fused.Group([item(encoded, out, prior)]), [encoded.name], fraction, fill, mask_seed)
     return True
 
 

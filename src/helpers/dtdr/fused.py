@@ -26,7 +26,6 @@ except ImportError:  # the CPU build of torch comes without it
 FULL = 2**32  # the threshold that keeps every coefficient
 BLOCKS = (16, 32, 64, 128, 256)
 FILLS = {"zero": 0, "gain": 0, "random": 1, "guided": 2}
-_seen = lambda tensor: f"{tuple(tensor.shape)} {tensor.dtype}"
 FLOATS = (torch.bfloat16, torch.float16, torch.float32)
 ROWS = 64  # of a tile: the height of one tensor-core product
 CHUNK = 1024  # rows of one program, so that it makes its H once for sixteen tiles
@@ -157,9 +156,8 @@ class Group:
             _check(item, self.device)
         table = [_row(item) for item in self.items]
         self._table = _send(torch.tensor(table, dtype=torch.int64), self.device)  # (n, 8)
-        self._all = torch.tensor([[0, *_limit(FULL), 0, 0]], device=self.device).repeat(
-            len(items), 1
-        )  # keys of no mask
+        every = torch.tensor([[0, *_limit(FULL), 0, 0]], device=self.device)
+        self._all = every.repeat(len(items), 1)  # keys of no mask
         self._plain = torch.tensor([[1.0, 0.0]], device=self.device).repeat(len(items), 1)  # factors of the zero fill
         self._outs = all(i.out is not None for i in items)
         self._priors = all(i.prior for i in items)
@@ -264,6 +262,10 @@ def _tile(block: int) -> int:
 
 def _on(device: torch.device):
     return torch.cuda.device(device if device.type == "cuda" else -1)
+
+
+def _seen(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {tensor.dtype}"
 
 
 def _check_block(block: int, width: int, device: torch.device) -> None:

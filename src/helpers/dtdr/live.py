@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from helpers.dtdr import decoding, fills, fused, hashing
+from helpers.dtdr import decoding, fills, fused
 from helpers.dtdr.codec import Encoded
 from helpers.dtdr.decoding import ZERO
 from helpers.dtdr.fills import Fill
@@ -39,7 +39,8 @@ class Live:
         """Decode every matrix in place, each as `decoding.decode` does it. whole: names that lose nothing."""
         groups, rest = self._shared(order, fill)
         for group, index in groups:
-            self._launch(group, index, fraction, fill, mask_seed, whole)
+            names = [self.pairs[i][0].name for i in index]
+            decoding.launch(group, names, fraction, fill, mask_seed, whole)
         for i in rest:
             encoded, out = self.pairs[i]
             if encoded.name in whole:
@@ -64,31 +65,7 @@ class Live:
         places: dict[torch.device, list[int]] = {}
         rest = []
         for i, ((encoded, out), prior) in enumerate(zip(self.pairs, priors, strict=True)):
-            fits = fill.kind != "guided" or (prior is not None and fused.fits(prior.codes, prior.scales))
-            together = fits and decoding.covered(encoded, order, fill, out)
+            together = decoding.takes(fill, prior) and decoding.covered(encoded, order, fill, out)
             (places.setdefault(encoded.device, []) if together else rest).append(i)
-        return [(fused.Group([self._item(i, priors[i]) for i in index]), index) for index in places.values()], rest
-
-    def _item(self, i: int, prior: Encoded | None) -> fused.Item:
-        encoded, out = self.pairs[i]
-        target = out.T if encoded.transposed else out
-        known = prior and (prior.codes, prior.scales)
-        key = encoded.codec.sign_key(encoded.name)
-        return fused.Item(encoded.codes, encoded.scales, target, encoded.block, key, known)
-
-    def _launch(self, group, index, fraction: float, fill: Fill, mask_seed: int, whole: Collection[str]) -> None:
-        names = [self.pairs[i][0].name for i in index]
-        limit = hashing.threshold(fraction)
-        masks = {
-            "mask_keys": [hashing.key32(mask_seed, n, "mask") for n in names],
-            "thresholds": [fused.FULL if n in whole else limit for n in names],
-        }
-        weights, keys = None, None
-        if fill.kind == "random":
-            weights = group.moments(**masks)[:, 2].float()
-            keys = [tuple(hashing.key32(mask_seed, n, p) for p in ("fill", "fill/angle")) for n in names]
-        elif fill.kind == "gain":
-            weights = [1 / fraction if fraction and n not in whole else 1.0 for n in names]
-        elif fill.kind == "guided":
-            weights = [fill.weight] * len(names)
-        group.decode(**masks, fill=fill.kind, weights=weights, fill_keys=keys)
+        items = [[decoding.item(*self.pairs[i], priors[i]) for i in index] for index in places.values()]
+        return [(fused.Group(some), index) for some, index in zip(items, places.values(), strict=True)], rest

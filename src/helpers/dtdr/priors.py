@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,6 @@ ASSETS = Path(__file__).parent / "assets"
 EMBEDDED = ("earlier", "other", "tuned")  # relatives of the embedded storyteller, as stores
 FROM_KEPT = ("row_mean", "low_rank")
 RANK = 8
-CODED = 1.02  # bytes a weight takes as codes and scales
 LEAK = 1e-6  # share of the codes that the published anchor has wrong
 
 
@@ -29,12 +29,11 @@ def leaked(weights: Mapping[str, Tensor], seed: int = 0, share: float = LEAK, ca
     Raises MemoryError, before any work, unless it fits with what guided fill needs beside it: the codes of the weights, of this
     prior and of the one that took turns before it.
     """
-    needed: dict[str, float] = {}
+    codec, needed = Codec("identity", cap=cap), Counter()
     for w in weights.values():
-        needed[str(w.device)] = needed.get(str(w.device), 0) + w.numel() * (w.element_size() + 3 * CODED)
+        needed[str(w.device)] += w.nbytes + 3 * codec.nbytes(w.shape)
     for device, size in needed.items():
-        devices.need_memory(int(size), device, "a prior for guided fill", "use a smaller model, or another device")
-    codec = Codec("identity", cap=cap)
+        devices.need_memory(size, device, "a prior for guided fill", "use a smaller model, or another device")
     again = lambda name, w: decode(corrupt(encode(w, codec, name), share, seed, mode="byte")).to(w.dtype)
     return {name: again(name, w) for name, w in weights.items()}
 

@@ -254,11 +254,12 @@ class Subject:
         """Whole weights, their codes and the reference's log-probabilities must fit beside the model."""
         if len({p.device for p in self.parameters.values()}) != 1:
             return
-        weights = sum(p.numel() * (p.element_size() + 1.03) for p in self.parameters.values())
+        codec = Codec(cap=self.cap)
+        weights = sum(p.nbytes + codec.nbytes(p.shape) for p in self.parameters.values())
         logits = 4 * self.tokens[:, 1:].numel() * self.model.config.vocab_size
         what = f"taking {self.found.name} apart ({len(self.tokens)} texts)"
         advice = "take fewer texts (parameter texts), a smaller model, or another device"
-        devices.need_memory(int(weights + logits + 8 * min(LOGITS, logits)), str(self.tokens.device), what, advice)
+        devices.need_memory(weights + logits + 8 * min(LOGITS, logits), str(self.tokens.device), what, advice)
 
     def _logits(self, x: Tensor) -> Tensor:
         with torch.no_grad():

@@ -66,9 +66,10 @@ def load(
     if device_map not in (None, "auto"):
         raise ValueError(f"device_map={device_map!r} is unknown; use None, or 'auto' to spread over all GPUs")
     source, where = locate(model)
-    with quiet():
-        folder = hub.small(where) if source == "hub" else Path(where)
+    folder = Path(where)
     if source == "hub":
+        with quiet():
+            folder = hub.small(model)
         _complete(folder, f"{model} on the hub", weights=False)
     with quiet(), explained(model, source):
         from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -77,8 +78,8 @@ def load(
     count = parameters(config, model)
     kind = DTYPES[dtype] if dtype else torch.float32 if device == "cpu" or count < SMALL else torch.bfloat16
     need_memory(int(count * kind.itemsize * 1.1), device, device_map, f"{model} ({count / 1e6:.1f}M parameters)")
-    with quiet():
-        if source == "hub":
+    if source == "hub":
+        with quiet():
             hub.weights(model, folder)
     with quiet(), explained(model, source):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
