@@ -37,7 +37,7 @@ import torch
 
 from helpers import chapter, dtdr, figures, lm
 from helpers import records as records_module
-from helpers.dtdr import plots
+from helpers.dtdr import plots, quantities
 from helpers.live import LivePlot
 
 # %% tags=["parameters"]
@@ -48,7 +48,7 @@ model: str = "storyteller"  # storyteller | HUB-NAME | FOLDER: the embedded mode
 text: str = "embedded"  # embedded | tinyshakespeare | PATH: what a model other than the storyteller is scored on
 prompt: str = ""  # text to continue; empty takes the beginning of a held-out text
 texts: int = None  # 4..4096: pieces of held-out text that losses are measured on; None takes the profile's own
-block: int = 128  # 16..256: largest block of the transform; a power of two
+block: int = 128  # 16 | 32 | 64 | 128 | 256: largest block of the transform
 
 # %% tags=["hide-input"]
 here = chapter.start("dtdr_emergence", profile=profile, device=device)
@@ -355,6 +355,14 @@ mine = shown[shown["part"].isin(list(trials)) & (shown["model"] == found.name)]
 numbers = dtdr.emergence(mine)
 with_reference = [] if beside is None else [f"reference {dtdr.emergence(beside)['d7_p_domain'][0]:.3f}"]
 here.say("p_domain", "; ".join([f"{numbers['d7_p_domain'][0]:.3f}", *with_reference]))
+points = quantities.collapse_rows(mine if beside is None else beside)  # the rows that are judged
+planted = points.assign(nll=points["nll"] + 0.3 * (points["domain"] == "hadamard"))
+here.say("p_planted", f"{quantities.p_domain(planted):.3f}")
+masks, domains = points["seed"].unique(), sorted(points["domain"].unique())
+drawn = np.random.default_rng(0).permuted(np.tile(domains, (len(masks), 1)), axis=1)  # (masks, domains)
+renamed = {(m, d): n for m, row in zip(masks, drawn, strict=True) for d, n in zip(domains, row, strict=True)}
+shuffled = points.assign(domain=[renamed[m, d] for m, d in zip(points["seed"], points["domain"], strict=True)])
+here.say("p_shuffled", f"{quantities.p_domain(shuffled):.3f}")
 spread = dtdr.residuals(mine)
 here.say("collapse_sd", f"{spread['all']:.3f}")
 here.say("collapse_domain", f"{spread['domain']:.3f}")
@@ -368,6 +376,9 @@ figures.show(
 # names of the domains within each mask does as well as the true names with probability {glue:text}`p_domain`. A mask's points change their names together:
 # masks are nested, and one that hits an important weight does so at every fraction, so its points are one observation and not many. A small $p$ would speak for the
 # document; it would not make a small effect large.
+#
+# Can the test see anything? With 0.3 nats added to every loss of the Hadamard store, in the rows that are judged, its $p$ is {glue:text}`p_planted`. With the domains' names
+# drawn anew within each mask, so that they mean nothing, it is {glue:text}`p_shuffled`.
 
 # %% [markdown]
 # ## A small difference, and its cause

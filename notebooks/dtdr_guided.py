@@ -54,7 +54,7 @@ mode: str = "all"  # all | zero | random | guided: the document's flag; which fi
 text: str = "embedded"  # embedded | tinyshakespeare | PATH: what a model other than the storyteller is scored on
 prompt: str = ""  # text to continue; empty takes the beginning of a held-out text
 texts: int = None  # 4..4096: pieces of held-out text that losses are measured on; None takes the profile's own
-block: int = 128  # 16..256: largest block of the transform; a power of two
+block: int = 128  # 16 | 32 | 64 | 128 | 256: largest block of the transform
 
 # %% tags=["hide-input"]
 here = chapter.start("dtdr_guided", profile=profile, device=device)
