@@ -127,7 +127,7 @@ def test_every_figure_tells_what_to_see(book):
         ("encoding_limits", {"text": "absent.txt"}, "absent.txt"),
         ("encoding_limits", {"fasta": "absent.fa"}, "absent.fa"),
         ("encoding_limits", {"steps": "many"}, "steps"),
-        ("dtdr_emergence", {"block": 8}, "16..256"),
+        ("dtdr_emergence", {"block": 8}, "16 | 32 | 64 | 128 | 256"),
         ("dtdr_emergence", {"model": "./no/such/folder"}, "there is no such folder"),
         ("dtdr_guided", {"mode": "guide"}, "did you mean guided?"),
         ("dtdr_guided", {"pkl": "absent.pkl"}, "absent.pkl"),
