@@ -154,11 +154,9 @@ class Group:
         self.device = items[0].codes.device
         for item in self.items:
             _check(item, self.device)
-        table = [_row(item) for item in self.items]
-        self._table = _send(torch.tensor(table, dtype=torch.int64), self.device)  # (n, 8)
-        every = torch.tensor([[0, *_limit(FULL), 0, 0]], device=self.device)
-        self._all = every.repeat(len(items), 1)  # keys of no mask
-        self._plain = torch.tensor([[1.0, 0.0]], device=self.device).repeat(len(items), 1)  # factors of the zero fill
+        self._table = _send(torch.tensor([_row(i) for i in items], dtype=torch.int64), self.device)  # (n, 8)
+        self._all = torch.tensor([[0, *_limit(FULL), 0, 0]], device=self.device).repeat(len(items), 1)  # no mask
+        self._plain = torch.tensor([[1.0, 0.0]], device=self.device).repeat(len(items), 1)  # zero fill
         self._outs = all(i.out is not None for i in items)
         self._priors = all(i.prior for i in items)
         kinds: dict[tuple, list[int]] = {}
