@@ -297,6 +297,20 @@ for arm, name in (
 chapter.table(pd.DataFrame(rows), "Loss and entropy in nats a token, and repetition of greedy text")
 
 # %% [markdown]
+# ## Could the tests have said otherwise?
+#
+# Both tests get two answers that are known: the measured losses with the claimed effect planted into them, and with every trace of it taken out. Only means are
+# moved, masks scatter as they did. The first must come out as supported, the second must not; otherwise the claim stays undecided.
+
+# %% tags=["hide-input"]
+controls, probes = here.probe(dtdr.guided_controls(mine))
+numbers |= controls
+if beside is not None:
+    controls, probes = here.probe(dtdr.guided_controls(beside))
+    expected |= controls
+chapter.probe_table(probes, dtdr.PLANTED)
+
+# %% [markdown]
 # ## Verdict
 
 # %% tags=["hide-input"]

@@ -70,6 +70,28 @@ def test_a_broken_instrument_decides_nothing():
     assert "the control the floor" in broken.reason
 
 
+def test_known_answers_that_are_missed_leave_a_claim_open():
+    """A probe passes when the planted effect is supported and the absent one is not; its quantity is the claim's control."""
+    control = Test("x1_controls", above=0.5, interval="exact")
+    known = claim(Test("q", above=1.0), controls=[control])
+    there, gone, unsure = ({"q": q} for q in ([2.0, 2.1, 1.9], [0.0, 0.1, -0.1], [0.0, 2.0, 1.0]))
+    for planted, absent, passed in (
+        (there, gone, 1.0),
+        (there, unsure, 1.0),
+        (there, there, 0.0),  # it finds what is not there
+        (unsure, gone, 0.0),  # it does not find what is
+        (gone, gone, 0.0),
+    ):
+        (seen,) = claims.probe(known, {"X1": (planted, absent)})
+        quantities = claims.probed([seen])
+        assert quantities == {"x1_controls": [passed]}
+        (verdict,) = claims.judge(known, there | quantities)
+        assert verdict.verdict == (SUPPORTED if passed else UNDECIDED)
+    assert claims.judge(known, there)[0].verdict == AWAITING
+    with pytest.raises(KeyError):
+        claims.probe(known, {"X2": (there, gone)})
+
+
 def test_kinds_of_interval():
     assert judged([1] * 30 + [0] * 2, Test("q", above=0.7, interval="wilson")).verdict == SUPPORTED
     assert judged([5.0], Test("q", above=4.0, interval="exact"), least=1).verdict == SUPPORTED

@@ -115,6 +115,14 @@ class Chapter:
         paths.write_atomic(self.folder / "quantities.json", paths.strict_json(numbers))
         return runs.get("reference", runs["this run"])
 
+    def probe(self, known: Mapping[str, tuple[Mapping, Mapping]]) -> tuple[dict[str, list[float]], list[claims.Probe]]:
+        """Judge known answers. known: {claim: (quantities with its effect planted, quantities with it taken out)}.
+
+        Returns the quantities that the claims' controls ask for, and the probes, for `probe_table`.
+        """
+        probes = claims.probe(claims.of(self.name), known)
+        return claims.probed(probes), probes
+
     def say(
         self,
         name: str,
@@ -167,6 +175,17 @@ def verdict_table(verdicts: Sequence[claims.Verdict]) -> Output:
     head = "<tr><th>claim</th><th>criterion</th><th>verdict</th><th>why</th></tr>"
     table = f'<table class="verdicts"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
     return Output({"text/html": table, "text/plain": "\n".join(plain)})
+
+
+def probe_table(probes: Sequence[claims.Probe], says: Mapping[str, tuple[str, str]]) -> Output:
+    """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that."""
+    rows = []
+    for p in probes:
+        planted, absent = says[p.id]
+        rows.append(
+            {"claim": p.id, "planted": planted, "verdict": p.planted, "taken out": absent, "verdict ": p.absent}
+        )
+    return table(pd.DataFrame(rows), "The tests on answers that are known")
 
 
 def table(frame: pd.DataFrame, caption: str, digits: int = 3) -> Output:

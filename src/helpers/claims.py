@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -153,6 +153,38 @@ def judge(claims: Mapping[str, Claim], quantities: Mapping[str, Sequence[float]]
         for name, criterion in (("printed", claim.printed), ("precise", claim.precise))
         if criterion.tests
     ]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The verdicts of a precise criterion on quantities whose answer is known: the effect planted, and taken out."""
+
+    id: str
+    planted: str
+    absent: str
+
+    @property
+    def passed(self) -> bool:
+        return self.planted == SUPPORTED and self.absent != SUPPORTED
+
+
+def probe(
+    claims: Mapping[str, Claim],
+    known: Mapping[str, tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]]],
+) -> list[Probe]:
+    """Judge planted answers. known: {claim: (quantities with its effect, quantities without)}; raises KeyError for an
+    unknown claim. A criterion's own controls are left out: it is they that are made here, by `probed`.
+    """
+    out = []
+    for name, pair in known.items():
+        bare = replace(claims[name].precise, controls=())
+        out.append(Probe(name, *(_judge(name, "precise", bare, quantities).verdict for quantities in pair)))
+    return out
+
+
+def probed(probes: Iterable[Probe]) -> dict[str, list[float]]:
+    """Quantities '<claim>_controls' for the criteria's controls: one where both known answers were given, else zero."""
+    return {f"{p.id.lower()}_controls": [float(p.passed)] for p in probes}
 
 
 def counting(stored: Mapping | None) -> dict[str, dict]:

@@ -160,8 +160,11 @@ def test_every_quantity_of_both_chapters_is_there(kept):
     shown = kept[0]
     wanted = {t.quantity for c in claims_of("dtdr_emergence") for t in c.precise.tests}
     assert wanted <= set(dtdr.emergence(shown))
-    guided = dtdr.guided(shown.assign(fraction=shown["fraction"].replace(0.9, 0.4)))
+    assert set(dtdr.emergence_controls(shown)) == {c.id for c in claims_of("dtdr_emergence")}
+    at_forty = shown.assign(fraction=shown["fraction"].replace(0.9, 0.4))
+    guided = dtdr.guided(at_forty)
     assert {t.quantity for c in claims_of("dtdr_guided") for t in c.precise.tests} <= set(guided)
+    assert set(dtdr.guided_controls(at_forty)) == {c.id for c in claims_of("dtdr_guided")}
     assert all(len(v) == 2 for v in guided.values())
 
 
@@ -265,6 +268,13 @@ def test_a_domain_that_was_tried_at_more_fractions_is_not_an_effect(monkeypatch)
     assert np.mean([quantities.p_domain(uneven()) <= 0.05 for _ in range(60)]) <= 0.15
 
 
+def test_equal_cosines_share_one_value_whatever_their_order():
+    """Three points at one cosine lie around their mean; a curve through each of them, falling as sorted, would hide it all."""
+    known = {"cosine": [0.8, 0.8, 0.8, 0.5, 0.9], "nll": [3.0, 2.0, 1.0, 4.0, 0.5], "model": "m"}
+    left = quantities.leftovers(pd.DataFrame(known, index=[7, 3, 5, 1, 9]))
+    assert left.to_dict() == pytest.approx({7: 1.0, 3: 0.0, 5: -1.0, 1: 0.0, 9: 0.0})
+
+
 def test_a_difference_without_a_stable_sign_is_no_difference():
     """Truncation and corruption that differ by noise alone: the mean over many such tables is not above zero."""
     rng, means, sizes = np.random.default_rng(0), [], []
@@ -338,6 +348,31 @@ def test_weights_of_a_published_file_go_into_a_model(found, tmp_path):
     path.write_bytes(pickle.dumps(entries, protocol=4))
     with pytest.raises(ValueError, match=r"is \(2, 2\), the model's is"):
         dtdr.load_pkl(found.model, path)
+
+
+def test_the_whole_model_reads_its_own_text_with_ease(subject, found, tokens):
+    """Its own greedy text costs what a forward pass over it says, and less than salad; the model is put back first."""
+    prompt = tokens[0, :8]
+    own = subject.texts([prompt], 12)[0]
+    subject.rebuild(dtdr.Arm(), 0.1, 0)
+    read = subject.sense(prompt, [own, "rubber rubber wool wool out out kite", ""])
+    ids = torch.cat([prompt, torch.tensor(found.tokenizer(own)["input_ids"])])
+    wanted = torch.nn.functional.cross_entropy(found.model(ids[None]).logits[0, 7:-1], ids[8:]).item()
+    assert read[0] == pytest.approx(wanted, rel=1e-4)
+    assert read[1] > read[0] + 3
+    assert np.isnan(read[2])
+
+
+@pytest.mark.parametrize(
+    ("sense", "first"),
+    [([9, 8, 7, 1, 1], 0.8), ([1, 8, 1, 1, 1], 0.6), ([1, 1, 1, 1, 1], 0.2), ([9, 1, 1, np.nan, 1], 1.0)],
+)
+def test_texts_are_readable_from_the_fraction_after_the_last_salad(sense, first):
+    known = pd.DataFrame({"arm": "a", "seed": 0, "fraction": (0.2, 0.4, 0.6, 0.8, 1.0), "sense": sense, "text": "so"})
+    hidden = known.assign(seed=1, sense=50.0, text=None)  # a mask without texts
+    both = pd.concat([known, hidden], ignore_index=True)
+    assert quantities.readable(both, "a") == pytest.approx(first)
+    assert np.isnan(quantities.readable(both, "b"))
 
 
 def test_repetition():

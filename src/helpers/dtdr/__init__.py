@@ -6,6 +6,7 @@ missing; `corrupt` and `noisy` for the controls; `cosine`, `error`, `wiener` for
 
 from helpers.dtdr.codec import Codec, Encoded, encode
 from helpers.dtdr.coded import Coded, encode_model, matrices, role, transposed
+from helpers.dtdr.controls import PLANTED, emergence_controls, guided_controls
 from helpers.dtdr.decoding import decode
 from helpers.dtdr.fills import Fill, cosine, error, noisy, wiener
 from helpers.dtdr.legacy import import_pkl, read_pkl
@@ -19,6 +20,7 @@ from helpers.dtdr.quantities import (
     gain_of,
     guided,
     predictions,
+    readable,
     residuals,
     summary,
     values,
@@ -48,6 +50,7 @@ __all__ = [
     "NOISE",
     "NOISE_ENTRY",
     "ORDERS",
+    "PLANTED",
     "PUBLISHED",
     "Arm",
     "Codec",
@@ -67,6 +70,7 @@ __all__ = [
     "domains",
     "embedded",
     "emergence",
+    "emergence_controls",
     "encode",
     "encode_model",
     "equal_cosine",
@@ -75,6 +79,7 @@ __all__ = [
     "further",
     "gain_of",
     "guided",
+    "guided_controls",
     "import_pkl",
     "kept_share",
     "leaked",
@@ -85,6 +90,7 @@ __all__ = [
     "pkl_weights",
     "predictions",
     "read_pkl",
+    "readable",
     "residuals",
     "role",
     "run",

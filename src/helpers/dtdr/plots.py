@@ -71,7 +71,7 @@ def loss(
             figures.bands(
                 fig, *curve(reference, arm, column), name, color, dash="dash", seeds=False, band=False, legend=False
             )
-    means = [curve(found, arm, column)[1].mean(0).max() for arm in arms if has(found, arm)]
+    means = [np.nanmax(curve(found, arm, column)[1].mean(0)) for arm in arms if has(found, arm)]
     return fig.update_yaxes(range=[0, 1.12 * max(means)])  # an interval over few masks may be wider than the figure
 
 

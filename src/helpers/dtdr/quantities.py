@@ -90,20 +90,28 @@ def crossings(found: pd.DataFrame, arm: str, level: float) -> np.ndarray:
     return np.array([crossing(x, row, level) for row in y])
 
 
+def readable(found: pd.DataFrame, arm: str, within: float = 0.5) -> float:
+    """The smallest fraction from which on every text of an arm is nearly as likely, by `sense`, as the one at fraction 1:
+    at most `within` nats a token worse. nan for an arm without texts.
+    """
+    x, sense = curve(found[found["text"].notna()], arm, "sense")  # (1, P): texts are kept for one mask
+    if not len(x):
+        return float("nan")
+    salad = np.flatnonzero(~(sense[0] <= sense[0][-1] + within))  # an empty text has no value, and is none
+    return float(x[salad[-1] + 1] if len(salad) else x[0])
+
+
 def p_domain(found: pd.DataFrame, seed: int = 0) -> float:
     """Does the domain explain loss beyond the achieved weight cosine? found: rows of `collapse_rows`.
 
     Each model's loss is fitted by a falling function of cosine (isotonic regression). What is left over is averaged for every
     mask and domain; the statistic is the sum over domains of the squared mean over masks. If only the cosine matters, the
     domains of one mask may change their names: they are permuted within each mask, with all fractions and fills that belong
-    together, because masks are nested and one that hits an important weight does so at every fraction. Only fractions and
-    fills that were tried in all domains count. Returns the permutation p.
+    together, because masks are nested and one that hits an important weight does so at every fraction. Only `shared` rows
+    count. Returns the permutation p.
     """
-    shared = found.groupby(["model", "fill", "fraction"])["domain"].transform("nunique") == found["domain"].nunique()
-    found = found[shared]
-    left = pd.Series(np.nan, index=found.index)
-    for _, rows in found.groupby("model"):
-        left[rows.index] = _leftover(rows)
+    found = shared(found)
+    left = leftovers(found)
     table = left.groupby([found["seed"], found["domain"]]).mean().unstack().to_numpy()  # (masks, domains)
     rng = np.random.default_rng(seed)
     observed = float((table.mean(0) ** 2).sum())
@@ -111,13 +119,20 @@ def p_domain(found: pd.DataFrame, seed: int = 0) -> float:
     return float((np.sum(np.array(drawn) >= observed - 1e-12) + 1) / (PERMUTATIONS + 1))
 
 
-def _leftover(rows: pd.DataFrame) -> np.ndarray:
-    """(N,) nats: loss minus its best falling function of cosine."""
-    cosine, loss = rows["cosine"].to_numpy(float), rows["nll"].to_numpy(float)
-    order = np.argsort(cosine, kind="stable")
-    away = np.empty(len(loss))
-    away[order] = loss[order] - isotonic_regression(loss[order], increasing=False).x
-    return away
+def shared(found: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those fractions and fills that were tried in all domains."""
+    tried = found.groupby(["model", "fill", "fraction"])["domain"].transform("nunique")
+    return found[tried == found["domain"].nunique()]
+
+
+def leftovers(found: pd.DataFrame) -> pd.Series:
+    """Nats, a value a row: loss minus its best falling function of cosine, which each model has for itself."""
+    left = pd.Series(np.nan, index=found.index)
+    for _, rows in found.groupby("model"):
+        tied = rows.groupby("cosine")["nll"].agg(["mean", "size"])  # equal cosines get one value
+        fit = isotonic_regression(tied["mean"], weights=tied["size"], increasing=False).x
+        left[rows.index] = rows["nll"] - rows["cosine"].map(pd.Series(fit, index=tied.index))
+    return left
 
 
 def collapse_rows(found: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +146,9 @@ def _function(found: pd.DataFrame) -> Quantities:
     arm = "hadamard.iid.zero"
     if not has(found, arm):
         return {}
-    return {"d1_kl_at_0.2": values(found, arm, 0.2, "kl"), "d1_top1_at_0.2": values(found, arm, 0.2, "top1")}
+    few = found[found["fraction"].between(0, 0.2, inclusive="right")]
+    (_, kl), (_, top1) = (curve(few, arm, column) for column in ("kl", "top1"))  # (seeds, fractions up to a fifth)
+    return {"d1_kl": kl.min(axis=1), "d1_top1": top1.max(axis=1)}
 
 
 def _threshold(found: pd.DataFrame) -> Quantities:
@@ -205,8 +222,8 @@ def residuals(found: pd.DataFrame) -> dict[str, float]:
     of all (`all`), and the largest distance of a domain's mean (`domain`).
     """
     mine = collapse_rows(found)
-    away = pd.Series(_leftover(mine))
-    means = away.groupby(mine["domain"].to_numpy()).mean()
+    away = leftovers(mine)
+    means = away.groupby(mine["domain"]).mean()
     return {"all": float(away.std()), "domain": float(means.abs().max())}
 
 

@@ -177,6 +177,20 @@ class Subject:
         ids = self._continued(torch.stack(list(prompts)), new)[:, len(prompts[0]) :]
         return [self.found.tokenizer.decode(row) for row in ids.tolist()]
 
+    def sense(self, prompt: Tensor, texts: Sequence[str]) -> list[float]:
+        """Nats a token that the whole model, put back for it, gives each text after a prompt (T,); nan for an empty text.
+
+        Text that means something to a reader is likely to the whole model too; salad is not.
+        """
+        self.restore()
+        out = []
+        for text in texts:
+            ids = torch.tensor(self.found.tokenizer(text, add_special_tokens=False)["input_ids"], dtype=torch.long)
+            x = torch.cat([prompt.cpu(), ids])[None].to(self.tokens.device)  # (1, T + n)
+            logs = self._logits(x).log_softmax(-1)[0, len(prompt) - 1 :]  # (n, V)
+            out.append(-float(logs.gather(-1, x[0, len(prompt) :, None]).mean()))
+        return out
+
     def _continued(self, prompts: Tensor, new: int) -> Tensor:
         """(B, T) -> (B, T + new): by a recorded graph where the model is on a GPU and can be recorded."""
         if self.tokens.device.type == "cpu" or not lm.recordable(self.model):
