@@ -55,7 +55,7 @@ here = chapter.start("dtdr_emergence", profile=profile, device=device)
 settings = here.settings(
     quick={
         "seeds": 3,
-        "texts": 32,
+        "texts": 24,
         "length": 64,
         "new": 24,
         "batch": 32,

@@ -59,7 +59,7 @@ block: int = 128  # 16 | 32 | 64 | 128 | 256: largest block of the transform
 # %% tags=["hide-input"]
 here = chapter.start("dtdr_guided", profile=profile, device=device)
 settings = here.settings(
-    quick={"seeds": 3, "texts": 32, "length": 64, "new": 24, "batch": 32, "weights": (0.15, 0.6, 1.0), "family": False},
+    quick={"seeds": 3, "texts": 24, "length": 64, "new": 24, "batch": 32, "weights": (0.15, 0.6, 1.0), "family": False},
     full={
         "seeds": 8,
         "texts": 256,

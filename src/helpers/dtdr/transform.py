@@ -17,7 +17,7 @@ from helpers.dtdr import hashing
 KINDS = ("hadamard", "dct", "identity", "permutation")
 MIXING = ("hadamard", "dct")  # the kinds that mix entries, and take random signs
 DENSE_DCT = 1024  # a longer DCT goes through the FFT
-CACHED = 1 << 20  # permutations of up to so many entries are kept
+CACHED, KEPT = 1 << 16, 256  # permutations of up to so many entries are kept, and so many of them: 128 MB at most
 
 
 def block_of(width: int, cap: int | str = 256) -> int:
@@ -183,4 +183,4 @@ def _permutation(key: int, count: int, device: str) -> Tensor:
     return torch.argsort(hashing.hash32(key, hashing.index32(0, count, device)))
 
 
-_kept_permutation = functools.lru_cache(maxsize=32)(_permutation)
+_kept_permutation = functools.lru_cache(maxsize=KEPT)(_permutation)
