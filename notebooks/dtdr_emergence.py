@@ -237,7 +237,7 @@ chapter.table(
 )
 
 # %% tags=["hide-input"]
-said = main[main["text"].notna()] if "text" in main else printed
+said = main[main["text"].notna()]
 figures.show(
     plots.texts(
         said,
@@ -278,29 +278,28 @@ figures.show(
 # *model*, losses and texts should both jump, and only in the transformed store.
 
 # %% tags=["hide-input"]
-read = said.assign(sense=subject.sense(tokens[0, :12], said["text"])) if "text" in main else None
-if read is not None:
-    told = None
-    if beside is not None:  # the same model, prompt and mask
-        told = beside[(beside["model"] == found.name) & (beside["part"] == "arms") & beside["text"].notna()]
-        told = told.assign(sense=subject.sense(tokens[0, :12], told["text"]))
-    own = float(read.loc[read["fraction"] == 1.0, "sense"].mean())
-    for arm, name in zip(pair, ("transformed", "raw"), strict=True):
-        more = "" if told is None else f" (reference {dtdr.readable(told, arm):.0%})"
-        here.say(f"readable_{name}", f"{dtdr.readable(read, arm):.0%}{more}")
-    figures.show(
-        plots.loss(
-            read,
-            told,
-            arms=(*pair, "noise", "permutation.rows.zero", "identity.rows.zero"),
-            column="sense",
-            axis="loss of the text (nats a token)",
-            title="Would the whole model have written that?",
-            whole=own,
-        ),
-        f"The whole model's own text costs it {own:.2f} nats a token. Texts stay within half a nat of that from {dtdr.readable(read, pair[0]):.0%} kept in the "
-        f"transformed store and from {dtdr.readable(read, pair[1]):.0%} in raw weights.",
-    )
+read, told = said.assign(sense=subject.sense(tokens[0, :12], said["text"])), None
+if beside is not None:  # the same model, prompt and mask
+    told = beside[(beside["model"] == found.name) & (beside["part"] == "arms") & beside["text"].notna()]
+    told = told.assign(sense=subject.sense(tokens[0, :12], told["text"]))
+own = float(read.loc[read["fraction"] == 1.0, "sense"].mean())
+since = [dtdr.readable(read, arm) for arm in pair]
+for arm, name, first in zip(pair, ("transformed", "raw"), since, strict=True):
+    more = "" if told is None else f" (reference {dtdr.readable(told, arm):.0%})"
+    here.say(f"readable_{name}", f"{first:.0%}{more}")
+figures.show(
+    plots.loss(
+        read,
+        told,
+        arms=(*pair, "noise", "permutation.rows.zero", "identity.rows.zero"),
+        column="sense",
+        axis="loss of the text (nats a token)",
+        title="Would the whole model have written that?",
+        whole=own,
+    ),
+    f"The whole model's own text costs it {own:.2f} nats a token. Texts stay within half a nat of that from {since[0]:.0%} kept in the "
+    f"transformed store and from {since[1]:.0%} in raw weights.",
+)
 
 # %% [markdown]
 # One text a fraction is read here, with one mask. They are likely to the whole model from {glue:text}`readable_transformed` kept in the transformed store, and from
@@ -539,7 +538,7 @@ chapter.table(
 # ## Could the tests have said otherwise?
 #
 # A test that cannot fail says nothing, and neither does one that cannot pass. So each gets two answers that are known: the measured losses with the claimed effect planted into
-# them, and the same losses with every trace of it taken out. Only means are moved; masks scatter as they did. The first must come out as supported,
+# them, and the same losses with every trace of it taken out. Where two stores are compared only means are moved, so that masks scatter as they did. The first must come out as supported,
 # the second must not. Where that fails, the claim stays undecided, whatever was measured.
 
 # %% tags=["hide-input"]

@@ -274,9 +274,13 @@ figures.show(
 #
 # ## Stable nonsense
 #
-# Random numbers give text too. Is it *stable nonsense*? Repetition is the share of word 4-grams that occurred before in the same text, entropy that of the next-token distribution.
+# Random numbers give text too. Is it *stable nonsense*? Repetition is the share of word 4-grams that occurred before in the same text, entropy that of the
+# next-token distribution. Nonsense is what the whole model would not have written: the last column is the loss that it gives the text of one mask, and
+# {glue:text}`own_text` its own.
 
 # %% tags=["hide-input"]
+whole = subject.texts([tokens[0, :12]], settings["new"])
+here.say("own_text", f"{subject.sense(tokens[0, :12], whole)[0]:.2f} nats to")
 rows = []
 for arm, name in (
     ("hadamard.iid.zero", "zero"),
@@ -292,9 +296,13 @@ for arm, name in (
                 "loss": at["nll"].mean(),
                 "entropy": at["entropy"].mean(),
                 "repetition": at["rep4"].mean(),
+                "its text, to the whole model": np.mean(subject.sense(tokens[0, :12], at["text"].dropna())),
             }
         )
-chapter.table(pd.DataFrame(rows), "Loss and entropy in nats a token, and repetition of greedy text")
+chapter.table(
+    pd.DataFrame(rows),
+    "Loss and entropy in nats a token, repetition of greedy text, and the loss that the whole model gives it",
+)
 
 # %% [markdown]
 # ## Could the tests have said otherwise?
