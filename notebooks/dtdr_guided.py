@@ -276,7 +276,7 @@ figures.show(
 #
 # Random numbers give text too. Is it *stable nonsense*? Repetition is the share of word 4-grams that occurred before in the same text, entropy that of the
 # next-token distribution. Nonsense is what the whole model would not have written: the last column is the loss that it gives the text of one mask, and
-# {glue:text}`own_text` its own.
+# {glue:text}`own_text` its own. Loss and text need not agree: one is measured on stories that were written well, the other on what a damaged model says by itself.
 
 # %% tags=["hide-input"]
 whole = subject.texts([tokens[0, :12]], settings["new"])
@@ -296,12 +296,12 @@ for arm, name in (
                 "loss": at["nll"].mean(),
                 "entropy": at["entropy"].mean(),
                 "repetition": at["rep4"].mean(),
-                "its text, to the whole model": np.mean(subject.sense(tokens[0, :12], at["text"].dropna())),
+                "its text": np.mean(subject.sense(tokens[0, :12], at["text"].dropna())),
             }
         )
 chapter.table(
     pd.DataFrame(rows),
-    "Loss and entropy in nats a token, repetition of greedy text, and the loss that the whole model gives it",
+    "Loss and entropy in nats a token, repetition of greedy text, and the loss of that text to the whole model (its text)",
 )
 
 # %% [markdown]

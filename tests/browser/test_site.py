@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 FIGURES = {  # at least so many live figures
-    "dtdr_emergence": 9,
+    "dtdr_emergence": 10,
     "dtdr_guided": 5,
     "learned_encoding": 8,
     "encoding_limits": 3,

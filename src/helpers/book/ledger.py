@@ -120,7 +120,8 @@ class Ledger(Table):
         known = found.counting.get(c.id) or {"verdict": claims.AWAITING, "reason": "", "by": ""}
         printed = _badge(found.printed[c.id]) if c.id in found.printed else ""
         href = _chapter(self.env, c.chapter)
-        where = f'<a href="{href}">{c.chapter}</a>' if href else f'{c.chapter} <span class="to-come">to come</span>'
+        name = c.chapter.replace("_", "_<wbr>")  # a narrow column may break it there
+        where = f'<a href="{href}">{name}</a>' if href else f'{name} <span class="to-come">to come</span>'
         seed = self.env.app.builder.get_relative_uri(self.env.docname, SEEDS)
         reason = f'<p class="reason">{html.escape(known["reason"])} <i>({known["by"]})</i></p>' if known["reason"] else ""
         notes = "".join(f'<p class="reason">Note: {html.escape(n)}</p>' for n in c.notes)
