@@ -115,6 +115,10 @@ class Chapter:
         paths.write_atomic(self.folder / "quantities.json", paths.strict_json(numbers))
         return runs.get("reference", runs["this run"])
 
+    def examine(self, quantities: Mapping[str, Sequence[float]]) -> list[claims.Verdict]:
+        """Judge the chapter's claims by some other quantities, for a table: by their precise criteria, nothing is stored."""
+        return [v for v in claims.judge(claims.of(self.name), quantities) if v.criterion == "precise"]
+
     def probe(self, known: Mapping[str, tuple[Mapping, Mapping]]) -> tuple[dict[str, list[float]], list[claims.Probe]]:
         """Judge known answers. known: {claim: (quantities with its effect planted, quantities with it taken out)}.
 

@@ -11,6 +11,7 @@ from helpers.dtdr.decoding import decode
 from helpers.dtdr.fills import Fill, cosine, error, noisy, wiener
 from helpers.dtdr.legacy import import_pkl, read_pkl
 from helpers.dtdr.orders import ORDERS, corrupt, kept_share
+from helpers.dtdr.outliers import OutliersRefused, outlier_channels
 from helpers.dtdr.priors import EMBEDDED, FROM_KEPT, embedded, leaked, load_pkl, neighbour, pkl_weights, similarity
 from helpers.dtdr.quantities import (
     by_model,
@@ -28,6 +29,7 @@ from helpers.dtdr.quantities import (
 from helpers.dtdr.store import Store, write_store
 from helpers.dtdr.study import (
     GRID,
+    PATTERNS,
     PUBLISHED,
     Plan,
     collapse,
@@ -50,6 +52,7 @@ __all__ = [
     "NOISE",
     "NOISE_ENTRY",
     "ORDERS",
+    "PATTERNS",
     "PLANTED",
     "PUBLISHED",
     "Arm",
@@ -57,6 +60,7 @@ __all__ = [
     "Coded",
     "Encoded",
     "Fill",
+    "OutliersRefused",
     "PickleRefused",
     "Plan",
     "Store",
@@ -87,6 +91,7 @@ __all__ = [
     "matrices",
     "neighbour",
     "noisy",
+    "outlier_channels",
     "pkl_weights",
     "predictions",
     "read_pkl",

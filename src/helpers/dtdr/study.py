@@ -59,6 +59,20 @@ def domains() -> tuple[Arm, ...]:
     )
 
 
+PATTERNS = {  # arm: what is lost, for a table of all patterns
+    "identity.iid.zero": "raw, any entries",
+    "hadamard.iid.zero": "transformed, any coefficients",
+    "hadamard.iid.gain": "transformed, any coefficients, the rest enlarged by 1/f",
+    "identity.columns.zero": "raw, the same columns in every row",
+    "hadamard.columns.zero": "transformed, the same columns in every row",
+    "identity.shards.zero": "raw, contiguous shards",
+    "hadamard.shards.zero": "transformed, contiguous shards",
+    "permutation.shards.zero": "raw in shuffled order, contiguous shards",
+    "identity.iid.zero.protected": "raw, any entries but the vocabulary's",
+    "hadamard.iid.zero.protected": "transformed, any coefficients but the vocabulary's",
+}
+
+
 def further() -> tuple[Arm, ...]:
     """What a second look adds: columns, shards, gain, and both intact vocabularies."""
     return (
