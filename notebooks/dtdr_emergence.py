@@ -405,8 +405,8 @@ figures.show(
 # %% [markdown]
 # ## When losses come in bursts
 #
-# A network loses packets, a disk loses a stretch of bytes. The document's store is sent in blocks, and a transform is said to spread such a loss. Does it? It spreads a loss *within* its block.
-# A shard, one of 64 contiguous pieces of each matrix, takes whole blocks with it, and whole rows of raw weights. Storing the entries in shuffled order spreads it over everything, and transforms
+# A network loses packets, a disk loses a stretch of bytes. One may hope that a transform spreads such a loss. It does so *within* its block.
+# A shard, one of many contiguous pieces of each matrix, takes whole blocks with it, and whole rows of raw weights. Storing the entries in shuffled order spreads it over everything, and transforms
 # nothing. Columns lost in every row at once, and a gain that puts the lost length back, stand beside it. These arms run in the full profile only.
 
 # %%
@@ -540,6 +540,8 @@ for weights, mine in (
         verdicts = here.examine(dtdr.emergence(mine) | controls)
         rows.append({"weights": weights} | {v.id: v.verdict for v in verdicts if v.id != "D7"})
         masks.append(str(mine["seed"].nunique()))
+turned = [k for k, v in rows[-1].items() if len(rows) > 1 and v == "supported" != rows[0][k]]
+here.say("turned", ", ".join(turned) or "none")
 chapter.table(
     pd.DataFrame(rows),
     f"One function, two sets of weights: verdicts by {' and '.join(masks)} masks. D7 needs more arms",
