@@ -56,12 +56,13 @@ here = chapter.start("dtdr_emergence", profile=profile, device=device)
 settings = here.settings(
     quick={
         "seeds": 3,
-        "texts": 24,
+        "texts": 16,
         "length": 64,
         "new": 24,
         "batch": 32,
         "grid": (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0),
         "fewer": (0.4, 0.6, 0.8, 0.9),
+        "times": (1 / 32, 1 / 8, 8, 32),
         "further": False,
         "family": False,
     },
@@ -73,6 +74,7 @@ settings = here.settings(
         "batch": 256,
         "grid": dtdr.GRID,
         "fewer": (0.2, 0.4, 0.6, 0.7, 0.8, 0.9),
+        "times": (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 4, 8, 16, 32),
         "further": True,
         "family": model == "storyteller",
     },
@@ -475,25 +477,26 @@ chapter.table(pd.DataFrame(rows), "Loss (nats a token) under four errors of the 
 #
 # If size is what matters, a model can be made for which the document's table comes true. A norm hands each channel on with a weight of its own, and the matrices behind it
 # read that channel in one column. Divide a few of the norms' weights by a large power of two, multiply those columns by it, and the model computes the same function from weights of very
-# unequal size. Large language models grow such *outlier channels* by themselves {footcite:p}`dettmers2022llmint8`.
+# unequal size: it has *outlier channels*.
 #
 # Raw weights should not mind more than before when some are lost, for a lost entry takes the same part of the function with it. A transform spreads the loss of a large entry over
-# small ones. Corruption should do the opposite: one outlier sets the scale of a raw block, so that a flipped code in it is a large error. Rotations are used to
-# tame just that {footcite:p}`ashkboos2024quarot`.
+# small ones. Corruption should do the opposite: one outlier sets the scale of a raw block, so that a flipped code in it is a large error. Rotations are used in
+# quantisation to tame just that {footcite:p}`ashkboos2024quarot`.
 
 # %%
 subject = None  # its weights make room for those of the next one
+pieces = (dtdr.Arm("identity"), dtdr.Arm("hadamard"), *damage)
 try:
-    with dtdr.outlier_channels(found, tokens[:4]) as unequal:
-        other = dtdr.Subject(unequal, tokens, cap=block, batch=settings["batch"])
-        plan = dtdr.Plan(
-            "outliers",
-            (dtdr.Arm("identity"), dtdr.Arm("hadamard"), dtdr.Arm(dtdr.NOISE), *damage),
-            (0.0, 0.2, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
-            max(5, settings["seeds"]),
-        )
-        records += dtdr.run(here.name, other, plan, here.work)
-        other = None
+    for times in settings["times"]:
+        with dtdr.outlier_channels(found, tokens[:4], times=times) as unequal:
+            other = dtdr.Subject(unequal, tokens, cap=block, batch=settings["batch"])
+            plan = dtdr.Plan("dose", pieces, (0.8,), settings["seeds"], shares=(0.001,))
+            if times == max(settings["times"]):
+                grid = (0.0, 0.2, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+                masks = max(5, settings["seeds"])
+                plan = dtdr.Plan("outliers", (*pieces, dtdr.Arm(dtdr.NOISE)), grid, masks, shares=(0.001, 0.01, 0.1))
+            records += dtdr.run(here.name, other, plan, here.work)
+            other = None
 except dtdr.OutliersRefused as error:
     print(f"Not tried: {error}")
 
@@ -512,6 +515,7 @@ for name, a, b, f in (
         here.say(f"outliers_{name}", gap(outliers, a, b, f), ".2f", "nats", gap(outliers_there, a, b, f))
     else:
         here.say(f"outliers_{name}", "(not tried for this model)")
+here.say("outliers_times", f"{max(settings['times']):g}")
 if len(outliers):
     figures.show(
         plots.loss(
@@ -523,10 +527,28 @@ if len(outliers):
     )
 
 # %% [markdown]
-# With outlier channels, transformed minus raw is {glue:text}`outliers_raw` at 80 % kept: conventional weights degrade, the transformed store is silent until nearly all of it is there, as the
-# document says. But no constraint closes here. Raw weights with plain noise of one size per row do the same: they lie {glue:text}`outliers_noise` above raw loss. And with one code in a
-# thousand spoiled, transformed minus raw INT8 is {glue:text}`outliers_spoiled`: graceful where plain INT8 is not, for the reason that rotations are used in quantisation.
+# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_raw` at 80 % kept: conventional weights degrade, the transformed store is silent
+# until nearly all of it is there, as the document says. But no constraint closes here. Raw weights with plain noise of one size per row do the same: they lie {glue:text}`outliers_noise` above raw loss.
+# And with one code in a thousand spoiled, transformed minus raw INT8 is {glue:text}`outliers_spoiled`: graceful where plain INT8 is not.
 #
+# How unequal must the weights be? Channels may also be given *small* weights, with large activations to match. That is the kind that large language models grow by
+# themselves {footcite:p}`dettmers2022llmint8`: an even error, however small, meets a large activation there.
+
+# %% tags=["hide-input"]
+sizes = sorted({1.0, *settings["times"]})
+if len(outliers):
+    by_size = [main if t == 1 else shown[shown["model"] == f"{found.name}-outliers{t:g}"] for t in sizes]
+    lost, spoiled = (
+        np.array([gap(mine[mine["seed"] < settings["seeds"]], a, b, f) for mine in by_size]).T  # (masks, sizes)
+        for a, b, f in ((*pair, 0.8), ("hadamard.corrupt", "identity.corrupt", 0.999))
+    )
+    figures.show(
+        plots.dose(sizes, lost, spoiled),
+        f"With 80 % kept the transformed store is {lost.mean(0)[0]:.2f} nats worse than the raw one at the smallest weights, {lost.mean(0)[-1]:.2f} at the largest. "
+        f"With one code in a thousand spoiled, transformed minus raw is {spoiled.mean(0)[0]:.2f} and {spoiled.mean(0)[-1]:.2f}.",
+    )
+
+# %% [markdown]
 # What would the tests of this chapter have said of that model? The table judges both sets of weights by this run alone.
 
 # %% tags=["hide-input"]
@@ -548,8 +570,8 @@ chapter.table(
 )
 
 # %% [markdown]
-# So what is found about raw and transformed weights depends on the sizes of the weights, and the function leaves those open: here two models that give every text the same probability can get
-# opposite verdicts. A large model with outlier channels may well behave as the document reports. That would tell of its channels, and nothing of a solution manifold.
+# So what is found about raw and transformed weights depends on the sizes of the weights, and the function leaves those open: two models that give every text the same probability can get
+# opposite verdicts. A large model, with outlier channels of its own, may well behave as the document reports. That would tell of its channels, and nothing of a solution manifold.
 
 # %% [markdown]
 # ## Deeper and wider models

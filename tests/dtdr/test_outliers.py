@@ -43,7 +43,7 @@ def test_the_function_stays_and_one_channel_stands_out(kind):
     found = tiny(kind)
     before, logits = state(found), found.model(TOKENS).logits
     with dtdr.outlier_channels(found, TOKENS) as planted:
-        assert planted.name == f"{kind}-outliers"
+        assert planted.name == f"{kind}-outliers32"
         assert torch.allclose(planted.model(TOKENS).logits, logits, rtol=1e-5, atol=1e-5)
         after = state(planted)
     assert same(found, before)

@@ -95,6 +95,10 @@ def test_an_unknown_prior_and_bad_plans_are_refused(subject):
         subject.rebuild(dtdr.Arm(fill="guided", prior="friend", weight=0.1), 0.5, 0)
     with pytest.raises(ValueError, match=r"fractions \[1\.5\]"):
         dtdr.Plan("arms", (), (0.5, 1.5))
+    with pytest.raises(ValueError, match=r"shares \[-0\.1\]"):
+        dtdr.Plan("arms", (), (0.5,), shares=(0.1, -0.1))
+    with pytest.raises(ValueError, match=r"shares \(\)"):
+        dtdr.Plan("arms", (), (0.5,), shares=())
     with pytest.raises(ValueError, match="seeds=0"):
         dtdr.Plan("arms", (), (0.5,), 0)
     with pytest.raises(ValueError, match="tokens has shape"):
@@ -156,6 +160,13 @@ def test_records_come_back_and_finished_ones_are_not_computed_again(kept):
     assert shown[(shown["part"] == "arms") & (shown["seed"] == 0)]["text"].notna().all()
 
 
+def test_a_plan_says_which_shares_are_spoiled(subject):
+    plan = dtdr.Plan("dose", (dtdr.Arm("identity", dtdr.CORRUPT), dtdr.Arm()), (0.5,), 1, shares=(0.01, 0.2))
+    spoiled, lost = study.run("x", subject, plan)
+    assert [row["fraction"] for row in spoiled.metrics] == pytest.approx([0.99, 0.8])
+    assert [row["fraction"] for row in lost.metrics] == [0.5]
+
+
 def test_every_quantity_of_both_chapters_is_there(kept):
     shown = kept[0]
     wanted = {t.quantity for c in claims_of("dtdr_emergence") for t in c.precise.tests}
@@ -186,6 +197,7 @@ def test_figures_are_drawn_from_what_there_is(kept, tmp_path):
         plots.orders(shown, None),
         plots.damage(shown),
         plots.by_cosine(shown[shown["part"] == "priors"], {}),
+        plots.dose([0.5, 1.0, 2.0], np.zeros((3, 3)), np.ones((3, 3))),
     ):
         assert len(fig.data) > 0
         assert fig.layout.title.text

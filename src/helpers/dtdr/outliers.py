@@ -1,8 +1,9 @@
 """Outlier channels, planted: the same function from weights of very unequal size.
 
 A channel of the residual stream is made smaller where a norm lets it out, and the columns that read it are made larger by as
-much. Large models grow such channels by themselves, and rotations are known to tame them when weights are quantised
-(Dettmers et al. 2022, LLM.int8(); Ashkboos et al. 2024, QuaRot). Here they are a control with a known cause.
+much, or the other way round. Large models grow channels of large activations by themselves, and rotations are known to tame
+outliers in quantisation (Dettmers et al. 2022, LLM.int8(); Ashkboos et al. 2024, QuaRot). Here they are a control with a known
+cause.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def outlier_channels(
         change = float((_logits(found.model, tokens) - before).abs().max())
         if not change <= ALIKE * float(before.abs().max()):
             raise OutliersRefused(f"{found.name}: its norms are of another kind, for a logit changed by {change:.3g}")
-        yield replace(found, name=f"{found.name}-outliers")
+        yield replace(found, name=f"{found.name}-outliers{times:g}")
     finally:
         _scale(pairs, channels, 1 / times)
 

@@ -215,6 +215,19 @@ def priors(found: pd.DataFrame, reference: pd.DataFrame | None, names: Mapping[s
     return fig.update_yaxes(range=[1.1 * min(ends), max(1.0, 1.3 * max(ends))])
 
 
+def dose(times: Sequence[float], lost: np.ndarray, spoiled: np.ndarray) -> go.Figure:
+    """Transformed minus raw loss by how large the outlier channels' weights are: lost, spoiled (masks, sizes)."""
+    title = "How unequal must the weights be?"
+    fig = figures.figure(
+        title, "size of the weights in the outlier channels", "transformed − raw (nats a token)", height=440
+    )
+    figures.level(fig, 0.0, "no difference")
+    figures.bands(fig, times, lost, "80 % kept", ROLE["precise"])
+    figures.bands(fig, times, spoiled, "one code in a thousand spoiled", ROLE["refuted"])
+    names = [f"1/{round(1 / t)}" if t < 1 else f"{t:g}" for t in times]
+    return fig.update_xaxes(type="log", tickvals=list(times), ticktext=names)
+
+
 def by_cosine(found: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     """Loss against the achieved weight cosine, a colour a fill or prior."""
     fig = figures.figure(

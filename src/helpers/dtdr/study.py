@@ -31,19 +31,23 @@ Live = Callable[[float, dict], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """Arms with the fractions that each is tried at, and the mask seeds. part: which section of a chapter it belongs to."""
+    """Arms with the fractions that each is tried at, and the mask seeds. part: which section of a chapter it belongs to.
+    shares: of spoiled codes, for arms that corrupt and lose nothing.
+    """
 
     part: str
     arms: tuple[Arm, ...]
     fractions: tuple[float, ...] = GRID
     seeds: int = 2
+    shares: tuple[float, ...] = SHARES
 
     def __post_init__(self):
         if self.seeds < 1:
             raise ValueError(f"seeds={self.seeds}: at least one mask seed is needed")
-        wrong = [f for f in self.fractions if not 0 <= f <= 1]
-        if wrong or not self.fractions:
-            raise ValueError(f"fractions {wrong or self.fractions} do not lie between 0 and 1")
+        for name, given in (("fractions", self.fractions), ("shares", self.shares)):
+            wrong = [f for f in given if not 0 <= f <= 1]
+            if wrong or not given:
+                raise ValueError(f"{name} {wrong or given} do not lie between 0 and 1")
 
 
 def domains() -> tuple[Arm, ...]:
@@ -213,7 +217,7 @@ def _record(experiment: str, subject: Subject, part: str, arm: Arm, seed: int) -
 def _rows(subject: Subject, arm: Arm, seed: int, plan: Plan, sample: int) -> list[dict]:
     fractions: Iterable[float] = plan.fractions
     if arm.order == CORRUPT:
-        fractions = [1 - s for s in SHARES]
+        fractions = [1 - s for s in plan.shares]
     if arm.order == "planes":
         fractions = PLANES
     rows = []
