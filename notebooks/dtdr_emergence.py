@@ -545,7 +545,7 @@ if len(outliers):
     figures.show(
         plots.dose(sizes, lost, spoiled),
         f"With 80 % kept the transformed store is {lost.mean(0)[0]:.2f} nats worse than the raw one at the smallest weights, {lost.mean(0)[-1]:.2f} at the largest. "
-        f"With one code in a thousand spoiled, transformed minus raw is {spoiled.mean(0)[0]:.2f} and {spoiled.mean(0)[-1]:.2f}.",
+        f"With one code in a thousand spoiled, transformed minus raw is {spoiled.mean(0)[0]:z.2f} and {spoiled.mean(0)[-1]:z.2f}.",
     )
 
 # %% [markdown]
