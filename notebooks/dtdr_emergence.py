@@ -562,8 +562,7 @@ for weights, mine in (
         verdicts = here.examine(dtdr.emergence(mine) | controls)
         rows.append({"weights": weights} | {v.id: v.verdict for v in verdicts if v.id != "D7"})
         masks.append(str(mine["seed"].nunique()))
-turned = [k for k, v in rows[-1].items() if len(rows) > 1 and v == "supported" != rows[0][k]]
-here.say("turned", ", ".join(turned) or "none")
+changed = rows[1] if len(rows) > 1 else {}
 chapter.table(
     pd.DataFrame(rows),
     f"One function, two sets of weights: verdicts by {' and '.join(masks)} masks. D7 needs more arms",
@@ -703,6 +702,8 @@ figures.show(
     ),
     "Each row is a test, the shaded part is where the claim wants it, the bar is the interval over masks.",
 )
+turned = [v.id for v in verdicts if v.criterion == "precise" and changed.get(v.id) == "supported" != v.verdict]
+here.say("turned", ", ".join(turned) or "none")
 chapter.verdict_table(verdicts)
 
 # %% [markdown]
