@@ -250,3 +250,22 @@ def test_plain_papermill_works_too(project, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "unknown parameter" not in done.stderr
     assert json.loads((tmp_path / "numbers.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({}, "3000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),  # somebody's own choice stays
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, None),
+    ],
+)
+def test_waiting_threads_give_the_core_up_unless_told_otherwise(given, seen, monkeypatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    made = execute._environment("/tmp/ruc-x")
+    assert made.get("GOMP_SPINCOUNT") == seen
+    assert made["JUPYTER_RUNTIME_DIR"] == "/tmp/ruc-x"
+    assert {k: made[k] for k in given} == given
