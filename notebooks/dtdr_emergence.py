@@ -196,6 +196,18 @@ reference = None if committed is None else dtdr.frame(committed)
 beside = None if reference is None else reference[reference["part"].isin(["arms", "further", "damage", "collapse"])]
 
 
+def of_reference(part: str) -> pd.DataFrame | None:
+    """The rows of a part of the reference run, or None where it has none."""
+    mine = None if reference is None else reference[reference["part"] == part]
+    return None if mine is None or mine.empty else mine
+
+
+def with_controls(frame: pd.DataFrame) -> tuple[dict, list]:
+    """What a run measured, with the controls that its tests passed or failed, and these in detail."""
+    controls, probes = here.probe(dtdr.emergence_controls(frame))
+    return dtdr.emergence(frame) | controls, probes
+
+
 def gap(frame: pd.DataFrame | None, a: str, b: str, f: float) -> np.ndarray | None:
     """Loss of one arm minus another's at a fraction, a value a mask seed."""
     return None if frame is None else dtdr.difference(frame, a, b, f)
@@ -451,9 +463,7 @@ records += dtdr.run(here.name, subject, dtdr.Plan("cause", causes, (0.8, 0.9), m
 # %% tags=["hide-input"]
 shown = dtdr.frame(here.keep(records))
 cause = shown[shown["part"] == "cause"]
-cause_there = (
-    None if reference is None or not (reference["part"] == "cause").any() else reference[reference["part"] == "cause"]
-)
+cause_there = of_reference("cause")
 for name, a, b in (("domain", "hadamard.iid.zero", "identity.iid.zero"), ("shape", "noise", "noise_entry")):
     here.say(f"cause_{name}", gap(cause, a, b, 0.9), ".3f", "nats", gap(cause_there, a, b, 0.9))
 rows = [
@@ -503,9 +513,7 @@ except dtdr.OutliersRefused as error:
 # %% tags=["hide-input"]
 shown = dtdr.frame(here.keep(records))
 outliers = shown[shown["part"] == "outliers"]
-outliers_there = None if reference is None else reference[reference["part"] == "outliers"]
-if outliers_there is not None and not len(outliers_there):
-    outliers_there = None
+outliers_there = of_reference("outliers")
 for name, a, b, f in (
     ("raw", *pair, 0.8),
     ("noise", dtdr.NOISE, pair[1], 0.8),
@@ -558,8 +566,7 @@ for weights, mine in (
     ("with outlier channels", outliers),
 ):
     if len(mine):
-        controls, _ = here.probe(dtdr.emergence_controls(mine))
-        verdicts = here.examine(dtdr.emergence(mine) | controls)
+        verdicts = here.examine(with_controls(mine)[0])
         rows.append({"weights": weights} | {v.id: v.verdict for v in verdicts if v.id != "D7"})
         masks.append(str(mine["seed"].nunique()))
 changed = rows[1] if len(rows) > 1 else {}
@@ -676,13 +683,9 @@ chapter.table(
 # the second must not. Where that fails, the claim stays undecided, whatever was measured.
 
 # %% tags=["hide-input"]
-judged = shown[shown["part"].isin(list(trials))]
-controls, probes = here.probe(dtdr.emergence_controls(judged))
-numbers, expected = dtdr.emergence(judged) | controls, None
+(numbers, probes), expected = with_controls(shown[shown["part"].isin(list(trials))]), None
 if reference is not None:
-    judged = reference[reference["part"].isin(list(trials))]
-    controls, probes = here.probe(dtdr.emergence_controls(judged))
-    expected = dtdr.emergence(judged) | controls
+    expected, probes = with_controls(reference[reference["part"].isin(list(trials))])
 here.say("told", f"{sum(p.passed for p in probes)} of {len(probes)}")
 chapter.probe_table(probes, dtdr.PLANTED)
 

@@ -183,13 +183,9 @@ def verdict_table(verdicts: Sequence[claims.Verdict]) -> Output:
 
 def probe_table(probes: Sequence[claims.Probe], says: Mapping[str, tuple[str, str]]) -> Output:
     """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that."""
-    rows = []
-    for p in probes:
-        planted, absent = says[p.id]
-        rows.append(
-            {"claim": p.id, "planted": planted, "verdict": p.planted, "taken out": absent, "verdict ": p.absent}
-        )
-    return table(pd.DataFrame(rows), "The tests on answers that are known")
+    columns = ["claim", "planted", "verdict", "taken out", "verdict"]
+    rows = [(p.id, says[p.id][0], p.planted, says[p.id][1], p.absent) for p in probes]
+    return table(pd.DataFrame(rows, columns=columns), "The tests on answers that are known")
 
 
 def table(frame: pd.DataFrame, caption: str, digits: int = 3) -> Output:

@@ -49,10 +49,12 @@ def moved(found: pd.DataFrame, arm: str, base: str, fraction: float, to: float) 
     Where the two were not tried together, nothing moves.
     """
     now = quantities.difference(found, arm, base, fraction)
-    if not len(now):
-        return found
+    return _shifted(found, arm, fraction, to - now.mean()) if len(now) else found
+
+
+def _shifted(found: pd.DataFrame, arm: str, fraction: float, by: float) -> pd.DataFrame:
     mine = (found["arm"] == arm) & np.isclose(found["fraction"], fraction)
-    return found.assign(nll=found["nll"] + (to - now.mean()) * mine)
+    return found.assign(nll=found["nll"] + by * mine)
 
 
 def _each(found: pd.DataFrame, known: Quantities, make: dict[str, Callable]) -> Controls:
@@ -134,8 +136,7 @@ def _d8(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
         for domain, to in (("hadamard", 0.0), ("identity", plain)):
             arm, whole = f"{domain}.corrupt", f"{domain}.iid.zero"
             now = quantities.values(found, arm, 0.999) - quantities.values(found, whole, 1.0)
-            mine = (ends["arm"] == arm) & np.isclose(ends["fraction"], 0.999)
-            ends = ends.assign(nll=ends["nll"] + (to - now.mean()) * mine)
+            ends = _shifted(ends, arm, 0.999, to - now.mean())
         return quantities._corruption(ends)
 
     return at(_half(found)), at(0.0)
