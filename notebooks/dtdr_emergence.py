@@ -321,7 +321,7 @@ figures.show(
 # %% [markdown]
 # One text a fraction is read here, with one mask. They are likely to the whole model from {glue:text}`readable_transformed` kept in the transformed store, and from
 # {glue:text}`readable_raw` in raw weights. A greedy text is all or nothing: each token is a choice of one, and a wrong one takes all that follow with it. So texts
-# can jump where the loss climbs steadily. Whoever reads them sees a threshold, and would see one in ordinary weights as well, had they been tried.
+# can jump where the loss climbs steadily. Where the two fractions are near each other, a reader sees the same threshold in ordinary weights.
 #
 # ## Is a missing coefficient worse than a wrong one?
 #
@@ -446,7 +446,8 @@ for name in ("identity", "hadamard", "permutation"):
 
 # %% [markdown]
 # With 80 % of the shards kept, raw weights are at {glue:text}`shards_identity`, transformed ones at {glue:text}`shards_hadamard`, and raw weights in shuffled order at
-# {glue:text}`shards_permutation`. What spreads a burst is the order of storing. A transform would do it only if its blocks were longer than the burst.
+# {glue:text}`shards_permutation`. If the first two are alike and the third is near the loss of scattered entries, it is the order of
+# storing that spreads a burst, and not the transform, whose blocks are shorter than the burst.
 
 # %% [markdown]
 # ## A small difference, and its cause
@@ -535,9 +536,10 @@ if len(outliers):
     )
 
 # %% [markdown]
-# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_raw` at 80 % kept: conventional weights degrade, the transformed store is silent
-# until nearly all of it is there, as the document says. But no constraint closes here. Raw weights with plain noise of one size per row do the same: they lie {glue:text}`outliers_noise` above raw loss.
-# And with one code in a thousand spoiled, transformed minus raw INT8 is {glue:text}`outliers_spoiled`: graceful where plain INT8 is not.
+# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_raw` at 80 % kept; as trained it was {glue:text}`gap_0.8`. Where the first is large
+# and the second is not, conventional weights degrade and the transformed store is silent until nearly all of it is there, as the document says. Must a constraint close for it? Plain noise of one size per row
+# has none, and puts raw weights {glue:text}`outliers_noise` above raw loss. With one code in a thousand spoiled, transformed minus raw INT8 is {glue:text}`outliers_spoiled`; a negative number is a grace that
+# plain INT8 lacks.
 #
 # How unequal must the weights be? Channels may also be given *small* weights, with large activations to match. That is the kind that large language models grow by
 # themselves {footcite:p}`dettmers2022llmint8`: an even error, however small, meets a large activation there.
@@ -576,8 +578,8 @@ chapter.table(
 )
 
 # %% [markdown]
-# So what is found about raw and transformed weights depends on the sizes of the weights, and the function leaves those open: two models that give every text the same probability can get
-# opposite verdicts. A large model, with outlier channels of its own, may well behave as the document reports. That would tell of its channels, and nothing of a solution manifold.
+# Where the two rows differ, two models that give every text the same probability get different verdicts. Then a claim speaks of the sizes of the weights, which the function leaves open. A large model, with
+# outlier channels of its own, may well behave as the document reports; that would tell of its channels, and nothing of a solution manifold. Where the rows agree, the claim does not hang on those sizes.
 
 # %% [markdown]
 # ## Deeper and wider models
