@@ -23,7 +23,7 @@ from collections.abc import Callable
 import dtdr_sides
 import torch
 
-from helpers import devices, paths
+from helpers import devices, files
 from helpers.dtdr.codec import Codec
 
 GOALS = {  # (side, peer, device): ratio of weights per second wanted
@@ -146,7 +146,7 @@ def main() -> None:
         goals.append(_goal("condition", f"{CONDITION} s", 1, CONDITION / total))
     if given.out:
         result |= {"differences": differences, "speeds": speeds, "goals": goals}
-        paths.write_atomic(given.out, paths.strict_json(result) + "\n")
+        files.write_atomic(given.out, files.strict_json(result) + "\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import torch
 from torch.func import grad, vmap
 from torch.nn import functional as F
 
-from helpers import devices, paths
+from helpers import devices, files
 from helpers.encoding import fused, sequential, stack, tasks
 
 VOCAB, HIDDEN, WIDTHS, READOUT = 50, 64, (1, 2, 3, 4, 6, 8, 12, 16), "mlp"
@@ -199,7 +199,7 @@ def main() -> None:
     if given.out:
         result = {"benchmark": "encoding", "provenance": devices.provenance(device), "threads": torch.get_num_threads()}
         result |= {"differences": differences, "speeds": speeds, "goals": goals}
-        paths.write_atomic(given.out, paths.strict_json(result) + "\n")
+        files.write_atomic(given.out, files.strict_json(result) + "\n")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@
 # %% tags=["hide-input"]
 import pandas as pd
 
-from helpers import chapter, figures, paths
+from helpers import chapter, figures, files
 from helpers.figures import ROLE
 
 # %% tags=["parameters"]
@@ -37,7 +37,7 @@ profile: str = "quick"  # quick | full: no difference here, the page shows commi
 
 # %% tags=["hide-input"]
 here = chapter.start("benchmarks", profile=profile, device="cpu")
-found = [paths.read_json(path) for path in sorted(here.reference.glob("*.json"))]
+found = [files.read_json(path) for path in sorted(here.reference.glob("*.json"))]
 
 
 def reached(result: dict) -> list[dict]:

@@ -34,7 +34,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers import chapter, encoding, figures, paths
+from helpers import chapter, encoding, figures, files
 from helpers.encoding import plots, tasks
 from helpers.live import LivePlot
 
@@ -188,7 +188,7 @@ results = {
         "compression_ratio": ratio,
     },
 }
-paths.write_atomic(here.folder / "experiment_results.json", paths.strict_json(results))
+files.write_atomic(here.folder / "experiment_results.json", files.strict_json(results))
 chapter.table(pd.DataFrame(rows), "The document's four success criteria, computed")
 
 # %% [markdown]

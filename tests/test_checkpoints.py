@@ -25,12 +25,12 @@ def test_changed_or_truncated_file_is_refused(tmp_path):
 
 
 def test_something_else_with_a_true_checksum_is_refused(tmp_path):
-    from helpers import paths
+    from helpers import files
 
     file = tmp_path / "x.safetensors"
     file.write_bytes(b"not safetensors at all")
     with pytest.raises(ValueError, match="is not a safetensors file"):
-        checkpoints.load(file, paths.digest(file))
+        checkpoints.load(file, files.digest(file))
 
 
 def test_once_computes_once_and_again_when_damaged(tmp_path):

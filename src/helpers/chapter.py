@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from helpers import claims, devices, paths, records, stats
+from helpers import claims, devices, files, records, stats
 from helpers.figures import Output, setup
 
 PROFILES = ("quick", "full")
@@ -78,13 +78,13 @@ class Chapter:
 
     def store(self, name: str, content: Mapping) -> None:
         """Keep a small JSON object with the run, under `kept/`; `ruc reference` commits it beside the records."""
-        paths.write_atomic(self.folder / "kept" / f"{name}.json", paths.strict_json(content) + "\n")
+        files.write_atomic(self.folder / "kept" / f"{name}.json", files.strict_json(content) + "\n")
 
     def stored(self, name: str) -> dict | None:
         """What this run has stored under a name, else what the committed reference has; None where neither has it."""
         places = (self.folder / "kept" / f"{name}.json", self.reference / f"{name}.json")
         found = [path for path in places if path.is_file()]
-        return paths.read_json(found[0]) if found else None
+        return files.read_json(found[0]) if found else None
 
     def label(self, name: str = "") -> str:
         """How the reference is named under a figure: profile, device, seeds, date."""
@@ -110,9 +110,9 @@ class Chapter:
             "claims": claims.digest(mine),
             "verdicts": {run: [v.as_dict() for v in found] for run, found in runs.items()},
         }
-        paths.write_atomic(self.folder / "verdicts.json", paths.strict_json(stored))
+        files.write_atomic(self.folder / "verdicts.json", files.strict_json(stored))
         numbers = {k: [float(v) for v in values] for k, values in quantities.items()}
-        paths.write_atomic(self.folder / "quantities.json", paths.strict_json(numbers))
+        files.write_atomic(self.folder / "quantities.json", files.strict_json(numbers))
         return runs.get("reference", runs["this run"])
 
     def examine(self, quantities: Mapping[str, Sequence[float]]) -> list[claims.Verdict]:
@@ -156,16 +156,16 @@ def start(name: str, *, profile: str, device: str = "auto") -> Chapter:
     if profile not in PROFILES:
         raise ValueError(f"profile={profile!r} is unknown; use one of {', '.join(PROFILES)}")
     setup()
-    live = paths.root() / "runs" / name / "live"
+    live = files.root() / "runs" / name / "live"
     here = Chapter(
         name=name,
         profile=profile,
         device=devices.resolve(device),
         folder=Path(os.environ.get("RUC_RUN_DIR") or live),
         work=Path(os.environ.get("RUC_WORK_DIR") or live / "checkpoints"),
-        reference=paths.root() / "book" / "reference" / name,
+        reference=files.root() / "book" / "reference" / name,
     )
-    paths.write_atomic(here.folder / "provenance.json", paths.strict_json(devices.provenance(here.device)))
+    files.write_atomic(here.folder / "provenance.json", files.strict_json(devices.provenance(here.device)))
     return here
 
 

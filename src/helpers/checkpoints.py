@@ -9,16 +9,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load as _decode
 from safetensors.torch import save as _encode
 
-from helpers import paths
+from helpers import files
 
 
 def save(path: str | Path, tensors: Mapping) -> str:
     """Write tensors to a .safetensors file, atomically, with its sha256 beside it. Returns 'sha256:…'."""
     data = _encode({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
-    sha = paths.digest(data)
+    sha = files.digest(data)
     path = Path(path)
-    paths.write_atomic(path, data)
-    paths.write_atomic(path.with_name(path.name + ".sha256"), sha + "\n")
+    files.write_atomic(path, data)
+    files.write_atomic(path.with_name(path.name + ".sha256"), sha + "\n")
     return sha
 
 
@@ -32,7 +32,7 @@ def load(path: str | Path, expect: str | None = None) -> dict:
     data = path.read_bytes()
     beside = path.with_name(path.name + ".sha256")
     expect = expect or (beside.read_text().strip() if beside.is_file() else None)
-    if expect != paths.digest(data):
+    if expect != files.digest(data):
         raise ValueError(f"{path} does not match its checksum ({expect}); delete it and run again")
     try:
         return _decode(data)

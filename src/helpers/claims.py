@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from helpers import paths, stats
+from helpers import files, stats
 
 SUPPORTED, REFUTED, UNDECIDED, AWAITING = "supported", "refuted", "undecided", "awaiting"
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED, AWAITING)
@@ -109,7 +109,7 @@ class Verdict:
 
 def load(path: str | Path | None = None) -> dict[str, Claim]:
     """All claims by id, in the file's order. Raises ValueError naming the claim that is not well formed."""
-    path = Path(path or paths.root() / "book" / "claims.yml")
+    path = Path(path or files.root() / "book" / "claims.yml")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -139,7 +139,7 @@ def of(chapter: str, claims: Mapping[str, Claim] | None = None) -> dict[str, Cla
 
 def digest(claims: Mapping[str, Claim]) -> str:
     """sha256 over the claims' content: a run keeps it, so that a criterion changed later can be seen."""
-    return paths.digest(paths.strict_json({k: asdict(c) for k, c in claims.items()}, compact=True))
+    return files.digest(files.strict_json({k: asdict(c) for k, c in claims.items()}, compact=True))
 
 
 def judge(claims: Mapping[str, Claim], quantities: Mapping[str, Sequence[float]]) -> list[Verdict]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import devices, paths
+from helpers import devices, files
 
 BUNDLE, HEADER = "records.jsonl.gz", "reference.json"
 
@@ -88,7 +88,7 @@ class Record:
 
     def checkpoint(self, step: int, file: Path) -> None:
         """Note that `file` holds the state at `step`, by its sha256."""
-        self.checkpoints[str(int(step))] = paths.digest(file)
+        self.checkpoints[str(int(step))] = files.digest(file)
 
     @property
     def filename(self) -> str:
@@ -107,12 +107,12 @@ class Record:
 
     def write(self, folder: str | Path) -> Path:
         """Write the record as strict JSON under its seed-003 name. Raises OSError when it cannot."""
-        return paths.write_atomic(Path(folder) / self.filename, paths.strict_json(self.as_dict()))
+        return files.write_atomic(Path(folder) / self.filename, files.strict_json(self.as_dict()))
 
 
 def read(path: str | Path) -> dict:
     """One record file, checked. Raises ValueError naming the file and what is wrong with it."""
-    return _checked(paths.read_json(path), str(path))
+    return _checked(files.read_json(path), str(path))
 
 
 def bundle(records: Iterable[Mapping], folder: str | Path, *, digits: int = 5, **header) -> Path:
@@ -124,10 +124,10 @@ def bundle(records: Iterable[Mapping], folder: str | Path, *, digits: int = 5, *
         metrics = [{k: rounded(v, digits) for k, v in row.items() if k != "timestamp"} for row in record["metrics"]]
         keep = {k: v for k, v in record["metadata"].items() if k not in ("start_time", "git_commit")}
         slim = {"metadata": keep, "metrics": metrics, "checkpoints": {}, "summary": {}}
-        lines.append(paths.strict_json(slim, compact=True))
+        lines.append(files.strict_json(slim, compact=True))
     folder = Path(folder)
-    paths.write_atomic(folder / BUNDLE, gzip.compress("\n".join(lines).encode(), mtime=0))
-    return paths.write_atomic(folder / HEADER, paths.strict_json(header) + "\n")
+    files.write_atomic(folder / BUNDLE, gzip.compress("\n".join(lines).encode(), mtime=0))
+    return files.write_atomic(folder / HEADER, files.strict_json(header) + "\n")
 
 
 def rounded(value: object, digits: int = 5) -> object:
@@ -137,7 +137,7 @@ def rounded(value: object, digits: int = 5) -> object:
 
 def header(folder: str | Path) -> dict:
     """What a committed reference says of itself: command, provenance, date, seeds. Raises ValueError when corrupt."""
-    return paths.read_json(Path(folder) / HEADER)
+    return files.read_json(Path(folder) / HEADER)
 
 
 def load(folder: str | Path) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from helpers import data, paths
+from helpers import data, files
 from helpers.data import genome
 from helpers.data.fetch import Remote
 
@@ -32,7 +32,7 @@ def test_plain_and_gzip_are_the_same_text(tmp_path):
     plain = data.load_text(text_file(tmp_path, content))
     zipped = data.load_text(text_file(tmp_path, gzip.compress(content.encode()), "a.txt.gz"))
     assert plain.content == zipped.content
-    assert plain.digest == zipped.digest == paths.digest(content)
+    assert plain.digest == zipped.digest == files.digest(content)
 
 
 def test_tokens_rebuild_the_text(tmp_path):
@@ -127,7 +127,7 @@ def test_e_coli_has_the_published_composition(real_data):
 
 def test_tinyshakespeare(real_data):
     path = real_data / "tinyshakespeare" / "input.txt"
-    assert paths.digest(path) == "sha256:" + data.FILES["tinyshakespeare"].sha256
+    assert files.digest(path) == "sha256:" + data.FILES["tinyshakespeare"].sha256
     assert data.load_text(str(path)).content.startswith("First Citizen:")
 
 
@@ -135,7 +135,7 @@ def remote(tmp_path, content=b"hello", sha=None):
     source = tmp_path / "published" / "file.txt"
     source.parent.mkdir(exist_ok=True)
     source.write_bytes(content)
-    return {"x": Remote(source.as_uri(), sha or paths.digest(b"hello")[7:], "a file")}
+    return {"x": Remote(source.as_uri(), sha or files.digest(b"hello")[7:], "a file")}
 
 
 def test_fetch_downloads_once_and_checks(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from helpers import dtdr, paths
+from helpers import dtdr, files
 from helpers.dtdr import coded, transform
 from helpers.dtdr.codec import Codec
 
@@ -80,7 +80,7 @@ def test_what_the_header_says(path):
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, path):
     again = dtdr.write_store(tmp_path / "b", state(), Codec(cap=8), note="test", meta={"seed": 1})
-    assert paths.digest(again) == paths.digest(path)
+    assert files.digest(again) == files.digest(path)
 
 
 @pytest.mark.parametrize("order", [o for o in dtdr.ORDERS if o != "magnitude"])

@@ -130,13 +130,13 @@ def test_a_folder_or_a_name(tmp_path):
 
 
 def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path):
-    from helpers import paths
+    from helpers import files
 
     (tmp_path / "a").write_text("1")
-    first = paths.digest(tmp_path)
-    assert paths.digest(tmp_path) == first
+    first = files.digest(tmp_path)
+    assert files.digest(tmp_path) == first
     (tmp_path / "a").write_text("2")
-    assert paths.digest(tmp_path) != first
+    assert files.digest(tmp_path) != first
     (tmp_path / "a").rename(tmp_path / "b")
     (tmp_path / "b").write_text("1")
-    assert paths.digest(tmp_path) != first
+    assert files.digest(tmp_path) != first

@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from helpers import claims, paths
+from helpers import claims, files
 from helpers.run.build import CHAPTERS, SHEET
 
 SEEDS = "book/seeds"
@@ -26,7 +26,7 @@ class Sheet:
         self.files = [root / "book" / "claims.yml", root / "book" / "parts.yml", root / CHAPTERS / SHEET]
         self.claims = claims.load(self.files[0])
         self.parts = yaml.safe_load(self.files[1].read_text(encoding="utf-8"))
-        self.runs = paths.read_json(self.files[2]) if self.files[2].is_file() else {}
+        self.runs = files.read_json(self.files[2]) if self.files[2].is_file() else {}
         self.counting, self.printed = {}, {}
         for chapter in self.runs.values():
             self.counting |= claims.counting(chapter["verdicts"])

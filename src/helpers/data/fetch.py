@@ -8,7 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers import paths
+from helpers import files
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,18 @@ def cache_folder() -> Path:
     return Path(named) if named else base / "representations-under-constraint"
 
 
-def fetch(name: str, files: dict[str, Remote] | None = None, folder: Path | None = None) -> Path:
+def fetch(name: str, remotes: dict[str, Remote] | None = None, folder: Path | None = None) -> Path:
     """The local path of a published file, downloaded once.
 
     Raises KeyError for an unknown name, ConnectionError when it cannot be reached, and ValueError when what came is
     not what is expected: nothing is kept then.
     """
-    known = files or FILES
+    known = remotes or FILES
     if name not in known:
         raise KeyError(f"no data set is called {name!r}; there are {', '.join(known)}, or give a path")
     remote = known[name]
     target = (folder or cache_folder()) / Path(remote.url).name
-    if target.is_file() and paths.digest(target) == f"sha256:{remote.sha256}":
+    if target.is_file() and files.digest(target) == f"sha256:{remote.sha256}":
         return target
     try:
         with urllib.request.urlopen(remote.url, timeout=60) as answer:
@@ -61,12 +61,12 @@ def fetch(name: str, files: dict[str, Remote] | None = None, folder: Path | None
         raise ConnectionError(
             f"could not download {name} from {remote.url}: {error}; download it elsewhere and give its path instead"
         ) from error
-    if paths.digest(data) != f"sha256:{remote.sha256}":
+    if files.digest(data) != f"sha256:{remote.sha256}":
         raise ValueError(
-            f"{name} from {remote.url} has {paths.digest(data)}, expected sha256:{remote.sha256}; it was not kept. "
+            f"{name} from {remote.url} has {files.digest(data)}, expected sha256:{remote.sha256}; it was not kept. "
             "The file may have changed at its source: compare, and give a path to a copy that you trust"
         )
-    return paths.write_atomic(target, data)
+    return files.write_atomic(target, data)
 
 
 def read_bytes(path: str | Path, limit: int = 2**31) -> bytes:

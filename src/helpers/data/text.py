@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers import paths
+from helpers import files
 from helpers.data.fetch import FILES, fetch, read_bytes
 
 LEAST = 10_000  # characters; less cannot be split into training, validation and test
@@ -21,7 +21,7 @@ class Text:
 
     @property
     def digest(self) -> str:
-        return paths.digest(self.content)
+        return files.digest(self.content)
 
     def tokens(self, vocab: int) -> tuple[np.ndarray, list[str]]:
         """Byte-pair tokens (N,) of a vocabulary trained on this text (Sennrich et al. 2016), and each token's string.

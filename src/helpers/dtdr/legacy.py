@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers import paths
+from helpers import files
 from helpers.dtdr.codec import Codec, encode
 from helpers.dtdr.coded import Coded, transposed
 from helpers.dtdr.store import write_store
@@ -87,7 +87,7 @@ def import_pkl(src: str | Path, dst: str | Path, codec: Codec | None = None) -> 
         else:
             coded.others[name] = tensor
     source = Path(src)
-    meta = {"source": source.name, "source_sha256": paths.digest(source)}
+    meta = {"source": source.name, "source_sha256": files.digest(source)}
     return write_store(dst, coded, note=f"converted from the published layout of {source.name}", meta=meta)
 
 

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from helpers import paths
+from helpers import files
 from helpers.dtdr.codec import Codec, Encoded
 from helpers.dtdr.coded import Coded, Stored, encode_model
 from helpers.dtdr.decoding import decode
@@ -68,7 +68,7 @@ def write_store(
         table[name] = extra | {"sha256": _sha(tensors[f"raw/{name}"])}
     header = {"format": FORMAT, "version": VERSION, "codec": asdict(coded.codec), "tensors": table}
     header |= {"tied": coded.tied, "note": note, "meta": dict(meta or {})}
-    return _save(Path(path), tensors, paths.strict_json(header, compact=True))
+    return _save(Path(path), tensors, files.strict_json(header, compact=True))
 
 
 def _add(tensors: dict[str, Tensor], parts: Mapping[str, Tensor]) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from helpers import lm, paths
+from helpers import files, lm
 from helpers.dtdr.coded import matrices
 from helpers.dtdr.subject import CORRUPT, NOISE, Arm, Subject
 from helpers.records import Record
@@ -107,7 +107,7 @@ def run(
 
     sample: new tokens of a greedy text for the first mask seed, stored with the row as `text`; 0 for none.
     """
-    out, key = [], paths.digest(repr((plan, sample, subject.digest)).encode())[7:23]
+    out, key = [], files.digest(repr((plan, sample, subject.digest)).encode())[7:23]
     for arm in plan.arms:
         for seed in range(plan.seeds):
             record = _record(experiment, subject, plan.part, arm, seed)
@@ -177,10 +177,10 @@ def write_curve(found: pd.DataFrame, folder: Path, arms: Mapping[str, str]) -> P
     columns = ["arm", "fraction", "cosine_last", "top10"]
     table = found[(found["part"] == "printed") & found["arm"].isin(list(arms))][columns]
     names = {"cosine_last": "cosine", "top10": "top10_overlap"}
-    path = paths.write_atomic(Path(folder) / "emergence_curve.csv", table.rename(columns=names).to_csv(index=False))
+    path = files.write_atomic(Path(folder) / "emergence_curve.csv", table.rename(columns=names).to_csv(index=False))
     if importlib.util.find_spec("kaleido"):
         picture = plots.emergence(found, arms).update_layout(paper_bgcolor="white", plot_bgcolor="white")
-        paths.write_atomic(
+        files.write_atomic(
             Path(folder) / "emergence_curve.png", picture.to_image("png", width=900, height=520, scale=2)
         )
     return path
@@ -242,5 +242,5 @@ def _once(work: Path | None, name: str, compute: Callable[[], list[dict]]) -> li
         except ValueError:
             path.unlink()
     rows = compute()
-    paths.write_atomic(path, paths.strict_json(rows))
+    files.write_atomic(path, files.strict_json(rows))
     return rows

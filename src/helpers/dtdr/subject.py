@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from helpers import devices, lm, paths
+from helpers import devices, files, lm
 from helpers.dtdr.codec import Codec, Encoded, encode
 from helpers.dtdr.coded import matrices, role, transposed
 from helpers.dtdr.decoding import decode
@@ -116,7 +116,7 @@ class Subject:
             for prior, known in weights.items()
             for name, w in known.items()
         ]
-        return paths.digest(repr((texts, sums)).encode())
+        return files.digest(repr((texts, sums)).encode())
 
     def restore(self) -> None:
         """Put the whole weights back."""

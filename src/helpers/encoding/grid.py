@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import checkpoints, devices, paths
+from helpers import checkpoints, devices, files
 from helpers.encoding import codes, fused, stack
 from helpers.encoding.chains import ARMS, Config, Data, Model
 
@@ -123,7 +123,7 @@ class Trainer:
         parts = []
         for start in range(0, len(models), self.chunk):
             part = models[start : start + self.chunk]
-            name = paths.digest(repr((self.config, part, steps)))[7:31]
+            name = files.digest(repr((self.config, part, steps)))[7:31]
             compute = lambda part=part: self._train_chunk(part, steps)
             parts.append(checkpoints.once(self.work / f"{name}.safetensors", compute) if self.work else compute())
         return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import devices, paths
+from helpers import devices, files
 from helpers.encoding import readers
 from helpers.encoding.attention import Shape
 from helpers.encoding.tasks import bigram_counts
@@ -38,7 +38,7 @@ class Corpus:
     @property
     def digest(self) -> str:
         """Of the tokens and how they are cut: two corpora with the same name are not the same corpus."""
-        return paths.digest(self.tokens.tobytes() + repr((self.name, self.vocab, self.length, self.held)).encode())
+        return files.digest(self.tokens.tobytes() + repr((self.name, self.vocab, self.length, self.held)).encode())
 
     def blocks(self, seed: int) -> dict[str, list[np.ndarray]]:
         """train (16 blocks), validation and test (2 each): contiguous, disjoint, chosen by the seed."""

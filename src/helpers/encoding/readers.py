@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import checkpoints, devices, paths
+from helpers import checkpoints, devices, files
 from helpers.encoding import attention, codes, stack
 from helpers.encoding.attention import Reader, Shape
 from helpers.encoding.chains import ARMS, TWO_STAGE
@@ -145,7 +145,7 @@ class _Study:
         for at in range(0, len(models), size):
             part = models[at : at + size]
             compute = lambda part=part: self._train_chunk(part, steps, quiet)
-            name = paths.digest(repr((c, stream.name, stream.shape, stream.start, part, steps)))[7:31]
+            name = files.digest(repr((c, stream.name, stream.shape, stream.start, part, steps)))[7:31]
             done = checkpoints.once(self.work / f"{name}.safetensors", compute) if self.work else compute()
             rows += _rows(c, part, stack.spaced(steps, 12), done["curve"].numpy())
             projected += list(done["vectors"])

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers import devices, paths
+from helpers import devices, files
 from helpers.lm import tokenizer
 from helpers.lm.loader import ASSETS, quiet
 from helpers.lm.train import Recipe
@@ -55,11 +55,11 @@ def write(
             "device": devices.provenance(str(model.device))["device"],
             "torch": devices.provenance()["torch"],
             "sha256": {
-                p.name: paths.digest(p) for p in sorted(temp.iterdir()) if p.suffix in (".safetensors", ".json")
+                p.name: files.digest(p) for p in sorted(temp.iterdir()) if p.suffix in (".safetensors", ".json")
             },
         }
-        paths.write_atomic(temp / CARD, paths.strict_json(facts) + "\n")
-        paths.write_atomic(temp / "README.md", readme(facts))
+        files.write_atomic(temp / CARD, files.strict_json(facts) + "\n")
+        files.write_atomic(temp / "README.md", readme(facts))
         folder.mkdir(exist_ok=True)
         for file in temp.iterdir():
             os.chmod(file, 0o644)
@@ -71,7 +71,7 @@ def write(
 
 def card(folder: str | Path = ASSETS) -> dict:
     """The card of a storyteller folder. Raises FileNotFoundError, or ValueError when it is corrupt."""
-    return paths.read_json(Path(folder) / CARD)
+    return files.read_json(Path(folder) / CARD)
 
 
 def verify(folder: str | Path = ASSETS) -> dict:
@@ -83,7 +83,7 @@ def verify(folder: str | Path = ASSETS) -> dict:
     for name, sha in found["sha256"].items():
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder / name} is missing; restore the folder from the repository")
-        if paths.digest(folder / name) != sha:
+        if files.digest(folder / name) != sha:
             raise ValueError(f"{folder / name} is not what its card says ({sha}); restore it, or write the folder anew")
     return found
 

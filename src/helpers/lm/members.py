@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from helpers import checkpoints, devices, paths
+from helpers import checkpoints, devices, files
 from helpers.data.fetch import cache_folder
 from helpers.lm import artefact, grammar, storyteller, train
 from helpers.lm.evaluation import evaluate
@@ -212,7 +212,7 @@ def _corpus(count: int, style: str, workers: int) -> tuple[torch.Tensor, dict]:
         "seed": 0,
         "sequences": count,
         "tokens": int(rows.size),
-        "sha256": paths.digest(np.ascontiguousarray(rows).tobytes()),
+        "sha256": files.digest(np.ascontiguousarray(rows).tobytes()),
         "rate": grammar.entropy(style)["rate"],
     }
     return torch.from_numpy(rows), facts

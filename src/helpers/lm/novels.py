@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from helpers import data, devices, paths
+from helpers import data, devices, files
 from helpers.lm import train
 from helpers.lm.loader import quiet
 from helpers.lm.train import Recipe, Report
@@ -85,12 +85,12 @@ def _members(source: str | Path | bytes) -> list[str]:
     try:
         raw = io.BytesIO(source) if isinstance(source, bytes) else None
         with tarfile.open(None if raw else source, fileobj=raw) as tar:
-            files = sorted((m for m in tar if m.isfile() and m.name.endswith(".txt")), key=lambda m: m.name)
-            if not files or sum(m.size for m in files) > LARGEST:
+            members = sorted((m for m in tar if m.isfile() and m.name.endswith(".txt")), key=lambda m: m.name)
+            if not members or sum(m.size for m in files) > LARGEST:
                 raise ValueError(
-                    f"{name} holds {len(files)} .txt files; at least one, and at most 1 GiB, were expected"
+                    f"{name} holds {len(members)} .txt files; at least one, and at most 1 GiB, were expected"
                 )
-            return [tar.extractfile(m).read().decode("utf-8").replace("\r\n", "\n") for m in files]
+            return [tar.extractfile(m).read().decode("utf-8").replace("\r\n", "\n") for m in members]
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(f"{name} is not a whole tar archive: {error}; fetch it again") from error
     except UnicodeDecodeError as error:
@@ -183,11 +183,11 @@ def make(
         "parameters": sum(p.numel() for p in model.parameters()),
         "shape": asdict(shape),
         "recipe": asdict(recipe),
-        "corpus": {"novels": len(texts), "tokens": int(rows.numel()), "sha256": paths.digest("\n".join(texts))},
+        "corpus": {"novels": len(texts), "tokens": int(rows.numel()), "sha256": files.digest("\n".join(texts))},
         "result": {"loss": loss, "bits_per_byte": loss * held.numel() / size / float(np.log(2))},
         "device": devices.provenance(device)["device"],
         "torch": devices.provenance()["torch"],
-        "sha256": {"model.safetensors": paths.digest(folder / "model.safetensors")},
+        "sha256": {"model.safetensors": files.digest(folder / "model.safetensors")},
     }
-    paths.write_atomic(folder / "card.json", paths.strict_json(card) + "\n")
+    files.write_atomic(folder / "card.json", files.strict_json(card) + "\n")
     return card

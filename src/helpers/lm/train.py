@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from helpers import checkpoints, devices, paths
+from helpers import checkpoints, devices, files
 from helpers.lm.steps import Stepper, deterministic
 from helpers.records import Record
 
@@ -194,8 +194,8 @@ def weights(model: PreTrainedModel) -> dict[str, Tensor]:
 
 
 def _key(model: PreTrainedModel, recipe: Recipe) -> str:
-    start = paths.digest(b"".join(v.flatten().view(torch.uint8).numpy().tobytes() for v in weights(model).values()))
-    return paths.digest(repr((recipe, start)))[7:23]
+    start = files.digest(b"".join(v.flatten().view(torch.uint8).numpy().tobytes() for v in weights(model).values()))
+    return files.digest(repr((recipe, start)))[7:23]
 
 
 def _log(record: Record, row: tuple[float, float, float], report: Report | None) -> None:

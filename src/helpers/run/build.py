@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from helpers import claims, paths
+from helpers import claims, files
 from helpers.run import execute, keys
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
@@ -117,7 +117,7 @@ def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> No
             "run": None if run is None else {k: v for k, v in run.facts.items() if k != "files"},
             "verdicts": None if run is None else run.read("verdicts.json"),
         }
-    _write_if_new(folder / SHEET, paths.strict_json(sheet) + "\n")
+    _write_if_new(folder / SHEET, files.strict_json(sheet) + "\n")
 
 
 def site(project: Project, output: Path | None = None, *, builder: str = "html") -> Path:
@@ -193,4 +193,4 @@ def _add_pictures(nb: nbformat.NotebookNode) -> None:
 def _write_if_new(path: Path, text: str) -> None:
     """Leave a file with this very content alone, so that the site's builder sees what did not change."""
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        paths.write_atomic(path, text)
+        files.write_atomic(path, text)

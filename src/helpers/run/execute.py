@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from helpers import devices, paths
+from helpers import devices, files
 from helpers.run import job, keys, parameters
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
@@ -54,7 +54,7 @@ class Plan:
     def files(self) -> dict[str, str]:
         """Digests of the files given as parameters, by parameter."""
         known = self.notebook.parameters
-        return {k: paths.digest(Path(v)) for k, v in self.chosen.items() if known[k].is_file(v)}
+        return {k: files.digest(Path(v)) for k, v in self.chosen.items() if known[k].is_file(v)}
 
 
 def plan(project: Project, name: str, given: Mapping[str, object], *, texts: bool = True) -> Plan:
@@ -235,4 +235,4 @@ def _where(cell: dict) -> str:
 def _provenance(folder: Path) -> dict:
     """What the kernel ran on, as the chapter wrote it down; for a notebook without claims, what the runner sees."""
     written = folder / "provenance.json"
-    return paths.read_json(written) if written.is_file() else {"commit": devices.commit()}
+    return files.read_json(written) if written.is_file() else {"commit": devices.commit()}

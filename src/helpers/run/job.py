@@ -19,7 +19,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from helpers import paths
+from helpers import files
 
 FAILED, DIED = 1, 3
 UNKNOWN = "?"  # a dead kernel does not say where it was; the parent knows the last cell that started
@@ -113,7 +113,7 @@ def execute(job: dict) -> int:
         tell("failed", cell=UNKNOWN, error=str(error), code=FAILED)
         return FAILED
     nb = nbformat.read(out, 4)
-    paths.write_atomic(out, nbformat.writes(tidy(nb, job["parameters"])) + "\n")
+    files.write_atomic(out, nbformat.writes(tidy(nb, job["parameters"])) + "\n")
     tell("done")
     return 0
 
@@ -121,9 +121,9 @@ def execute(job: dict) -> int:
 def _failed(job: dict, out: Path, cell: str, error: str, trace: str, code: int) -> int:
     nb = tidy(nbformat.read(out, 4), job["parameters"])
     nb.cells.insert(0, nbformat.v4.new_markdown_cell(BANNER.format(cell=cell, error=error)))
-    paths.write_atomic(out.with_name("partial.ipynb"), nbformat.writes(nb))
+    files.write_atomic(out.with_name("partial.ipynb"), nbformat.writes(nb))
     out.unlink()
-    paths.write_atomic(out.with_name("traceback.txt"), f"{error}\n\n{trace}\n")
+    files.write_atomic(out.with_name("traceback.txt"), f"{error}\n\n{trace}\n")
     tell("failed", cell=cell, error=error, code=code)
     return code
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from helpers import claims, devices, paths
+from helpers import claims, devices, files
 from helpers.run.project import Notebook, Project
 
 PACKAGE = "helpers"
@@ -18,24 +18,24 @@ PACKAGE = "helpers"
 def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, str]:
     """Every part's digest, by name: code, parameters, each helper module reached, constraints, python, inputs."""
     found = {
-        "code": paths.digest("\0".join(notebook.code)),
-        "parameters": paths.digest(paths.strict_json(_stable(notebook, chosen), compact=True)),
+        "code": files.digest("\0".join(notebook.code)),
+        "parameters": files.digest(files.strict_json(_stable(notebook, chosen), compact=True)),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
     constraints = project.root / "constraints.txt"
     if constraints.is_file():
-        found["constraints"] = paths.digest(constraints)
+        found["constraints"] = files.digest(constraints)
     for module in sorted(modules(notebook.code)):
-        found[module] = paths.digest(_source(module))
+        found[module] = files.digest(_source(module))
         assets = _source(module).parent / "assets"
         if _source(module).name == "__init__.py" and assets.is_dir():
-            found[f"{module} assets"] = paths.digest(assets)
+            found[f"{module} assets"] = files.digest(assets)
     return found | inputs(project, notebook.name)
 
 
 def key(found: Mapping[str, str]) -> str:
     """The run's key: sha256 over its parts, the first 16 hex digits."""
-    return paths.digest(paths.strict_json(dict(sorted(found.items())), compact=True))[7:23]
+    return files.digest(files.strict_json(dict(sorted(found.items())), compact=True))[7:23]
 
 
 def inputs(project: Project, name: str) -> dict[str, str]:
@@ -48,7 +48,7 @@ def inputs(project: Project, name: str) -> dict[str, str]:
     folder = project.root / "book" / "reference" / name
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            found[f"reference/{path.relative_to(folder)}"] = paths.digest(path)
+            found[f"reference/{path.relative_to(folder)}"] = files.digest(path)
     return found
 
 
@@ -76,7 +76,7 @@ def _stable(notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, objec
     out = {}
     for name, value in chosen.items():
         if notebook.parameters[name].is_file(value):
-            out[name] = paths.digest(Path(value))
+            out[name] = files.digest(Path(value))
         else:
             out[name] = devices.resolve(value) if name == "device" else value
     return out

@@ -10,7 +10,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from helpers import paths
+from helpers import files
 from helpers.run import parameters
 
 
@@ -64,7 +64,7 @@ class Project:
     @classmethod
     def find(cls, runs: str | Path | None = None) -> Project:
         """The project around the working folder. Raises FileNotFoundError when there is none."""
-        root = paths.root()
+        root = files.root()
         return cls(root, Path(runs).resolve() if runs else root / "runs")
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers import paths, records
+from helpers import files, records
 from helpers.run.project import Project
 from helpers.run.store import Run, Store
 
@@ -44,7 +44,7 @@ def write(project: Project, run: Run, label: str = "") -> Path:
     folder = project.root / "book" / "reference" / name / label
     records.bundle(found, folder, **header)
     for path in sorted((run.folder / "kept").glob("*.json")):
-        paths.write_atomic(folder / path.name, path.read_text(encoding="utf-8"))
+        files.write_atomic(folder / path.name, path.read_text(encoding="utf-8"))
     size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
     if size > LIMIT:
         raise ValueError(f"{folder} takes {size} bytes, more than {LIMIT}; record less, or fewer steps of each curve")

@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers import paths
+from helpers import files
 
 PROOF = "run.json"
 NOTEBOOK = "notebook.ipynb"
@@ -33,7 +33,7 @@ class Run:
     def read(self, name: str) -> dict | None:
         """One of the JSON files that the notebook left (verdicts.json, …), or None."""
         path = self.folder / name
-        return paths.read_json(path) if path.is_file() else None
+        return files.read_json(path) if path.is_file() else None
 
 
 class Store:
@@ -74,9 +74,9 @@ class Store:
 
     def commit(self, folder: Path, name: str, key: str, facts: dict) -> Run:
         """Prove and publish a run: list its files, write run.json, rename the folder into place."""
-        files = {str(p.relative_to(folder)): paths.digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
-        facts = facts | {"notebook": name, "key": key, "files": files}
-        paths.write_atomic(folder / PROOF, paths.strict_json(facts))
+        listed = {str(p.relative_to(folder)): files.digest(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+        facts = facts | {"notebook": name, "key": key, "files": listed}
+        files.write_atomic(folder / PROOF, files.strict_json(facts))
         final = self.place(name, key)
         old = final.with_name(f".{key}.old")
         shutil.rmtree(old, ignore_errors=True)
@@ -95,7 +95,7 @@ class Store:
         return kept
 
     def _read(self, folder: Path) -> Run:
-        facts = paths.read_json(folder / PROOF)
+        facts = files.read_json(folder / PROOF)
         missing = [f for f in FIELDS if not isinstance(facts, dict) or f not in facts]
         if missing:
             raise ValueError(f"{folder / PROOF} is corrupt: it has no {missing[0]!r}; run the notebook with --force")

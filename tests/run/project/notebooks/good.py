@@ -18,8 +18,8 @@ import os
 import random
 from pathlib import Path
 
-from helpers import paths
+from helpers import files
 
 numbers = [random.Random(seed).random() for _ in range(3)]
-Path(os.environ.get("RUC_RUN_DIR", "."), "numbers.json").write_text(paths.strict_json(numbers))
+Path(os.environ.get("RUC_RUN_DIR", "."), "numbers.json").write_text(files.strict_json(numbers))
 sum(numbers)

@@ -5,43 +5,43 @@ import os
 import numpy as np
 import pytest
 
-from helpers import paths
+from helpers import files
 
 
 def test_root_is_found_upwards_and_by_name(root, monkeypatch, tmp_path):
     monkeypatch.chdir(root / "notebooks")
-    assert paths.root() == root
+    assert files.root() == root
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="RUC_ROOT"):
-        paths.root()
+        files.root()
     monkeypatch.setenv("RUC_ROOT", str(root))
-    assert paths.root() == root
+    assert files.root() == root
 
 
 def test_digest_is_sha256_of_bytes_text_and_files(tmp_path):
     file = tmp_path / "f"
     file.write_bytes("ψ".encode())
     expected = "sha256:" + hashlib.sha256("ψ".encode()).hexdigest()
-    assert paths.digest("ψ") == paths.digest("ψ".encode()) == paths.digest(file) == expected
+    assert files.digest("ψ") == files.digest("ψ".encode()) == files.digest(file) == expected
 
 
 def test_atomic_write_replaces_whole_and_leaves_nothing_else(tmp_path):
     target = tmp_path / "deep" / "file.json"
-    paths.write_atomic(target, "one")
-    paths.write_atomic(target, b"two")
+    files.write_atomic(target, "one")
+    files.write_atomic(target, b"two")
     assert target.read_text() == "two"
     assert [p.name for p in target.parent.iterdir()] == ["file.json"]
 
 
 def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, monkeypatch):
-    target = paths.write_atomic(tmp_path / "file", "old")
+    target = files.write_atomic(tmp_path / "file", "old")
 
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"could not write .*file: No space left.*untouched") as caught:
-        paths.write_atomic(target, "new")
+        files.write_atomic(target, "new")
     assert caught.value.errno == errno.ENOSPC
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
@@ -50,20 +50,20 @@ def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, monkeypatch):
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="could not write"):
-        paths.write_atomic(tmp_path / "file" / "below.json", "x")
+        files.write_atomic(tmp_path / "file" / "below.json", "x")
 
 
 def test_json_is_strict():
-    text = paths.strict_json(
+    text = files.strict_json(
         {"a": float("nan"), "b": [np.float32(0.5), np.inf], 3: np.arange(2), "c": (True, None, "ä")}
     )
-    assert paths.strict_json({"x": np.nan}, compact=True) == '{"x":null}'
+    assert files.strict_json({"x": np.nan}, compact=True) == '{"x":null}'
     assert '"a": null' in text
     assert "Infinity" not in text
     assert '"3": [' in text
     assert "ä" in text
     with pytest.raises(TypeError, match="cannot store"):
-        paths.strict_json({"a": object()})
+        files.strict_json({"a": object()})
 
 
 @pytest.mark.parametrize("broken", ['{"a": NaN}', '{"a": 1', "", '{"a": Infinity}'])
@@ -71,11 +71,11 @@ def test_corrupt_json_names_the_file_and_the_remedy(tmp_path, broken):
     file = tmp_path / "record.json"
     file.write_text(broken)
     with pytest.raises(ValueError, match=r"record\.json is corrupt: .* run the notebook again"):
-        paths.read_json(file)
+        files.read_json(file)
 
 
 def test_json_with_bytes_that_are_not_text(tmp_path):
     file = tmp_path / "record.json"
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="is corrupt"):
-        paths.read_json(file)
+        files.read_json(file)
