@@ -86,7 +86,7 @@ def _members(source: str | Path | bytes) -> list[str]:
         raw = io.BytesIO(source) if isinstance(source, bytes) else None
         with tarfile.open(None if raw else source, fileobj=raw) as tar:
             members = sorted((m for m in tar if m.isfile() and m.name.endswith(".txt")), key=lambda m: m.name)
-            if not members or sum(m.size for m in files) > LARGEST:
+            if not members or sum(m.size for m in members) > LARGEST:
                 raise ValueError(
                     f"{name} holds {len(members)} .txt files; at least one, and at most 1 GiB, were expected"
                 )
