@@ -39,7 +39,7 @@ def test_only_reached_modules_count():
 
 
 def plan_of_code(source):
-    return keys.modules([source])
+    return sources.modules([source])
 
 
 def test_relative_imports_and_imports_inside_functions_are_followed(tmp_path, monkeypatch):
@@ -53,7 +53,7 @@ def test_relative_imports_and_imports_inside_functions_are_followed(tmp_path, mo
     (package / "b.py").write_text("")
     (package / "unused.py").write_text("")
     monkeypatch.setattr(keys, "_locate", locate(package))
-    assert keys.modules(["import helpers.a"]) == {
+    assert sources.modules(["import helpers.a"]) == {
         "helpers",
         "helpers.a",
         "helpers.b",
