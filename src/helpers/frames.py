@@ -33,14 +33,16 @@ def per_seed(frame: pd.DataFrame, column: str, over: Over = ("seed",), **where: 
     """
     chosen = rows(frame, **where)
     if not len(chosen):
-        return pd.Series(dtype=float, name=column)
-    over = list(over)
-    twice = chosen[chosen.duplicated(over, keep=False)]
-    if len(twice):
-        unit = ", ".join(f"{k}={twice.iloc[0][k]!r}" for k in over)
-        raise ValueError(
-            f"{column}: {unit} has {len(twice.drop_duplicates())} rows or more; one value a unit was expected"
+        names = list(over)
+        index = (
+            pd.MultiIndex.from_arrays([[]] * len(names), names=names) if len(names) > 1 else pd.Index([], name=names[0])
         )
+        return pd.Series(dtype=float, name=column, index=index)
+    over = list(over)
+    twice = chosen[chosen.duplicated(over)]
+    if len(twice):
+        unit = ", ".join(f"{k}={twice.iloc[0][k]}" for k in over)
+        raise ValueError(f"{column}: {unit} stands there twice; choose fewer rows, or name what differs in `over`")
     return chosen.set_index(over if len(over) > 1 else over[0])[column].sort_index().astype(float)
 
 
@@ -78,7 +80,7 @@ def curve(
     if chosen.duplicated(cells).any():
         first = chosen[chosen.duplicated(cells)].iloc[0]
         raise ValueError(
-            f"{column}: {', '.join(f'{k}={first[k]!r}' for k in cells)} stands there twice; choose fewer rows, or average "
+            f"{column}: {', '.join(f'{k}={first[k]}' for k in cells)} stands there twice; choose fewer rows, or average "
             "over what differs (mean_over)"
         )
     table = chosen.groupby([*over, by])[column].mean().unstack(by)
