@@ -11,7 +11,7 @@ from helpers.records import Pace, Record
 def make(seed=0, condition="control", **metadata):
     record = Record("exp_a", condition, seed, metadata)
     record.log(0, accuracy=0.5, loss=1.0)
-    record.log(1000, loss=float("nan"), force=True)
+    record.log(1000, loss=float("nan"))
     return record
 
 
@@ -55,16 +55,44 @@ def test_pace_by_region(accuracy, k):
     assert pace.due(1000 + k, 1000, accuracy)
 
 
-def test_log_says_whether_it_recorded():
+def test_every_call_is_recorded_unless_a_pace_says_otherwise():
     record = make()
-    assert not record.log(1010, loss=1.0)
-    assert record.log(1010, loss=1.0, force=True)
+    assert record.log(1001, loss=1.0)
+    paced = Record("exp_a", "control", 0, pace=Pace())
+    assert [paced.log(step, accuracy=a, loss=1.0) for step, a in ((0, 0.5), (9, 0.5), (10, 0.5), (109, 0.9), (110, 0.9))] == [
+        True, False, True, False, True,
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["a/b", "", "a b", "../x"])
-def test_names_that_cannot_be_files(name):
-    with pytest.raises(ValueError, match="cannot name a record file"):
-        Record("exp", name, 0)
+def test_a_record_keeps_the_times_it_was_made_at(tmp_path, monkeypatch):
+    record = make()
+    before = json.loads(record.write(tmp_path).read_text())
+    monkeypatch.setattr(records.time, "monotonic", lambda: 1e9)
+    again = json.loads(record.write(tmp_path).read_text())
+    assert again == before, "a later write says nothing new of how long it took"
+    restored = Record.from_dict(before)
+    assert json.loads(restored.write(tmp_path).read_text()) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["org/model", "a folder with a space", "../x", "ünïcode", "x" * 300, "..", "a\nb", "CON:1", "plain-name_1.0"],
+)
+def test_any_name_is_kept_and_the_file_lies_in_its_folder(tmp_path, name):
+    record = make(condition=f"printed.{name}", model=name)
+    path = record.write(tmp_path)
+    assert path.parent == tmp_path
+    assert len(path.name) < 200
+    assert records.load(tmp_path)["model"].unique() == [name]
+    assert records.load(tmp_path)["condition"].unique() == [f"printed.{name}"]
+
+
+def test_two_names_never_share_a_file():
+    names = ["a/b", "a-b", "a b", "a_b", "A/b", "x" * 100, "x" * 101, "x" * 102]
+    assert len({records.slug(n) for n in names}) == len(names)
+    assert records.slug("arms.storyteller.x") == "arms.storyteller.x"
+    with pytest.raises(ValueError, match="both need a name"):
+        Record("exp", "", 0)
 
 
 def test_load_gives_one_tidy_frame(tmp_path):

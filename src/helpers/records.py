@@ -52,22 +52,22 @@ class Pace:
 class Record:
     """One condition of one experiment with one seed. `log` measurements as they come, then `write`.
 
-    experiment, condition: letters, digits, '-', '_' and '.'. metadata: whatever else is constant over the record.
+    condition: any text; people read it, and the file's name is made from it. metadata: whatever else is constant over the
+    record. pace: records at seed 003's adaptive rate; None records every call.
     """
 
     experiment: str
     condition: str
     seed: int
     metadata: dict = field(default_factory=dict)
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace | None = None
     metrics: list[dict] = field(default_factory=list)
     checkpoints: dict[str, str] = field(default_factory=dict)
     summary: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        for name in (self.experiment, self.condition):
-            if not re.fullmatch(r"[\w.\-]+", name):
-                raise ValueError(f"{name!r} cannot name a record file; use letters, digits, '-', '_' and '.'")
+        if not self.experiment or not self.condition:
+            raise ValueError(f"experiment={self.experiment!r}, condition={self.condition!r}: both need a name")
         self.metadata = {
             "experiment": self.experiment,
             "condition": self.condition,
@@ -77,13 +77,25 @@ class Record:
         } | self.metadata
         self._started = time.monotonic()
 
-    def log(self, step: int, *, accuracy: float | None = None, force: bool = False, **values: float) -> bool:
-        """Record `values` at `step` if the pace says so, or if forced. Returns whether it was recorded."""
+    @classmethod
+    def from_dict(cls, record: Mapping) -> Record:
+        """The record whose `as_dict` this is, with the times it was made at. Raises ValueError for a part that is missing."""
+        parts = _checked(record, "a record")
+        facts = dict(parts["metadata"])
+        made = cls(facts["experiment"], facts.get("condition", facts["experiment"]), facts["seed"], facts)
+        made.metrics, made.checkpoints = list(parts["metrics"]), dict(parts["checkpoints"])
+        made.summary = dict(parts["summary"])
+        return made
+
+    def log(self, step: int, *, accuracy: float | None = None, **values: object) -> bool:
+        """Record `values` at `step`, unless a pace says that it is too early. Returns whether it was recorded."""
         last = self.metrics[-1]["step"] if self.metrics else None
-        if not (force or self.pace.due(step, last, accuracy)):
+        if self.pace and not self.pace.due(step, last, accuracy):
             return False
         given = values if accuracy is None else {"psi_accuracy": accuracy} | values
         self.metrics.append({"step": int(step), "timestamp": _now()} | given)
+        seconds = round(time.monotonic() - self._started, 3)
+        self.summary |= {"total_steps": int(step), "duration_seconds": seconds}
         return True
 
     def checkpoint(self, step: int, file: Path) -> None:
@@ -92,22 +104,31 @@ class Record:
 
     @property
     def filename(self) -> str:
-        return f"audit_log_{self.experiment}_{self.condition}_seed_{self.seed}.json"
+        """The seed's own name for it, `audit_log_EXPERIMENT_CONDITION_seed_N.json`, where both are names of files."""
+        return f"audit_log_{slug(self.experiment)}_{slug(self.condition)}_seed_{self.seed}.json"
 
     def as_dict(self) -> dict:
-        """The four parts, with the summary's totals filled in."""
-        last = self.metrics[-1]["step"] if self.metrics else 0
-        totals = {"total_steps": last, "duration_seconds": round(time.monotonic() - self._started, 3)}
+        """The four parts. The summary tells the last step, and the seconds from the record's start to it."""
         return {
             "metadata": self.metadata,
             "metrics": self.metrics,
             "checkpoints": self.checkpoints,
-            "summary": totals | self.summary,
+            "summary": {"total_steps": 0, "duration_seconds": 0.0} | self.summary,
         }
 
     def write(self, folder: str | Path) -> Path:
         """Write the record as strict JSON under its seed-003 name. Raises OSError when it cannot."""
         return files.write_atomic(Path(folder) / self.filename, files.strict_json(self.as_dict()))
+
+
+def slug(name: str, limit: int = 100) -> str:
+    """A name of the user's world (a hub's `org/name`, a folder with a space) as a part of a file name.
+
+    Letters, digits, '-', '_' and '.' stay, runs of anything else become one '-'. A name that was changed or is longer than
+    `limit` ends in a few digits of its digest, so that two names never share a file.
+    """
+    plain = re.sub(r"[^\w.\-]+", "-", name, flags=re.ASCII).strip("-.")[:limit]
+    return name if plain == name else f"{plain}-{files.digest(name)[7:15]}"
 
 
 def read(path: str | Path) -> dict:
@@ -154,8 +175,13 @@ def load(folder: str | Path) -> pd.DataFrame:
         raise FileNotFoundError(
             f"no records in {folder}: expected audit_log_*.json or {BUNDLE}; run the notebook first"
         )
+    return frame(found)
+
+
+def frame(records: Iterable[Mapping]) -> pd.DataFrame:
+    """Records, each in the form of `Record.as_dict`, as one tidy frame, a row a measurement. Empty for none."""
     rows = []
-    for record in found:
+    for record in records:
         constant = {k: v for k, v in record["metadata"].items() if k not in ("start_time", "git_commit")}
         rows += [constant | {k: v for k, v in row.items() if k != "timestamp"} for row in record["metrics"]]
     return pd.DataFrame(rows)

@@ -28,52 +28,6 @@ def test_code_parameters_and_constraints_count_prose_does_not(project_folder):
     assert keys.changed(before.parts, plan().parts) == ["code", "constraints"]
 
 
-def test_only_reached_modules_count():
-    parts = plan_of_code("from helpers import stats\n")
-    assert {"helpers.stats", "helpers"} <= parts
-    assert not parts & {"helpers.encoding", "helpers.run", "helpers.records"}
-    parts = plan_of_code("from helpers.encoding import measure\n")
-    assert {"helpers.encoding.measure", "helpers.encoding.tasks", "helpers.encoding", "helpers.devices"} <= parts
-    assert "helpers.figures" not in plan_of_code("import helpers.data.text\n")
-    assert plan_of_code("import numpy\n") == set()
-
-
-def plan_of_code(source):
-    return keys.modules([source])
-
-
-def test_relative_imports_and_imports_inside_functions_are_followed(tmp_path, monkeypatch):
-    package = tmp_path / "helpers"
-    (package / "sub").mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    (package / "a.py").write_text("def f():\n    from helpers.sub import deep\n")
-    (package / "sub" / "__init__.py").write_text("from . import deep\n")
-    (package / "sub" / "deep.py").write_text("from .. import b\nfrom .side import x\n")
-    (package / "sub" / "side.py").write_text("x = 1\n")
-    (package / "b.py").write_text("")
-    (package / "unused.py").write_text("")
-    monkeypatch.setattr(keys, "_locate", locate(package))
-    assert keys.modules(["import helpers.a"]) == {
-        "helpers",
-        "helpers.a",
-        "helpers.b",
-        "helpers.sub",
-        "helpers.sub.deep",
-        "helpers.sub.side",
-    }
-
-
-def locate(package):
-    def find(name):
-        stem = package.joinpath(*name.split(".")[1:])
-        for path in (stem / "__init__.py", stem.with_suffix(".py")):
-            if path.is_file():
-                return path
-        return None
-
-    return find
-
-
 def test_files_enter_by_content(project_folder, tmp_path):
     a, b = tmp_path / "a.txt", tmp_path / "b.txt"
     a.write_text("same")

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import platform
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
-from helpers import claims, devices, files
+from helpers import claims, devices, files, sources
 from helpers.run.project import Notebook, Project
-
-PACKAGE = "helpers"
 
 
 def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, str]:
@@ -25,10 +20,10 @@ def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
     constraints = project.root / "constraints.txt"
     if constraints.is_file():
         found["constraints"] = files.digest(constraints)
-    for module in sorted(modules(notebook.code)):
-        found[module] = files.digest(_source(module))
-        assets = _source(module).parent / "assets"
-        if _source(module).name == "__init__.py" and assets.is_dir():
+    for module in sorted(sources.modules(notebook.code)):
+        found[module] = files.digest(sources.source(module))
+        assets = sources.source(module).parent / "assets"
+        if sources.source(module).name == "__init__.py" and assets.is_dir():
             found[f"{module} assets"] = files.digest(assets)
     return found | inputs(project, notebook.name)
 
@@ -52,20 +47,6 @@ def inputs(project: Project, name: str) -> dict[str, str]:
     return found
 
 
-def modules(sources: Iterable[str]) -> set[str]:
-    """Names of all modules of the package that this code imports, directly or through others of the package."""
-    seen: set[str] = set()
-    todo = {name for source in sources for name in _imports(source, PACKAGE)}
-    while todo:
-        name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        todo |= _imports(_source(name).read_text(encoding="utf-8"), name) - seen
-        todo |= {name.rpartition(".")[0]} - seen - {""}
-    return seen
-
-
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Names of the parts that differ, those that came or went included."""
     return sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
@@ -80,41 +61,3 @@ def _stable(notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, objec
         else:
             out[name] = devices.resolve(value) if name == "device" else value
     return out
-
-
-def _imports(source: str, inside: str) -> set[str]:
-    """Modules of the package named by import statements anywhere in the source. inside: the module it belongs to."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                package = inside if _source(inside).name == "__init__.py" else inside.rpartition(".")[0]
-                for _ in range(node.level - 1):
-                    package = package.rpartition(".")[0]
-                base = f"{package}.{base}" if base else package
-            names |= {base, *(f"{base}.{a.name}" for a in node.names)}
-    return {n for n in names if (n == PACKAGE or n.startswith(PACKAGE + ".")) and _is_module(n)}
-
-
-def _is_module(name: str) -> bool:
-    return _locate(name) is not None
-
-
-def _source(name: str) -> Path:
-    path = _locate(name)
-    if path is None:
-        raise ModuleNotFoundError(f"no module {name} in the installed package {PACKAGE}")
-    return path
-
-
-@cache
-def _locate(name: str) -> Path | None:
-    base = Path(importlib.util.find_spec(PACKAGE).origin).parent
-    stem = base.joinpath(*name.split(".")[1:])
-    for path in (stem / "__init__.py", stem.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None

@@ -1,0 +1,123 @@
+"""An algebra of tidy frames: rows by condition, one value a unit, differences in pairs, curves, and where a curve crosses.
+
+Rows are chosen by `where`, column by column: a value is compared (floats to a billionth), a tuple, list or set means
+"one of these". A unit is what a claim speaks of, the seed by default; a unit that occurs twice is an error, never a mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+Over = Sequence[str]
+CLOSE = 1e-9  # two levels that differ by less are the same one
+
+
+def rows(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
+    """The rows whose columns hold these values. A column that the frame lacks holds nothing: no row is chosen."""
+    chosen = np.ones(len(frame), bool)
+    for column, wanted in where.items():
+        if column not in frame:
+            return frame.iloc[:0]
+        among = wanted if isinstance(wanted, (tuple, list, set, frozenset)) else (wanted,)
+        chosen &= np.any([_same(frame[column], value) for value in among], axis=0) if among else False
+    return frame[chosen]
+
+
+def per_seed(frame: pd.DataFrame, column: str, over: Over = ("seed",), **where: object) -> pd.Series:
+    """One value a unit, indexed by `over` and sorted; empty where no row is chosen.
+
+    Raises ValueError when a unit has two values: choose rows until each has one, or name another unit in `over`.
+    """
+    chosen = rows(frame, **where)
+    if not len(chosen):
+        names = list(over)
+        index = (
+            pd.MultiIndex.from_arrays([[]] * len(names), names=names) if len(names) > 1 else pd.Index([], name=names[0])
+        )
+        return pd.Series(dtype=float, name=column, index=index)
+    over = list(over)
+    twice = chosen[chosen.duplicated(over)]
+    if len(twice):
+        unit = ", ".join(f"{k}={twice.iloc[0][k]}" for k in over)
+        raise ValueError(f"{column}: {unit} stands there twice; choose fewer rows, or name what differs in `over`")
+    return chosen.set_index(over if len(over) > 1 else over[0])[column].sort_index().astype(float)
+
+
+def paired(
+    frame: pd.DataFrame,
+    column: str,
+    a: Mapping[str, object],
+    b: Mapping[str, object],
+    over: Over = ("model", "seed"),
+    **where: object,
+) -> pd.Series:
+    """a − b, a value for each unit that has both, indexed by `over`; empty where one of them was not run."""
+    chosen = rows(frame, **where)
+    return (per_seed(chosen, column, over, **a) - per_seed(chosen, column, over, **b)).dropna()
+
+
+def curve(
+    frame: pd.DataFrame,
+    column: str,
+    by: str,
+    over: Over = ("seed",),
+    mean_over: Over = (),
+    **where: object,
+) -> tuple[np.ndarray, np.ndarray]:
+    """x (P,) and values (S, P): a column along `by`, a row a unit; nan where a unit has no value at an x.
+
+    mean_over: columns whose values are averaged within a unit, such as ("model",) for a mask that was tried on several
+    models. Raises ValueError when a unit has two values at one x beyond that.
+    """
+    chosen = rows(frame, **where)
+    chosen = chosen[chosen[by].notna()] if by in chosen else chosen.iloc[:0]
+    if not len(chosen):
+        return np.empty(0), np.empty((0, 0))
+    cells = [*over, by, *mean_over]
+    if chosen.duplicated(cells).any():
+        first = chosen[chosen.duplicated(cells)].iloc[0]
+        raise ValueError(
+            f"{column}: {', '.join(f'{k}={first[k]}' for k in cells)} stands there twice; choose fewer rows, or average "
+            "over what differs (mean_over)"
+        )
+    table = chosen.groupby([*over, by])[column].mean().unstack(by)
+    return table.columns.to_numpy(float), table.to_numpy(float)
+
+
+def last(frame: pd.DataFrame, by: Over) -> pd.DataFrame:
+    """The row with the largest step of every group; of the columns in `by`, those that the frame has."""
+    keys = [k for k in by if k in frame]
+    ordered = frame.sort_values("step", kind="stable")
+    return ordered[~ordered.duplicated(keys, keep="last")].sort_index()
+
+
+def crossing(x: Sequence[float], y: Sequence[float], level: float, *, monotone: bool = False) -> float:
+    """The smallest x at which y reaches `level`, between points by linear interpolation; nan when it never does.
+
+    x: (P,), increasing. y: (P,), points without a value are left out. monotone: the curve is first replaced by the rising
+    one that is nearest in least squares (isotonic regression). Raises ValueError for x that does not increase.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if x.shape != y.shape or x.ndim != 1 or (np.diff(x) <= 0).any():
+        raise ValueError(f"expected increasing x and a y for each; got {x.tolist()} and {len(y)} values")
+    x, y = x[~np.isnan(y)], y[~np.isnan(y)]
+    if monotone and len(y):
+        from scipy.optimize import isotonic_regression
+
+        y = isotonic_regression(y).x
+    reached = np.flatnonzero(y >= level)
+    if not len(reached):
+        return float("nan")
+    i = int(reached[0])
+    if i == 0:
+        return float(x[0])
+    return float(x[i - 1] + (level - y[i - 1]) / (y[i] - y[i - 1]) * (x[i] - x[i - 1]))
+
+
+def _same(column: pd.Series, value: object) -> np.ndarray:
+    if isinstance(value, (float, np.floating)) and pd.api.types.is_numeric_dtype(column):
+        return np.isclose(column.to_numpy(float), value, rtol=0, atol=CLOSE)
+    return (column == value).fillna(False).to_numpy(bool)

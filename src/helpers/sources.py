@@ -1,0 +1,79 @@
+"""Which modules of this package some code reaches through its imports, and what they hold."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from helpers import files
+
+PACKAGE = "helpers"
+
+
+def modules(code: Iterable[str]) -> set[str]:
+    """Names of all modules of the package that this code imports, directly or through others of the package."""
+    return reach(name for source in code for name in _imports(source, PACKAGE))
+
+
+def reach(names: Iterable[str]) -> set[str]:
+    """These modules, the packages around them, and all that they import of the package."""
+    seen: set[str] = set()
+    todo = set(names)
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        todo |= _imports(source(name).read_text(encoding="utf-8"), name) - seen
+        todo |= {name.rpartition(".")[0]} - seen - {""}
+    return seen
+
+
+def digest_of(names: Iterable[str]) -> str:
+    """One digest over the sources that these modules reach, as they were when this process first asked: what is loaded does not
+    change when a file is edited. A name outside the package counts by itself alone.
+    """
+    return _digest_of(tuple(sorted(names)))
+
+
+@cache
+def _digest_of(names: tuple[str, ...]) -> str:
+    found = reach(n for n in names if _locate(n))
+    return files.digest("\n".join([*names, *(f"{n} {files.digest(source(n))}" for n in sorted(found))]))
+
+
+def source(name: str) -> Path:
+    """The file of a module. Raises ModuleNotFoundError for one that the package does not have."""
+    path = _locate(name)
+    if path is None:
+        raise ModuleNotFoundError(f"no module {name} in the installed package {PACKAGE}")
+    return path
+
+
+def _imports(code: str, inside: str) -> set[str]:
+    """Modules of the package named by import statements anywhere in the code. inside: the module it belongs to."""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = inside if source(inside).name == "__init__.py" else inside.rpartition(".")[0]
+                for _ in range(node.level - 1):
+                    package = package.rpartition(".")[0]
+                base = f"{package}.{base}" if base else package
+            names |= {base, *(f"{base}.{a.name}" for a in node.names)}
+    return {n for n in names if (n == PACKAGE or n.startswith(PACKAGE + ".")) and _locate(n)}
+
+
+@cache
+def _locate(name: str) -> Path | None:
+    if name != PACKAGE and not name.startswith(PACKAGE + "."):
+        return None
+    base = Path(importlib.util.find_spec(PACKAGE).origin).parent
+    stem = base.joinpath(*name.split(".")[1:])
+    return next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)

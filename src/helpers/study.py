@@ -1,0 +1,332 @@
+"""What a chapter measures and what it is compared with: a `Study` says how, a `Log` keeps the records, `Sides` shows
+this run beside the committed reference that answers the same parameters, and `Judged` holds the verdicts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import claims, data, figures, files, frames, live, prose, records
+from helpers.records import Record
+from helpers.work import Work
+
+Quantities = Mapping[str, Sequence[float]]
+Quantity = Callable[[pd.DataFrame], Sequence[float]]
+Controls = Callable[[pd.DataFrame], Mapping[str, tuple[Quantities, Quantities]]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """How a chapter goes from records to verdicts; every function is pure.
+
+    frame: the tidy frame with what follows from it. judged: the rows that enter the verdict. quantities: what the claims
+    name, one value a unit. controls: {claim: (quantities with its effect planted, quantities with it taken out)}, and
+    planted: what was planted and what is left, in words. same: the parameters that the claims are about, with their
+    values. A run with other values of them is judged alone, and is never the claims' own; files count by their content.
+    """
+
+    frame: Callable[[pd.DataFrame], pd.DataFrame]
+    judged: Callable[[pd.DataFrame], pd.DataFrame]
+    quantities: Callable[[pd.DataFrame], Quantities]
+    controls: Controls | None = None
+    planted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    same: Mapping[str, object] = field(default_factory=dict)
+
+    def measure(self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim]) -> tuple[dict, list[claims.Probe]]:
+        """The judged quantities of a (tidy) frame with those that its controls give, and the probes behind these."""
+        rows = self.judged(frame)
+        probes = claims.probe(judge, self.controls(rows)) if self.controls else []
+        return dict(self.quantities(rows)) | claims.probed(probes), probes
+
+
+@dataclass(frozen=True)
+class Sides:
+    """This run's rows, and those of the committed reference that answers the same parameters, or None. label: its name."""
+
+    this: pd.DataFrame
+    reference: pd.DataFrame | None = None
+    label: str = ""
+
+    @property
+    def both(self) -> dict[str, pd.DataFrame]:
+        """The sides that there are, by their names."""
+        return {"this run": self.this} | ({} if self.reference is None else {self.label: self.reference})
+
+    @property
+    def dashed(self) -> str:
+        """What the dashed lines of a figure are, as the end of its caption; empty without a reference."""
+        return f" Dashed: the {self.label}." if self.reference is not None else ""
+
+    def where(self, **where: object) -> Sides:
+        """Both sides' rows of some conditions."""
+        other = None if self.reference is None else frames.rows(self.reference, **where)
+        return Sides(frames.rows(self.this, **where), other, self.label)
+
+    def read(self, quantity: Quantity) -> tuple[np.ndarray, np.ndarray | None]:
+        """A quantity, one value a unit, of this run and of the reference; None for one that is not there or lacks its rows."""
+        this = np.asarray(quantity(self.this), float)
+        other = (
+            None if self.reference is None or not len(self.reference) else np.asarray(quantity(self.reference), float)
+        )
+        return this, other if other is not None and len(other) else None
+
+    def say(self, name: str, quantity: Quantity, spec: str = ".3g", unit: str = "") -> None:
+        """Put a quantity into the prose, {glue:text}`name`: this run's mean ± half its 95 % interval, and the reference's."""
+        this, other = self.read(quantity)
+        prose.glue(name, prose.number(this, spec, unit, other) if len(this) else "(not measured in this run)")
+
+    def mean(self, quantity: Quantity, spec: str = ".3g") -> str:
+        """A quantity's mean in this run, as text for a caption."""
+        return prose.mean(self.read(quantity)[0], spec)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A reference in the repository: its folder, and the header that says how it was made."""
+
+    label: str
+    folder: Path
+
+    @cached_property
+    def header(self) -> dict:
+        return records.header(self.folder)
+
+    @property
+    def title(self) -> str:
+        """How it is named under a figure: profile, device, seeds, date."""
+        head = self.header
+        return f"reference ({head['profile']}, {head['provenance']['device']}, {head['seeds']} seeds, {head['date']})"
+
+    def answers(self, given: Mapping[str, object]) -> bool:
+        """Whether it was made with these parameters; what is a file or a named download counts by its content."""
+        asked = self.header.get("parameters", {})
+        inputs = self.header.get("inputs", {})
+        return all(content(value) == inputs.get(name, content(asked.get(name))) for name, value in given.items())
+
+
+def content(value: object) -> object:
+    """A parameter as it is compared: the digest of a file or of a named download, anything else as it is."""
+    if isinstance(value, str) and value in data.FILES:
+        return f"sha256:{data.FILES[value].sha256}"
+    if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
+        return files.digest(Path(value))
+    return value
+
+
+class Log:
+    """A run's records as they come, in memory and on disk, and the frames that are made of them.
+
+    device: where to compute. work: the resume cache. A record of a condition and seed that is there already is refused,
+    unless it is the same one again (a cell that was run twice).
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        name: str,
+        folder: Path,
+        *,
+        reference: Path,
+        device: str = "cpu",
+        work: Work | None = None,
+        given: Mapping[str, object] | None = None,
+        profile: str = "quick",
+    ):
+        self.study, self.name, self.folder, self.device, self.profile = study, name, folder, device, profile
+        self.work, self.given = work or Work(None), dict(given or {})
+        if absent := sorted(set(study.same) - set(self.given)):
+            raise KeyError(f"{name}: the study compares {absent}; give these parameters to chapter.start by name")
+        self.claims = claims.of(name)
+        self._records: dict[tuple[str, int], dict] = {}
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._begun, self._told = time.monotonic(), 0.0
+        places = [reference, *sorted(p for p in reference.glob("*") if p.is_dir())]
+        known = [Committed("" if p == reference else p.name, p) for p in places if (p / records.HEADER).is_file()]
+        self.committed = {c.label: c for c in known}
+
+    def add(self, record: Record) -> None:
+        """Take a finished record and write it. Raises ValueError for a second one of its condition and seed."""
+        key, found = (record.condition, record.seed), record.as_dict()
+        if key in self._records:
+            if _measured(self._records[key]) == _measured(found):
+                return
+            raise ValueError(
+                f"{record.condition}, seed {record.seed}, has a record in this run already, with other numbers; name the "
+                "condition apart, or run the notebook again from its settings"
+            )
+        record.write(self.folder / "records")
+        self._records[key] = found
+        self._frames.pop("", None)
+
+    def once(self, key: object, make: Callable[[], Record | Sequence[Record]]) -> None:
+        """Add the records that `make` gives; an interrupted run finds them again by the key and by the code that made them."""
+
+        def compute() -> list[dict]:
+            made = make()
+            return [r.as_dict() for r in ([made] if isinstance(made, Record) else made)]
+
+        for found in self.work.rows((self.name, self.device, key), compute):
+            self.add(Record.from_dict(found))
+
+    @contextlib.contextmanager
+    def live(self, title: str, x: str, y: str) -> Iterator[live.LivePlot]:
+        """Curves that grow while the cell runs in a live notebook."""
+        with live.LivePlot(title, x, y) as plot:
+            yield plot
+
+    def progress(self, done: int, of: int) -> None:
+        """Tell the runner how far this run is; at most once a second, and when all is done."""
+        now = time.monotonic()
+        if now - self._told >= 1 or done >= of:
+            self._told = now
+            seconds = round(now - self._begun, 1)
+            files.write_atomic(
+                self.folder / "progress.json", files.strict_json({"done": done, "of": of, "seconds": seconds})
+            )
+
+    @property
+    def records(self) -> list[dict]:
+        """The records so far, in the form of `Record.as_dict`."""
+        return list(self._records.values())
+
+    @property
+    def own(self) -> bool:
+        """Whether this run has the parameters that the claims are about."""
+        return all(content(self.given[k]) == content(v) for k, v in self.study.same.items())
+
+    @property
+    def differs(self) -> dict[str, object]:
+        """Those of this run's parameters that are not the claims' own."""
+        return {k: self.given[k] for k, v in self.study.same.items() if content(self.given[k]) != content(v)}
+
+    def answer(self, depends: Sequence[str] | None = None) -> Committed | None:
+        """The committed reference that was made with this run's parameters. depends: the only ones that count, where rows
+        do not depend on the others; all that the study compares by default.
+        """
+        asked = {k: self.given[k] for k in (self.study.same if depends is None else depends)}
+        return next((c for c in self.committed.values() if c.answers(asked)), None)
+
+    def at(self, depends: Sequence[str] | None = None, **where: object) -> Sides:
+        """This run's rows of some conditions, beside those of the reference that answers the same parameters."""
+        found = self.answer(depends)
+        sides = Sides(self.frame(), found and self.frame(found.label), found.title if found else "")
+        return sides.where(**where)
+
+    def alone(self, label: str = "", **where: object) -> Sides:
+        """The rows of one committed reference as a side of its own, to be shown apart from this run; empty without it."""
+        known = label in self.committed
+        rows = self.frame(label) if known else self.frame().iloc[:0]
+        return Sides(frames.rows(rows, **where), None, self.committed[label].title if known else "no reference yet")
+
+    def frame(self, label: str | None = None) -> pd.DataFrame:
+        """The study's tidy frame of this run, or of a committed reference ('' for the claims' own)."""
+        key = "" if label is None else f"/{label}"
+        if key not in self._frames:
+            raw = records.frame(self.records) if label is None else records.load(self.committed[label].folder)
+            self._frames[key] = self.study.frame(raw) if len(raw) else raw
+        return self._frames[key]
+
+    def say_run(self) -> str:
+        """One sentence on what this run is compared with."""
+        if found := self.answer():
+            return f"Beside this run stands the {found.title}."
+        other = ", ".join(f"{k} = {Path(str(v)).name}" for k, v in self.differs.items())
+        return (
+            f"No committed run has these parameters ({other}), so this run is shown and judged alone."
+            if other
+            else ("No run at full scale is committed yet, so this run is shown and judged alone.")
+        )
+
+    def verdict(self) -> Judged:
+        """Judge the chapter's claims by this run, by the reference that answers its parameters, and by the claims' own."""
+        found = self.answer()
+        mine, probes = self.study.measure(self.frame(), self.claims)
+        judged = {"this run": claims.judge(self.claims, mine)}
+        if found:
+            shown, probes = self.study.measure(self.frame(found.label), self.claims)
+            judged["shown"] = claims.judge(self.claims, shown)
+        if "" in self.committed:
+            own, _ = self.study.measure(self.frame(""), self.claims)
+            judged["reference"] = claims.judge(self.claims, own)
+        self._store(judged, mine)
+        return Judged(judged, probes, self.study.planted, "shown" if found else "this run", self.own)
+
+    def examine(self, frame: pd.DataFrame) -> dict[str, str]:
+        """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored."""
+        numbers, _ = self.study.measure(frame, self.claims)
+        return {v.id: v.verdict for v in claims.judge(self.claims, numbers) if v.criterion == "precise"}
+
+    def _store(self, judged: Mapping[str, list[claims.Verdict]], numbers: Quantities) -> None:
+        stored = {
+            "chapter": self.name,
+            "profile": self.profile,
+            "device": self.device,
+            "counts": self.own,
+            "claims": claims.digest(self.claims),
+            "verdicts": {run: [v.as_dict() for v in judged[run]] for run in ("this run", "reference") if run in judged},
+        }
+        files.write_atomic(self.folder / "verdicts.json", files.strict_json(stored))
+        plain = {k: [float(v) for v in values] for k, values in numbers.items()}
+        files.write_atomic(self.folder / "quantities.json", files.strict_json(plain))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A chapter's verdicts. by: which run's are shown; own: whether this run has the claims' own parameters."""
+
+    runs: Mapping[str, list[claims.Verdict]]
+    probes: list[claims.Probe]
+    planted: Mapping[str, tuple[str, str]]
+    by: str
+    own: bool
+
+    @property
+    def verdicts(self) -> list[claims.Verdict]:
+        """Those that are shown: of the reference that answers this run's parameters, otherwise of this run."""
+        return self.runs[self.by]
+
+    @property
+    def passed(self) -> str:
+        """'8 of 8': how many tests told their known answers apart."""
+        return f"{sum(p.passed for p in self.probes)} of {len(self.probes)}"
+
+    def forest(self, title: str, x: str, of: Sequence[str] = ()):
+        """Intervals of the precise criteria's tests, of all claims or of some."""
+        chosen = [v for v in self.verdicts if v.criterion == "precise" and (not of or v.id in of)]
+        return figures.forest([o for v in chosen for o in v.outcomes], title, x)
+
+    def table(self) -> figures.Output:
+        """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with
+        the verdict that the claims' own have beside it."""
+        own = {(v.id, v.criterion): v.verdict for v in self.runs.get("reference", ())}
+        rows = []
+        for v in self.verdicts:
+            row = {"claim": v.id, "criterion": v.criterion, "verdict": prose.badge(v.verdict)}
+            if not self.own:
+                row["with the claim's own parameters"] = prose.badge(own.get((v.id, v.criterion), claims.AWAITING))
+            rows.append(row | {"why": v.reason})
+        return prose.table(pd.DataFrame(rows), "", name="verdicts")
+
+    def probe_table(self) -> figures.Output:
+        """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that."""
+        rows = [
+            {"claim": p.id, "planted": self.planted[p.id][0], "verdict": p.planted, "taken out": self.planted[p.id][1]}
+            | {"then": p.absent}
+            for p in self.probes
+        ]
+        return prose.table(pd.DataFrame(rows), "The tests on answers that are known")
+
+
+def _measured(record: Mapping) -> str:
+    """A record without its times: what two records of one condition must agree in."""
+    facts = {k: v for k, v in record["metadata"].items() if k not in ("start_time", "git_commit")}
+    rows = [{k: v for k, v in row.items() if k != "timestamp"} for row in record["metrics"]]
+    return files.strict_json([facts, rows])
