@@ -188,12 +188,15 @@ def probed(probes: Iterable[Probe]) -> dict[str, list[float]]:
 
 
 def counting(stored: Mapping | None) -> dict[str, dict]:
-    """From a run's `verdicts.json`, the verdict that counts for each claim: by its precise criterion, and by the
-    committed reference where there is one. Each is the stored verdict with `by` added, 'reference' or 'this run'.
+    """From a run's `verdicts.json`, the verdict that counts for each claim, by its precise criterion: the committed
+    reference's where there is one, whatever the run's parameters; otherwise this run's, if it has the parameters that the
+    claims are about (`counts`). Each is the stored verdict with `by` added, 'reference' or 'this run'.
     """
     if not stored:
         return {}
     by = "reference" if "reference" in stored["verdicts"] else "this run"
+    if by == "this run" and not stored.get("counts", True):
+        return {}
     return {v["id"]: v | {"by": by} for v in stored["verdicts"][by] if v["criterion"] == "precise"}
 
 
