@@ -153,6 +153,13 @@ def test_counting_prefers_the_reference():
     assert claims.counting(None) == {}
 
 
+def test_an_exploration_counts_for_no_claim_and_keeps_the_references_verdict():
+    stored = lambda verdict: [{"id": "E1", "criterion": "precise", "verdict": verdict, "reason": ""}]
+    assert claims.counting({"counts": False, "verdicts": {"this run": stored(REFUTED)}}) == {}
+    both = {"counts": False, "verdicts": {"this run": stored(REFUTED), "reference": stored(SUPPORTED)}}
+    assert claims.counting(both)["E1"]["verdict"] == SUPPORTED
+
+
 ENTRY = """
 fixed: 2026-01-01
 claims:
