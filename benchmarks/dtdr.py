@@ -24,7 +24,7 @@ import dtdr_sides
 import torch
 
 from helpers import devices, files
-from helpers.dtdr.codec import Codec
+from helpers.codec.codec import Codec
 
 GOALS = {  # (side, peer, device): ratio of weights per second wanted
     ("decode", "clone", "cuda"): 1 / 0.85,

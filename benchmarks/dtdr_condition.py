@@ -14,8 +14,9 @@ from collections.abc import Callable
 import torch
 
 from helpers import lm
-from helpers.dtdr import Coded, decode, encode_model, matrices
-from helpers.dtdr.codec import Codec
+from helpers.codec import decode
+from helpers.codec.codec import Codec
+from helpers.stores import Coded, encode_model, matrices
 
 SEQUENCES, LENGTH = 16, 1024  # of the evaluation: 16,384 tokens
 PROMPTS, WORDS, NEW = 8, 32, 60  # greedy texts, tokens of a prompt, tokens after it

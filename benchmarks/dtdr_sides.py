@@ -12,8 +12,8 @@ import torch
 from scipy import fft
 from torch import Tensor
 
-from helpers.dtdr import codec as coding
-from helpers.dtdr import decoding, fills, fused, hashing, transform
+from helpers.codec import codec as coding
+from helpers.codec import decoding, fills, fused, hashing, transform
 
 NAME = "weight"
 FRACTION = 0.6

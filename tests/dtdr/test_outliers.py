@@ -4,7 +4,7 @@ import pytest
 import torch
 import transformers
 
-from helpers import dtdr, lm
+from helpers import dtdr, lm, stores
 from helpers.dtdr import outliers
 
 SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -50,7 +50,7 @@ def test_the_function_stays_and_one_channel_stands_out(kind):
     readers = [k for k in after if after[k].ndim == 2 and not torch.equal(after[k], before[k])]
     assert len(readers) == (4 if kind == "GPT2" else 10)  # of two blocks
     for name in readers:
-        old, new = (w[name] if dtdr.transposed(name) else w[name].T for w in (before, after))  # (width, out)
+        old, new = (w[name] if stores.transposed(name) else w[name].T for w in (before, after))  # (width, out)
         ratio = new.norm(dim=1) / old.norm(dim=1)
         assert sorted(ratio.tolist()) == pytest.approx([1.0] * 63 + [outliers.TIMES])
 

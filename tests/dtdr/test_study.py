@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import devices, dtdr, lm, records
+from helpers import devices, dtdr, lm, records, stores
+from helpers.codec import Codec, Fill, decode, encode, noisy
 from helpers.dtdr import plots, priors, quantities, study
 
 GRID = (0.0, 0.2, 0.6, 0.9, 1.0)
@@ -59,8 +60,8 @@ def test_the_achieved_cosine_is_the_root_of_the_fraction(subject, domain):
 
 def test_a_protected_vocabulary_stays_and_rows_go_from_the_end(subject):
     state = dict(subject.parameters)
-    embed = next(n for n in state if dtdr.role(n) == "embed")
-    linear = next(n for n in state if dtdr.role(n) == "mlp")
+    embed = next(n for n in state if stores.role(n) == "embed")
+    linear = next(n for n in state if stores.role(n) == "mlp")
     subject.rebuild(dtdr.Arm("identity", "rows", protect=True), 0.5, 0)
     assert torch.equal(state[embed], subject.whole[embed])
     half = len(state[linear]) // 2
@@ -73,10 +74,10 @@ def test_a_protected_vocabulary_stays_and_rows_go_from_the_end(subject):
 def test_noise_per_entry_hits_large_weights_harder():
     w = torch.cat([torch.full((64, 512), 0.01), torch.full((64, 512), 1.0)], 1)
     for per, ratio in (("row", 1.0), ("entry", 100.0)):
-        error = dtdr.noisy(w, 0.9, 0, "w", per=per) - 0.81 * w
+        error = noisy(w, 0.9, 0, "w", per=per) - 0.81 * w
         assert float(error[:, 512:].std() / error[:, :512].std()) == pytest.approx(ratio, rel=0.1)
     with pytest.raises(ValueError, match="per='column' is unknown"):
-        dtdr.noisy(w, 0.9, 0, "w", per="column")
+        noisy(w, 0.9, 0, "w", per="column")
 
 
 def test_names_of_arms_tell_them_apart():
@@ -117,16 +118,16 @@ def test_a_prior_that_does_not_fit_is_refused_before_it_is_made(subject, monkeyp
 def test_priors_in_turn_give_the_weights_that_each_gives_alone(subject):
     """The stored form of one prior is in memory at a time; those made from the kept part never are."""
     subject.priors["earlier"] = dtdr.embedded("earlier")
-    codec = dtdr.Codec(cap=64)
+    codec = Codec(cap=64)
     for prior in ("leaked", "earlier", "row_mean", "leaked", "low_rank"):
         subject.rebuild(dtdr.Arm(fill="guided", prior=prior, weight=0.6), 0.4, 1)
         for name, p in subject.parameters.items():
-            encoded = dtdr.encode(subject.whole[name], codec, name)
+            encoded = encode(subject.whole[name], codec, name)
             if prior in priors.FROM_KEPT:
-                known = priors.from_kept(prior, dtdr.decode(encoded, 0.4, fill=dtdr.Fill("gain"), mask_seed=1))
+                known = priors.from_kept(prior, decode(encoded, 0.4, fill=Fill("gain"), mask_seed=1))
             else:
                 known = subject.priors[prior][name]
-            wanted = dtdr.decode(encoded, 0.4, fill=dtdr.Fill("guided", 0.6, known), mask_seed=1)
+            wanted = decode(encoded, 0.4, fill=Fill("guided", 0.6, known), mask_seed=1)
             assert torch.allclose(p, wanted, atol=1e-6), (prior, name)
         assert len({key[0] for key in subject._priors}) == 1
 
@@ -346,7 +347,7 @@ def test_similarity_and_the_embedded_relatives(subject):
 def test_weights_of_a_published_file_go_into_a_model(found, tmp_path):
     import pickle
 
-    names = dtdr.matrices(found.model)
+    names = stores.matrices(found.model)
     entries = {n: {"type": "uncompressed", "data": p.detach().half().numpy()} for n, p in names.items()}
     path = tmp_path / "weights.pkl"
     path.write_bytes(pickle.dumps(entries, protocol=4))

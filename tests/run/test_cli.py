@@ -111,13 +111,13 @@ def test_import_pkl_converts_and_refuses(tmp_path):
 
     import numpy as np
 
-    from helpers import dtdr
+    from helpers.stores import StoreFile
 
     good = {"a.weight": {"type": "uncompressed", "data": np.ones((4, 8), np.float16)}}
     (tmp_path / "good.pkl").write_bytes(pickle.dumps(good, protocol=4))
     done = ruc("import-pkl", str(tmp_path / "good.pkl"), str(tmp_path / "good.safetensors"))
     assert done.returncode == 0, done.stderr
-    assert abs(dtdr.Store.open(tmp_path / "good.safetensors").decode("a.weight") - 1).max() < 0.01
+    assert abs(StoreFile.open(tmp_path / "good.safetensors").decode("a.weight") - 1).max() < 0.01
     (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     done = ruc("import-pkl", str(tmp_path / "bad.pkl"), str(tmp_path / "bad.safetensors"))
     assert done.returncode == 2

@@ -4,13 +4,11 @@ The face of the package: `Codec`, `Encoded`, `encode`, `decode` for one matrix; 
 missing; `corrupt` and `noisy` for the controls; `cosine`, `error`, `wiener` for what arithmetic predicts.
 """
 
-from helpers.dtdr.codec import Codec, Encoded, encode
-from helpers.dtdr.coded import Coded, encode_model, matrices, role, transposed
+from helpers.codec.codec import Codec, Encoded, encode
+from helpers.codec.decoding import decode
+from helpers.codec.fills import Fill, cosine, error, noisy, wiener
+from helpers.codec.orders import ORDERS, corrupt, kept_share
 from helpers.dtdr.controls import PLANTED, emergence_controls, guided_controls
-from helpers.dtdr.decoding import decode
-from helpers.dtdr.fills import Fill, cosine, error, noisy, wiener
-from helpers.dtdr.legacy import import_pkl, read_pkl
-from helpers.dtdr.orders import ORDERS, corrupt, kept_share
 from helpers.dtdr.outliers import OutliersRefused, outlier_channels
 from helpers.dtdr.priors import EMBEDDED, FROM_KEPT, embedded, leaked, load_pkl, neighbour, pkl_weights, similarity
 from helpers.dtdr.quantities import (
@@ -26,7 +24,6 @@ from helpers.dtdr.quantities import (
     summary,
     values,
 )
-from helpers.dtdr.store import Store, write_store
 from helpers.dtdr.study import (
     GRID,
     PATTERNS,
@@ -42,7 +39,10 @@ from helpers.dtdr.study import (
     write_curve,
 )
 from helpers.dtdr.subject import CORRUPT, NOISE, NOISE_ENTRY, Arm, Subject
-from helpers.dtdr.unpickle import PickleRefused
+from helpers.stores.coded import Coded, encode_model, matrices, role, transposed
+from helpers.stores.legacy import import_pkl, read_pkl
+from helpers.stores.store import StoreFile, write_store
+from helpers.stores.unpickle import PickleRefused
 
 __all__ = [
     "CORRUPT",
@@ -63,7 +63,7 @@ __all__ = [
     "OutliersRefused",
     "PickleRefused",
     "Plan",
-    "Store",
+    "StoreFile",
     "Subject",
     "by_model",
     "collapse",

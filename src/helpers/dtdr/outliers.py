@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from helpers import lm
-from helpers.dtdr.coded import transposed
-from helpers.dtdr.hashing import key32
-from helpers.dtdr.transform import permutation
+from helpers.codec.hashing import key32
+from helpers.codec.transform import permutation
+from helpers.stores.coded import transposed
 
 TIMES = 32.0  # a power of two, so that products are the same to the last bit
 EVERY = 64  # one channel in so many is an outlier

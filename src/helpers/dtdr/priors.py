@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from helpers import devices
-from helpers.dtdr.codec import Codec, encode
-from helpers.dtdr.coded import matrices
-from helpers.dtdr.decoding import decode
-from helpers.dtdr.legacy import read_pkl
-from helpers.dtdr.orders import corrupt
+from helpers.codec.codec import Codec, encode
+from helpers.codec.decoding import decode
+from helpers.codec.orders import corrupt
+from helpers.stores.coded import matrices
+from helpers.stores.legacy import read_pkl
 
 ASSETS = Path(__file__).parent / "assets"
 EMBEDDED = ("earlier", "other", "tuned")  # relatives of the embedded storyteller, as stores
@@ -70,11 +70,11 @@ def embedded(name: str) -> dict[str, Tensor]:
     """Weights of a relative of the embedded storyteller: 'earlier' (a quarter of the same training), 'other' (another seed),
     'tuned' (trained on in another style). Raises ValueError for another name, or a store that does not match its checksum.
     """
-    from helpers.dtdr.store import Store
+    from helpers.stores.store import StoreFile
 
     if name not in EMBEDDED:
         raise ValueError(f"there is no embedded prior {name!r}; there are {', '.join(EMBEDDED)}")
-    store = Store.open(ASSETS / f"{name}.safetensors")
+    store = StoreFile.open(ASSETS / f"{name}.safetensors")
     return {k: store.decode(k) for k in store.names()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
-from helpers.dtdr import fills
+from helpers.codec import fills
 
 Quantities = dict[str, np.ndarray]
 COLLAPSE = ("zero", "random", "guided")  # fills that enter the regression on cosine

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from helpers import files, lm
-from helpers.dtdr.coded import matrices
 from helpers.dtdr.subject import CORRUPT, NOISE, Arm, Subject
 from helpers.records import Record
+from helpers.stores.coded import matrices
 
 PUBLISHED = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # fractions of the seed document's first experiment
 GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)

@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from helpers import devices, files, lm
-from helpers.dtdr.codec import Codec, Encoded, encode
-from helpers.dtdr.coded import matrices, role, transposed
-from helpers.dtdr.decoding import decode
-from helpers.dtdr.fills import Fill, noisy
-from helpers.dtdr.live import Live
-from helpers.dtdr.orders import corrupt
+from helpers.codec.codec import Codec, Encoded, encode
+from helpers.codec.decoding import decode
+from helpers.codec.fills import Fill, noisy
+from helpers.codec.live import Live
+from helpers.codec.orders import corrupt
 from helpers.dtdr.priors import FROM_KEPT, from_kept
+from helpers.stores.coded import matrices, role, transposed
 
 LOGITS = 1 << 26  # logits worked on at once: a quarter of a gigabyte in float32
 NOISE, NOISE_ENTRY, CORRUPT = "noise", "noise_entry", "corrupt"

@@ -161,10 +161,11 @@ def reference(find, notebook, label, key) -> None:
 @click.option("--block", default=128, show_default=True, help="Largest block of the transform, a power of two.")
 def import_pkl(source, target, block) -> None:
     """Read a published .pkl of weights without trusting it, and write it as a store (safetensors and a JSON header)."""
-    from helpers import dtdr
+    from helpers.codec import Codec
+    from helpers.stores import StoreFile, import_pkl
 
-    path = dtdr.import_pkl(source, target, dtdr.Codec(cap=block))
-    store = dtdr.Store.open(path)
+    path = import_pkl(source, target, Codec(cap=block))
+    store = StoreFile.open(path)
     out.print(f"{path}: {len(store.names())} matrices, {store.nbytes / 2**20:.1f} MiB", soft_wrap=True)
 
 

@@ -8,10 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import dtdr
-from helpers.dtdr import codec as coding
-from helpers.dtdr import decoding, transform
-from helpers.dtdr.codec import Codec, Encoded
+from helpers.codec import ORDERS, Codec, Encoded, Fill, decode, decoding, encode, transform
+from helpers.codec import codec as coding
 
 SETTINGS = settings(max_examples=40, deadline=None, database=None, derandomize=True)
 
@@ -43,7 +41,7 @@ def up16(x):
 def test_codes_are_those_of_the_definition(kind, width, cap):
     codec = Codec(kind, cap=cap, seed=3)
     weight = weights(20, width, tail=3)
-    found = dtdr.encode(weight, codec, "w")
+    found = encode(weight, codec, "w")
     c, block = reference(weight, codec, "w"), codec.block_of(width)
     scales = np.maximum(up16(np.abs(c.reshape(20, -1, block)).max(-1) / 127), 2.0**-24)
     near = np.abs(found.scales.numpy().astype(float) - scales) <= np.spacing(scales.astype(np.float16))
@@ -68,8 +66,8 @@ def test_round_trip_is_within_half_a_step(out, width, cap, kind, tail, seed, sca
     """Of each coefficient, in any shape; then, by Parseval, of the weights as a whole."""
     codec = Codec(kind, cap=cap, seed=seed)
     weight = weights(out, width, seed, tail) * scale
-    stored = dtdr.encode(weight, codec, "w")
-    back = dtdr.decode(stored)
+    stored = encode(weight, codec, "w")
+    back = decode(stored)
     assert back.shape == weight.shape
     assert stored.codes.to(torch.int16).abs().max() <= 127
     steps = stored.scales.double().repeat_interleave(stored.block, 1)
@@ -86,89 +84,89 @@ def test_round_trip_is_within_half_a_step(out, width, cap, kind, tail, seed, sca
 def test_encoding_again_changes_nothing(kind, width):
     """What was decoded lies on the grid of codes: the round trip is stable."""
     codec = Codec(kind, cap=64)
-    once = dtdr.decode(dtdr.encode(weights(16, width), codec, "w"))
-    twice = dtdr.decode(dtdr.encode(once, codec, "w"))
+    once = decode(encode(weights(16, width), codec, "w"))
+    twice = decode(encode(once, codec, "w"))
     assert (twice - once).norm() < 2e-3 * once.norm()
 
 
 @pytest.mark.parametrize("block", [16, 64, 128, 256])
 @pytest.mark.parametrize("fill", ["zero", "gain", "guided"])
 def test_integer_and_float_paths_give_the_same(block, fill, monkeypatch):
-    stored = dtdr.encode(weights(30, 512), Codec(cap=block), "w")
-    filled = dtdr.Fill(fill, prior=weights(30, 512, 1) if fill == "guided" else None)
-    fast = dtdr.decode(stored, 0.4, fill=filled)
+    stored = encode(weights(30, 512), Codec(cap=block), "w")
+    filled = Fill(fill, prior=weights(30, 512, 1) if fill == "guided" else None)
+    fast = decode(stored, 0.4, fill=filled)
     monkeypatch.setattr(transform, "counts", lambda *a: False)
-    slow = dtdr.decode(stored, 0.4, fill=filled)
+    slow = decode(stored, 0.4, fill=filled)
     assert (fast - slow).abs().max() < 1e-6 * slow.abs().max()
 
 
-@pytest.mark.parametrize("order", dtdr.ORDERS)
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", transform.KINDS)
 def test_chunks_do_not_matter(order, kind, monkeypatch):
     """A few rows at a time, or all at once: the same codes, the same weights, noise included."""
     weight, codec = weights(50, 48), Codec(kind, cap=16)
-    fill = dtdr.Fill("zero" if order == "planes" else "random")
-    whole = dtdr.encode(weight, codec, "w")
-    expected = dtdr.decode(whole, 0.5, order, fill, mask_seed=2)
+    fill = Fill("zero" if order == "planes" else "random")
+    whole = encode(weight, codec, "w")
+    expected = decode(whole, 0.5, order, fill, mask_seed=2)
     monkeypatch.setitem(coding.CHUNK, "cpu", 7 * 48)
-    pieces = dtdr.encode(weight, codec, "w")
+    pieces = encode(weight, codec, "w")
     assert torch.equal(pieces.codes, whole.codes)
     assert torch.equal(pieces.scales, whole.scales)
-    assert torch.allclose(dtdr.decode(pieces, 0.5, order, fill, mask_seed=2), expected, rtol=1e-5, atol=1e-8)
+    assert torch.allclose(decode(pieces, 0.5, order, fill, mask_seed=2), expected, rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.parametrize("order", [o for o in dtdr.ORDERS if o != "magnitude"])
+@pytest.mark.parametrize("order", [o for o in ORDERS if o != "magnitude"])
 def test_a_part_is_decoded_as_in_the_whole(order):
-    stored = dtdr.encode(weights(40, 64), Codec(cap=32), "w")
-    whole = dtdr.decode(stored, 0.3, order, mask_seed=4)
+    stored = encode(weights(40, 64), Codec(cap=32), "w")
+    whole = decode(stored, 0.3, order, mask_seed=4)
     part = stored.part(10, 30).part(5, 12)
     assert (part.first, part.total) == (15, 40)
-    assert torch.allclose(dtdr.decode(part, 0.3, order, mask_seed=4), whole[15:22], atol=1e-8)
+    assert torch.allclose(decode(part, 0.3, order, mask_seed=4), whole[15:22], atol=1e-8)
 
 
 def test_parts_that_cannot_be():
-    stored = dtdr.encode(weights(8, 16), Codec(), "w")
+    stored = encode(weights(8, 16), Codec(), "w")
     with pytest.raises(ValueError, match="w: rows 3…9"):
         stored.part(3, 9)
     with pytest.raises(ValueError, match="read the whole matrix"):
-        dtdr.decode(stored.part(0, 4), 0.5, "magnitude")
+        decode(stored.part(0, 4), 0.5, "magnitude")
     with pytest.raises(ValueError, match="read the whole matrix"):
-        dtdr.decode(stored.part(0, 4), 0.5, fill=dtdr.Fill("random"))
+        decode(stored.part(0, 4), 0.5, fill=Fill("random"))
     with pytest.raises(ValueError, match="permutation"):
-        dtdr.encode(weights(8, 16), Codec("permutation"), "w").part(0, 4)
+        encode(weights(8, 16), Codec("permutation"), "w").part(0, 4)
 
 
 @pytest.mark.parametrize("kind", transform.KINDS)
 def test_transposed_weights(kind):
     """GPT-2's (in, out): blocks lie along the inputs, and the weight comes back as it was."""
     weight = weights(24, 40)
-    stored = dtdr.encode(weight.T.contiguous(), Codec(kind, cap=8), "w", transposed=True)
-    straight = dtdr.encode(weight, Codec(kind, cap=8), "w")
+    stored = encode(weight.T.contiguous(), Codec(kind, cap=8), "w", transposed=True)
+    straight = encode(weight, Codec(kind, cap=8), "w")
     assert torch.equal(stored.codes, straight.codes)
     assert stored.shape == (40, 24)
-    assert torch.equal(dtdr.decode(stored, 0.6), dtdr.decode(straight, 0.6).T)
+    assert torch.equal(decode(stored, 0.6), decode(straight, 0.6).T)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_types(dtype):
     weight = weights(16, 64).to(dtype)
-    stored = dtdr.encode(weight, Codec(), "w")
-    back = dtdr.decode(stored, dtype=dtype)
+    stored = encode(weight, Codec(), "w")
+    back = decode(stored, dtype=dtype)
     assert back.dtype == dtype
     assert (back.float() - weight.float()).norm() < 0.01 * weight.float().norm()
     slot = torch.zeros_like(weight)
-    assert dtdr.decode(stored, out=slot) is slot
+    assert decode(stored, out=slot) is slot
     assert torch.equal(slot, back)
 
 
 def test_decoding_into_a_parameter_in_place():
     layer = torch.nn.Linear(32, 16)
-    where, stored = layer.weight.data_ptr(), dtdr.encode(layer.weight, Codec(), "w")
-    dtdr.decode(stored, 0.0, out=layer.weight)
+    where, stored = layer.weight.data_ptr(), encode(layer.weight, Codec(), "w")
+    decode(stored, 0.0, out=layer.weight)
     assert layer.weight.data_ptr() == where
     assert not layer.weight.any()
     with pytest.raises(ValueError, match=r"out is \(32, 16\)"):
-        dtdr.decode(stored, out=torch.zeros(32, 16))
+        decode(stored, out=torch.zeros(32, 16))
 
 
 @pytest.mark.parametrize("kind", transform.KINDS)
@@ -177,22 +175,22 @@ def test_zero_rows_and_blocks(kind):
     weight = weights(12, 64)
     weight[3] = 0
     weight[5, :32] = 0
-    stored = dtdr.encode(weight, Codec(kind, cap=32), "w")
-    back = dtdr.decode(stored)
+    stored = encode(weight, Codec(kind, cap=32), "w")
+    back = decode(stored)
     assert torch.isfinite(back).all()
     if kind != "permutation":
         assert not stored.codes[3].any()
         assert not back[3].any()
         assert not back[5, :32].any()
-    assert not dtdr.decode(dtdr.encode(torch.zeros(4, 8), Codec(kind), "z")).any()
+    assert not decode(encode(torch.zeros(4, 8), Codec(kind), "z")).any()
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e-9, 1e-6, 6e-8 * 127])
 def test_tiny_weights(size):
     """Below the smallest fp16 scale: never worse than half of it, and no code past 127."""
     weight = weights(4, 16).sign() * size
-    stored = dtdr.encode(weight, Codec("identity"), "w")
-    assert (dtdr.decode(stored) - weight).abs().max() <= max(0.5005 * 2.0**-24, 0.005 * size)
+    stored = encode(weight, Codec("identity"), "w")
+    assert (decode(stored) - weight).abs().max() <= max(0.5005 * 2.0**-24, 0.005 * size)
 
 
 @pytest.mark.parametrize("kind", transform.KINDS)
@@ -201,19 +199,19 @@ def test_nan_and_infinity_are_refused_by_name(kind, bad):
     weight = weights(9, 64)
     weight[4, 17] = bad
     with pytest.raises(ValueError, match=r"layers\.3\.weight: 1 of 576 entries are NaN or infinite"):
-        dtdr.encode(weight, Codec(kind, cap=16), "layers.3.weight")
+        encode(weight, Codec(kind, cap=16), "layers.3.weight")
 
 
 def test_weights_past_the_range_of_the_scales():
-    assert torch.isfinite(dtdr.decode(dtdr.encode(torch.full((1, 1), 8.3e6), Codec(), "w"))).all()
+    assert torch.isfinite(decode(encode(torch.full((1, 1), 8.3e6), Codec(), "w"))).all()
     with pytest.raises(ValueError, match=r"w: its largest entry 1e\+07 needs a scale past the fp16 range"):
-        dtdr.encode(torch.full((2, 2), 1e7), Codec("identity"), "w")
+        encode(torch.full((2, 2), 1e7), Codec("identity"), "w")
 
 
 @pytest.mark.parametrize("bad", [torch.ones(3), torch.ones(2, 3, 4), torch.ones(2, 3).long(), torch.ones(0, 4)])
 def test_what_is_no_matrix_is_refused(bad):
     with pytest.raises(ValueError, match="w: a floating-point matrix"):
-        dtdr.encode(bad, Codec(), "w")
+        encode(bad, Codec(), "w")
 
 
 @pytest.mark.parametrize(
@@ -242,18 +240,18 @@ def test_bad_codes():
 
 def test_signs_and_seeds_count():
     weight = weights(8, 64)
-    codes = [dtdr.encode(weight, c, n).codes for c, n in [(Codec(), "a"), (Codec(), "b"), (Codec(seed=1), "a")]]
-    plain = dtdr.encode(weight, Codec(signs=False), "a").codes
+    codes = [encode(weight, c, n).codes for c, n in [(Codec(), "a"), (Codec(), "b"), (Codec(seed=1), "a")]]
+    plain = encode(weight, Codec(signs=False), "a").codes
     assert len({c.numpy().tobytes() for c in [*codes, plain]}) == 4
-    assert torch.equal(plain, dtdr.encode(weight, Codec(signs=False, seed=9), "b").codes)
-    assert torch.equal(codes[0], dtdr.encode(weight, Codec(), "a").codes)
+    assert torch.equal(plain, encode(weight, Codec(signs=False, seed=9), "b").codes)
+    assert torch.equal(codes[0], encode(weight, Codec(), "a").codes)
 
 
 def test_hadamard_helps_heavy_tails_and_not_gaussians():
     """The known answer for one scale a block: no gain on Gaussian weights, a large one with planted outlier columns."""
 
     def error(weight, kind):
-        return (dtdr.decode(dtdr.encode(weight, Codec(kind), "w")) - weight).norm() / weight.norm()
+        return (decode(encode(weight, Codec(kind), "w")) - weight).norm() / weight.norm()
 
     gaussian, outliers = weights(64, 512), weights(64, 512)
     outliers[:, ::64] *= 30
@@ -262,10 +260,10 @@ def test_hadamard_helps_heavy_tails_and_not_gaussians():
 
 
 def test_rotate_inverse_of_coefficients_is_the_decoding():
-    stored = dtdr.encode(weights(10, 96), Codec(), "w")
+    stored = encode(weights(10, 96), Codec(), "w")
     c = decoding.coefficients(stored, 0.7)(0, 10)
     by_hand = transform.rotate(c, "hadamard", 32, inverse=True) * stored.codec.flips("w", 96, "cpu")
-    assert torch.allclose(by_hand, dtdr.decode(stored, 0.7), atol=1e-7)
+    assert torch.allclose(by_hand, decode(stored, 0.7), atol=1e-7)
 
 
 @pytest.mark.gpu
@@ -275,18 +273,18 @@ def test_rotate_inverse_of_coefficients_is_the_decoding():
 def test_a_gpu_gives_what_the_cpu_gives(kind, width, cap):
     """Codes but for rare ties; masks, noise and planes entry for entry; with the fused kernel and without it."""
     codec, weight = Codec(kind, cap=cap), weights(200, width, tail=3)
-    here = dtdr.encode(weight, codec, "w")
+    here = encode(weight, codec, "w")
     prior = weights(200, width, 1)
     for kernel in (None, False):
-        there = dtdr.encode(weight.cuda(), codec, "w", kernel=kernel)
+        there = encode(weight.cuda(), codec, "w", kernel=kernel)
         gap = (there.codes.cpu().int() - here.codes.int()).abs()
         assert gap.max() <= 1
         assert (gap > 0).float().mean() < 0.01
         moved = here.to("cuda")
-        for order in dtdr.ORDERS:
-            for fill in [dtdr.Fill()] if order == "planes" else [
-                dtdr.Fill(), dtdr.Fill("gain"), dtdr.Fill("random"), dtdr.Fill("guided", prior=prior)
+        for order in ORDERS:
+            for fill in [Fill()] if order == "planes" else [
+                Fill(), Fill("gain"), Fill("random"), Fill("guided", prior=prior)
             ]:  # fmt: skip
-                expected = dtdr.decode(here, 0.4, order, fill, mask_seed=1)
-                found = dtdr.decode(moved, 0.4, order, fill, mask_seed=1, kernel=kernel)
+                expected = decode(here, 0.4, order, fill, mask_seed=1)
+                found = decode(moved, 0.4, order, fill, mask_seed=1, kernel=kernel)
                 assert (found.cpu() - expected).abs().max() < 1e-3 * expected.abs().max()

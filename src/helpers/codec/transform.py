@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from helpers.dtdr import hashing
+from helpers.codec import hashing
 
 KINDS = ("hadamard", "dct", "identity", "permutation")
 MIXING = ("hadamard", "dct")  # the kinds that mix entries, and take random signs

@@ -9,17 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import dtdr
-from helpers.dtdr import hashing, orders
-from helpers.dtdr.codec import Codec
+from helpers.codec import ORDERS, Fill, corrupt, decode, encode, hashing, kept_share, orders
+from helpers.codec.codec import Codec
 
-MASKS = [o for o in dtdr.ORDERS if o != "planes"]
+MASKS = [o for o in ORDERS if o != "planes"]
 FRACTIONS = (0.0, 0.005, 0.1, 0.2, 0.5, 0.8, 0.95, 1.0)
 
 
 def stored(out=64, width=96, seed=0, kind="hadamard"):
     weight = torch.tensor(np.random.default_rng(seed).standard_t(3, size=(out, width)), dtype=torch.float32)
-    return dtdr.encode(weight, Codec(kind, cap=32), f"layer.{seed}")
+    return encode(weight, Codec(kind, cap=32), f"layer.{seed}")
 
 
 def mask(encoded, fraction, order, seed=0):
@@ -114,17 +113,15 @@ def test_the_nth_largest_by_counting_bits_is_that_of_a_sort(sizes, data):
 
 
 def test_magnitude_of_ties_goes_by_index():
-    encoded = dtdr.encode(torch.ones(4, 8), Codec("identity"), "w")
+    encoded = encode(torch.ones(4, 8), Codec("identity"), "w")
     assert torch.equal(mask(encoded, 0.5, "magnitude").reshape(-1), torch.arange(32) < 16)
 
 
 def test_kept_share():
     encoded = stored()
     for order in MASKS:
-        assert dtdr.kept_share(encoded, 0.4, order, 3) == pytest.approx(
-            mask(encoded, 0.4, order, 3).float().mean().item()
-        )
-    assert dtdr.kept_share(encoded, 1.0) == 1.0
+        assert kept_share(encoded, 0.4, order, 3) == pytest.approx(mask(encoded, 0.4, order, 3).float().mean().item())
+    assert kept_share(encoded, 1.0) == 1.0
 
 
 def by_bits(q, bits):
@@ -154,8 +151,8 @@ def test_sign_planes_of_zeros_have_no_mean():
 
 def test_more_planes_are_closer():
     encoded = stored()
-    weight = dtdr.decode(encoded)
-    errors = [(dtdr.decode(encoded, b / 8, "planes") - weight).norm().item() for b in range(9)]
+    weight = decode(encoded)
+    errors = [(decode(encoded, b / 8, "planes") - weight).norm().item() for b in range(9)]
     assert errors[-1] < 1e-6 * weight.norm()
     assert all(a > b for a, b in itertools.pairwise(errors))
     assert errors[4] / errors[5] == pytest.approx(2, rel=0.15)  # 6 dB a bit
@@ -163,7 +160,7 @@ def test_more_planes_are_closer():
 
 def test_planes_fill_nothing():
     with pytest.raises(ValueError, match="use the zero fill"):
-        dtdr.decode(stored(), 0.5, "planes", dtdr.Fill("gain"))
+        decode(stored(), 0.5, "planes", Fill("gain"))
     with pytest.raises(ValueError, match=r"orders\.planes"):
         orders.keep(stored(), 0.5, "planes")
 
@@ -171,38 +168,38 @@ def test_planes_fill_nothing():
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.5, 1.0])
 def test_corruption_is_xor_on_a_share(share):
     encoded = stored(200, 160)
-    found = dtdr.corrupt(encoded, share, 0)
+    found = corrupt(encoded, share, 0)
     before, after = encoded.codes.numpy().view(np.uint8), found.codes.numpy().view(np.uint8)
     hit = before != after
     assert (after[hit] == before[hit] ^ 0x7F).all()
     count = before.size
     assert abs(hit.mean() - share) <= 4.5 * math.sqrt(share * (1 - share) / count)
     assert torch.equal(found.scales, encoded.scales)
-    assert torch.equal(dtdr.corrupt(found, share, 0).codes, encoded.codes)  # XOR undoes itself
-    more = dtdr.corrupt(encoded, min(1, share * 1.5), 0).codes.numpy().view(np.uint8)
+    assert torch.equal(corrupt(found, share, 0).codes, encoded.codes)  # XOR undoes itself
+    more = corrupt(encoded, min(1, share * 1.5), 0).codes.numpy().view(np.uint8)
     assert not (hit & (more == before)).any()
 
 
 def test_random_bytes_are_uniform():
-    found = dtdr.corrupt(stored(200, 160), 1.0, 0, mode="byte").codes
+    found = corrupt(stored(200, 160), 1.0, 0, mode="byte").codes
     counts = np.bincount(found.numpy().view(np.uint8).ravel(), minlength=256)
     expected = found.numel() / 256
     assert ((counts - expected) ** 2 / expected).sum() < 255 + 5 * math.sqrt(2 * 255)
     with pytest.raises(ValueError, match="'bits' is unknown"):
-        dtdr.corrupt(stored(), 0.1, 0, mode="bits")
+        corrupt(stored(), 0.1, 0, mode="bits")
 
 
 def test_corrupted_codes_decode():
     """-128 occurs there, and is decoded as it is."""
-    encoded = dtdr.encode(torch.full((2, 4), -1.0), Codec("identity"), "w")
-    spoiled = dtdr.corrupt(encoded, 1.0, 0)
+    encoded = encode(torch.full((2, 4), -1.0), Codec("identity"), "w")
+    spoiled = corrupt(encoded, 1.0, 0)
     assert spoiled.codes.unique().tolist() == [(-127 & 0xFF ^ 0x7F) - 256]
-    assert dtdr.decode(spoiled).unique().item() == pytest.approx(-2 / 127, rel=1e-2)
+    assert decode(spoiled).unique().item() == pytest.approx(-2 / 127, rel=1e-2)
 
 
 def test_unknown_orders_are_refused():
     with pytest.raises(ValueError, match="order 'random' gives no mask; choose one of iid"):
-        dtdr.decode(stored(), 0.5, "random")
+        decode(stored(), 0.5, "random")
     for bad in (-0.1, 1.01, math.nan):
         with pytest.raises(ValueError, match="fraction="):
-            dtdr.decode(stored(), bad)
+            decode(stored(), bad)

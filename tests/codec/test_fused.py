@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from helpers.dtdr import codec as coding
-from helpers.dtdr import decoding, fills, fused, hashing, transform
+from helpers.codec import codec as coding
+from helpers.codec import decoding, fills, fused, hashing, transform
 
 INTERPRETED = fused.triton is not None and os.environ.get("TRITON_INTERPRET") == "1"
 EVERY_DEVICE = [

@@ -11,16 +11,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.dtdr import hashing
-from helpers.dtdr.codec import Encoded
+from helpers.codec import hashing
+from helpers.codec.codec import Encoded
 
 ORDERS = ("iid", "rows", "rows_hashed", "columns", "shards", "magnitude", "planes")
 SHARDS = 64
 
-Keep = Callable[[int, int], "Tensor | None"]
+Mask = Callable[[int, int], "Tensor | None"]
 
 
-def keep(encoded: Encoded, fraction: float, order: str = "iid", mask_seed: int = 0) -> Keep:
+def keep(encoded: Encoded, fraction: float, order: str = "iid", mask_seed: int = 0) -> Mask:
     """A function (start, stop) -> bool (stop - start, in) of the codes' rows that are kept; None where all are.
 
     Entry i (flat, in storage order) is kept where hash(i) < round(f·2^32), with another index a kind of order:
@@ -42,7 +42,7 @@ def keep(encoded: Encoded, fraction: float, order: str = "iid", mask_seed: int =
     return lambda start, stop: inner(start + first, stop + first)
 
 
-def _hashed(encoded: Encoded, fraction: float, order: str, mask_seed: int) -> Keep:
+def _hashed(encoded: Encoded, fraction: float, order: str, mask_seed: int) -> Mask:
     """`keep` for the orders that need no codes, by the rows of the whole matrix."""
     width, limit = encoded.codes.shape[1], hashing.threshold(fraction)
     out = encoded.total or len(encoded.codes)
@@ -72,7 +72,7 @@ def _hashed(encoded: Encoded, fraction: float, order: str, mask_seed: int) -> Ke
     return lambda start, stop: kept[start:stop, None].expand(stop - start, width)
 
 
-def _magnitude(encoded: Encoded, fraction: float) -> Keep:
+def _magnitude(encoded: Encoded, fraction: float) -> Mask:
     if not encoded.whole:
         raise ValueError(f"{encoded.name}: the largest entries are found among all; read the whole matrix")
     sizes = encoded.coefficients().abs_().view(-1)

@@ -19,7 +19,7 @@ from torch import Tensor
 try:
     import triton
 
-    from helpers.dtdr import kernels
+    from helpers.codec import kernels
 except ImportError:  # the CPU build of torch comes without it
     triton = None
 

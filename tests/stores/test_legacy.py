@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import dtdr
-from helpers.dtdr import unpickle
-from helpers.dtdr.codec import Codec
+from helpers import stores
+from helpers.codec.codec import Codec
+from helpers.stores import unpickle
 
 EMBED = "model.embed_tokens.weight"
 
@@ -60,7 +60,7 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_reading(file, protocol):
-    found = dtdr.read_pkl(write(file, good(), protocol))
+    found = stores.read_pkl(write(file, good(), protocol))
     assert {k: v.shape for k, v in found.items()} == {
         EMBED: (10, 32),
         "model.norm.weight": (32,),
@@ -78,13 +78,13 @@ def test_reading(file, protocol):
 @pytest.mark.parametrize("dtype", ["<f2", "<f4", ">f4", "<f8"])
 def test_byte_orders_and_widths(file, dtype):
     values = np.linspace(-2, 2, 12).reshape(3, 4).astype(dtype)
-    assert np.array_equal(dtdr.read_pkl(write(file, {"w": plain(values)}))["w"].values(), values.astype(np.float16))
+    assert np.array_equal(stores.read_pkl(write(file, {"w": plain(values)}))["w"].values(), values.astype(np.float16))
 
 
 @pytest.mark.parametrize("bits", [1, 4, 8])
 def test_fewer_bits(file, bits):
     weight = np.random.default_rng(0).normal(size=(9, 5)).astype(np.float32)
-    found = dtdr.read_pkl(write(file, {"w": blockwise(weight, bits=bits)}))["w"].values()
+    found = stores.read_pkl(write(file, {"w": blockwise(weight, bits=bits)}))["w"].values()
     step = (weight.max() - weight.min()) / (2**bits - 1)
     assert np.abs(found - weight).max() <= 0.5 * step + 4e-3
 
@@ -95,19 +95,19 @@ def test_flat_blocks_and_vectors(file):
     flat = {"data": [np.arange(6, dtype=np.uint8), np.arange(3, dtype=np.uint8)], "metadata": table, "bits": 8}
     rows = {"data": [np.arange(3, dtype=np.uint8)] * 2, "metadata": [(0, 255, [3])] * 2, "bits": 8}
     stored = {"a": {"type": "compressed_blockwise", "data": flat}, "b": {"type": "compressed_blockwise", "data": rows}}
-    found = dtdr.read_pkl(write(file, stored))
+    found = stores.read_pkl(write(file, stored))
     assert found["a"].values().tolist() == [[0, 1, 2], [3, 4, 5], [0, 1, 2]]
     assert found["b"].shape == found["b"].values().shape == (2, 3)
 
 
 def test_converting(file, tmp_path):
     src, codec = write(file, good()), Codec(cap=16)
-    found = dtdr.Store.open(dtdr.import_pkl(src, tmp_path / "w.dtdr", codec))
+    found = stores.StoreFile.open(stores.import_pkl(src, tmp_path / "w.dtdr", codec))
     assert found.codec == codec
     assert (found.names(), found.raw_names()) == ([EMBED, "small.weight"], ["model.norm.weight"])
     assert found.meta["source"] == "weights.pkl"
     assert found.meta["source_sha256"].startswith("sha256:")
-    for name, entry in dtdr.read_pkl(src).items():
+    for name, entry in stores.read_pkl(src).items():
         values = torch.tensor(entry.values().astype(np.float32))
         assert (found.decode(name).float() - values).norm() < 0.01 * values.norm()
     assert found.raw("model.norm.weight").dtype == torch.float16
@@ -117,7 +117,7 @@ def test_converting_names_a_tensor_with_nan(file, tmp_path):
     bad = np.ones((4, 4), np.float32)
     bad[1, 2] = np.nan
     with pytest.raises(ValueError, match=r"w\.weight: 1 of 16 entries are NaN"):
-        dtdr.import_pkl(write(file, {"w.weight": plain(bad)}), tmp_path / "x")
+        stores.import_pkl(write(file, {"w.weight": plain(bad)}), tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
@@ -229,8 +229,8 @@ def test_hostile_files_are_refused_and_nothing_runs(file, case, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     content, message = hostile(f"touch {tmp_path / 'canary'}")[case]
     write(file, content)
-    with pytest.raises(dtdr.PickleRefused, match=message) as found:
-        dtdr.read_pkl(file)
+    with pytest.raises(stores.PickleRefused, match=message) as found:
+        stores.read_pkl(file)
     assert str(file) in str(found.value)
     assert os.listdir(tmp_path) == ["weights.pkl"]
 
@@ -238,8 +238,8 @@ def test_hostile_files_are_refused_and_nothing_runs(file, case, tmp_path, monkey
 @pytest.mark.parametrize("protocol", range(6))
 def test_calls_are_refused_in_every_protocol(file, protocol, tmp_path):
     write(file, Calls(os.system, f"touch {tmp_path / 'canary'}"), protocol)
-    with pytest.raises(dtdr.PickleRefused, match=r"posix\.system|nt\.system"):
-        dtdr.read_pkl(file)
+    with pytest.raises(stores.PickleRefused, match=r"posix\.system|nt\.system"):
+        stores.read_pkl(file)
     assert not (tmp_path / "canary").exists()
 
 
@@ -256,8 +256,8 @@ def test_the_second_guard_stands_alone(file, case, tmp_path, monkeypatch):
     """With the scan taken away, the closed list of names still refuses."""
     monkeypatch.setattr(unpickle, "_scan", lambda reader: None)
     write(file, hostile(f"touch {tmp_path / 'canary'}")[case][0])
-    with pytest.raises(dtdr.PickleRefused):
-        dtdr.read_pkl(file)
+    with pytest.raises(stores.PickleRefused):
+        stores.read_pkl(file)
     assert not (tmp_path / "canary").exists()
 
 
@@ -265,8 +265,8 @@ def test_the_second_guard_stands_alone(file, case, tmp_path, monkeypatch):
 def test_names_are_refused_before_anything_is_loaded(file, case, monkeypatch):
     """The scan alone does it: the machine is never started."""
     monkeypatch.setattr(unpickle, "_Restricted", None)
-    with pytest.raises(dtdr.PickleRefused, match="names"):
-        dtdr.read_pkl(write(file, hostile("true")[case][0]))
+    with pytest.raises(stores.PickleRefused, match="names"):
+        stores.read_pkl(write(file, hostile("true")[case][0]))
 
 
 # Files that claim more than they have.
@@ -285,8 +285,8 @@ def test_ten_gigabytes_in_a_kilobyte(file, claim):
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(dtdr.PickleRefused, match=r"bytes are claimed|comes out of order|broken"):
-        dtdr.read_pkl(write(file, CLAIMS[claim] + b"\0" * 1000))
+    with pytest.raises(stores.PickleRefused, match=r"bytes are claimed|comes out of order|broken"):
+        stores.read_pkl(write(file, CLAIMS[claim] + b"\0" * 1000))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
 
 
@@ -295,16 +295,16 @@ def test_arrays_that_claim_another_size(file, shape):
     """The state of a real array with its shape replaced: by size, sign, rank or type."""
     made, args, state = np.ones((2, 2), np.float16).__reduce__()
     lying = Calls(made, *args, state=(state[0], shape, *state[2:]))
-    with pytest.raises(dtdr.PickleRefused, match=r"an array claims \d+ bytes|shape is not a tuple of sizes"):
-        dtdr.read_pkl(write(file, {"w": plain(lying)}))
+    with pytest.raises(stores.PickleRefused, match=r"an array claims \d+ bytes|shape is not a tuple of sizes"):
+        stores.read_pkl(write(file, {"w": plain(lying)}))
 
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_truncated_anywhere(file, protocol):
     whole = pickle.dumps(good(), protocol)
     for end in [*range(0, len(whole), 37), len(whole) - 1]:
-        with pytest.raises(dtdr.PickleRefused):
-            dtdr.read_pkl(write(file, whole[:end]))
+        with pytest.raises(stores.PickleRefused):
+            stores.read_pkl(write(file, whole[:end]))
 
 
 def test_damaged_bytes_are_refused_or_read_but_never_run(file, tmp_path, monkeypatch):
@@ -317,9 +317,9 @@ def test_damaged_bytes_are_refused_or_read_but_never_run(file, tmp_path, monkeyp
         for at in rng.integers(0, len(raw), 3):
             raw[at] = rng.integers(256)
         try:
-            for entry in dtdr.read_pkl(write(file, bytes(raw))).values():
+            for entry in stores.read_pkl(write(file, bytes(raw))).values():
                 entry.values()
-        except dtdr.PickleRefused:
+        except stores.PickleRefused:
             refused += 1
     assert 30 < refused < 300
     assert os.listdir(tmp_path) == ["weights.pkl"]
@@ -328,17 +328,17 @@ def test_damaged_bytes_are_refused_or_read_but_never_run(file, tmp_path, monkeyp
 def test_deep_nesting_and_doubling(file):
     """A million brackets, and 2^200 leaves in 400 bytes: refused by the layout, at once."""
     for raw in (b"\x80\x04" + b"]" * 10**5 + b"a" * (10**5 - 1) + b".", b"\x80\x04)" + b"2\x86" * 200 + b"."):
-        with pytest.raises(dtdr.PickleRefused, match="a dict of parameter names was expected"):
-            dtdr.read_pkl(write(file, raw))
+        with pytest.raises(stores.PickleRefused, match="a dict of parameter names was expected"):
+            stores.read_pkl(write(file, raw))
     doubled = b"\x80\x04}" + short("w") + b")" + b"2\x86" * 200 + b"s."
-    with pytest.raises(dtdr.PickleRefused, match=r"w: an entry is of type tuple"):
-        dtdr.read_pkl(write(file, doubled))
+    with pytest.raises(stores.PickleRefused, match=r"w: an entry is of type tuple"):
+        stores.read_pkl(write(file, doubled))
 
 
 def test_too_many_opcodes(file, monkeypatch):
     monkeypatch.setattr(unpickle, "MAX_OPCODES", 100)
-    with pytest.raises(dtdr.PickleRefused, match="more than 100 opcodes"):
-        dtdr.read_pkl(write(file, good()))
+    with pytest.raises(stores.PickleRefused, match="more than 100 opcodes"):
+        stores.read_pkl(write(file, good()))
 
 
 # Files that are pickles of plain data, but not of the layout.
@@ -399,14 +399,14 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken_layouts_are_refused_by_what_is_wrong(file, case):
     content, message = BROKEN[case]
-    with pytest.raises(dtdr.PickleRefused, match=message) as found:
-        dtdr.read_pkl(write(file, content))
+    with pytest.raises(stores.PickleRefused, match=message) as found:
+        stores.read_pkl(write(file, content))
     assert len(str(found.value)) < 2000
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.pkl does not exist"):
-        dtdr.read_pkl(tmp_path / "none.pkl")
+        stores.read_pkl(tmp_path / "none.pkl")
 
 
 def test_no_default_unpickler_in_the_package():

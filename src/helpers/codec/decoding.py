@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 from torch import Tensor
 
-from helpers.dtdr import codec as coding
-from helpers.dtdr import fills, fused, hashing, orders, transform
-from helpers.dtdr.codec import Encoded
-from helpers.dtdr.fills import Fill
+from helpers.codec import codec as coding
+from helpers.codec import fills, fused, hashing, orders, transform
+from helpers.codec.codec import Encoded
+from helpers.codec.fills import Fill
 
 ZERO = Fill("zero")
 Coefficients = Callable[[int, int], Tensor]

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from helpers.dtdr import hashing
-from helpers.dtdr.codec import Encoded, chunks, encode
-from helpers.dtdr.orders import Keep
+from helpers.codec import hashing
+from helpers.codec.codec import Encoded, chunks, encode
+from helpers.codec.orders import Mask
 
 KINDS = ("zero", "gain", "random", "guided")
 
@@ -66,7 +66,7 @@ def prior_of(fill: Fill, encoded: Encoded) -> Encoded | None:
     return prior.to(encoded.device)
 
 
-def deviation(encoded: Encoded, mask: Keep) -> float:
+def deviation(encoded: Encoded, mask: Mask) -> float:
     """Standard deviation of the kept dequantised coefficients (about their mean); 0 when none is kept."""
     if not encoded.whole:
         raise ValueError(f"{encoded.name}: the random fill's deviation is of all kept entries; read the whole matrix")

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from helpers import files
-from helpers.dtdr.codec import Codec, encode
-from helpers.dtdr.coded import Coded, transposed
-from helpers.dtdr.store import write_store
-from helpers.dtdr.unpickle import PickleRefused, array, kind, load
+from helpers.codec.codec import Codec, encode
+from helpers.stores.coded import Coded, transposed
+from helpers.stores.store import write_store
+from helpers.stores.unpickle import PickleRefused, array, kind, load
 
 HALF = 65504.0  # the largest float16
 

@@ -22,9 +22,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from helpers import files
-from helpers.dtdr.codec import Codec, Encoded
-from helpers.dtdr.coded import Coded, Stored, encode_model
-from helpers.dtdr.decoding import decode
+from helpers.codec.codec import Codec, Encoded
+from helpers.codec.decoding import decode
+from helpers.stores.coded import Coded, Stored, encode_model
 
 FORMAT, VERSION = "dtdr", 1
 FIELDS = {"format", "version", "codec", "tensors", "tied", "note", "meta"}
@@ -103,7 +103,7 @@ def _save(path: Path, tensors: Mapping[str, Tensor], header: str) -> Path:
     return path
 
 
-class Store(Stored):
+class StoreFile(Stored):
     """A store file, opened: its header is checked, tensors are read when they are asked for.
 
     A tensor's sha256 is checked when it is first read whole; a run of rows is read unchecked.
@@ -117,7 +117,7 @@ class Store(Stored):
         self._checked: set[str] = set()
 
     @classmethod
-    def open(cls, path: str | Path) -> Store:
+    def open(cls, path: str | Path) -> StoreFile:
         """Raises FileNotFoundError, or ValueError that says what is wrong: not safetensors, truncated, no header or a
         header that is not this format and version, an unknown transform, tensors that differ from the header's table."""
         path = Path(path)

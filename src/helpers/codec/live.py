@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from helpers.dtdr import decoding, fills, fused
-from helpers.dtdr.codec import Encoded
-from helpers.dtdr.decoding import ZERO
-from helpers.dtdr.fills import Fill
+from helpers.codec import decoding, fills, fused
+from helpers.codec.codec import Encoded
+from helpers.codec.decoding import ZERO
+from helpers.codec.fills import Fill
 
 
 class Live:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from helpers import dtdr, lm
-from helpers.dtdr import coded as coded_module
-from helpers.dtdr import decoding, fused
-from helpers.dtdr.live import Live
+from helpers import dtdr, lm, stores
+from helpers.codec import Codec, Fill, decoding, encode, fused
+from helpers.codec.live import Live
 from helpers.lm import tokenizer
+from helpers.stores import coded as coded_module
 
 SHAPES = {"a.weight": (70, 96), "b.weight": (130, 384), "c.c_fc.weight": (64, 128), "odd.weight": (33, 40)}
 
@@ -17,13 +17,13 @@ def pairs(device, dtype=torch.float32, codec=None):
     out = []
     for seed, (name, shape) in enumerate(SHAPES.items()):
         w = torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(device, dtype)
-        encoded = dtdr.encode(w, codec or dtdr.Codec(cap=32), name, transposed=dtdr.transposed(name))
+        encoded = encode(w, codec or Codec(cap=32), name, transposed=stores.transposed(name))
         out.append((encoded, torch.full_like(w, float("nan"))))
     return out
 
 
 def priors(made):
-    return {e.name: dtdr.encode(torch.ones(e.shape, device=e.device), e.codec, e.name, transposed=e.transposed)
+    return {e.name: encode(torch.ones(e.shape, device=e.device), e.codec, e.name, transposed=e.transposed)
             for e, _ in made[:3]}  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def priors(made):
 def test_all_at_once_is_each_alone(device, kind, order):
     """Also with tensors that stay whole, with a prior that lacks one of them, and when it is done again."""
     made = pairs(device)
-    fill = dtdr.Fill("guided", 0.3, priors(made)) if kind == "guided" else dtdr.Fill(kind)
+    fill = Fill("guided", 0.3, priors(made)) if kind == "guided" else Fill(kind)
     live = Live(made)
     for fraction, whole in ((0.6, ()), (0.0, ()), (0.3, ("b.weight", "odd.weight")), (1.0, ())):
         live.decode(fraction, order, fill, 7, whole=whole)
@@ -48,9 +48,9 @@ def test_another_prior_is_taken_and_the_old_one_forgotten(device):
     made = pairs(device)
     live = Live(made)
     for weight in (1.0, 2.0):
-        known = {e.name: dtdr.encode(torch.full(e.shape, weight, device=device), e.codec, e.name, transposed=e.transposed)
+        known = {e.name: encode(torch.full(e.shape, weight, device=device), e.codec, e.name, transposed=e.transposed)
                  for e, _ in made}  # fmt: skip
-        live.decode(0.0, fill=dtdr.Fill("guided", 1.0, known))
+        live.decode(0.0, fill=Fill("guided", 1.0, known))
         assert all(torch.allclose(out, torch.full_like(out, weight), rtol=0.02, atol=0.02) for _, out in made)
     assert len(live._known) <= 1
 
@@ -66,8 +66,8 @@ def test_a_tensor_that_does_not_fit_is_named():
 def test_a_model_is_decoded_in_one_launch(monkeypatch):
     """The whole storyteller goes through one call of the group's kernel, twice with the same tables, and is what it was."""
     found = lm.load("storyteller", device="cuda")
-    before = {n: p.detach().clone() for n, p in dtdr.matrices(found.model).items()}
-    coded = dtdr.encode_model(found.model, dtdr.Codec(cap=128))
+    before = {n: p.detach().clone() for n, p in stores.matrices(found.model).items()}
+    coded = stores.encode_model(found.model, Codec(cap=128))
     launches, groups = [], []
     decode, build = fused.Group.decode, fused.Group.__init__
     monkeypatch.setattr(fused.Group, "decode", lambda self, **how: launches.append(1) or decode(self, **how))
@@ -76,21 +76,21 @@ def test_a_model_is_decoded_in_one_launch(monkeypatch):
         coded.decode_into(found.model)
     assert launches == [1, 1]
     assert groups == [len(coded.names())]
-    for name, p in dtdr.matrices(found.model).items():
+    for name, p in stores.matrices(found.model).items():
         assert float((p - before[name]).norm()) <= 0.02 * float(before[name].norm()), name
 
 
 def test_decode_into_a_live_model_follows_moved_weights():
     """The kept tables are of addresses: when the model's weights lie elsewhere, they are made anew."""
     found = lm.load("storyteller", device="cpu")
-    coded = dtdr.encode_model(found.model, dtdr.Codec(cap=64))
+    coded = stores.encode_model(found.model, Codec(cap=64))
     coded.decode_into(found.model, 0.5, damage="linears", mask_seed=3)
-    first = {n: p.detach().clone() for n, p in dtdr.matrices(found.model).items()}
+    first = {n: p.detach().clone() for n, p in stores.matrices(found.model).items()}
     with torch.no_grad():
         for p in found.model.parameters():
             p.data = torch.zeros_like(p)
     coded.decode_into(found.model, 0.5, damage="linears", mask_seed=3)
-    for name, p in dtdr.matrices(found.model).items():
+    for name, p in stores.matrices(found.model).items():
         assert torch.equal(p, first[name])
         alone = decoding.decode(
             coded.encoded(name), 1.0 if coded_module.role(name) in ("embed", "head") else 0.5, mask_seed=3

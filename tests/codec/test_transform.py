@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import fft, linalg, stats
 
-from helpers.dtdr import hashing, transform
+from helpers.codec import hashing, transform
 
 
 def lowbias32(x):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from helpers import dtdr, files
-from helpers.dtdr import coded, transform
-from helpers.dtdr.codec import Codec
+from helpers import files, stores
+from helpers.codec import ORDERS, Fill, decode, transform
+from helpers.codec.codec import Codec
+from helpers.stores import coded
 
 RAW = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.uint8, torch.bool]
 
@@ -32,7 +33,7 @@ def state():
 
 @pytest.fixture
 def path(tmp_path):
-    return dtdr.write_store(tmp_path / "a.dtdr", state(), Codec(cap=8), note="test", meta={"seed": 1})
+    return stores.write_store(tmp_path / "a.dtdr", state(), Codec(cap=8), note="test", meta={"seed": 1})
 
 
 @given(
@@ -47,9 +48,9 @@ def test_files_hold_what_was_written(tmp_path_factory, shapes, kind, cap, seed, 
     model = {f"m{i}": matrix(*s, i, tail).clamp(-6e4, 6e4).to(dtype) for i, s in enumerate(shapes)}
     model |= {f"v{i}": (torch.rand(5) * 100).to(t) for i, t in enumerate(vectors)}
     codec = Codec(kind, cap=cap, seed=seed, signs=signs)
-    expected = dtdr.encode_model(model, codec)
-    file = dtdr.write_store(tmp_path_factory.mktemp("s") / "x", model, codec)
-    found = dtdr.Store.open(file)
+    expected = stores.encode_model(model, codec)
+    file = stores.write_store(tmp_path_factory.mktemp("s") / "x", model, codec)
+    found = stores.StoreFile.open(file)
     assert found.codec == codec
     assert (found.names(), found.raw_names()) == (expected.names(), expected.raw_names())
     assert found.nbytes == expected.nbytes
@@ -59,14 +60,14 @@ def test_files_hold_what_was_written(tmp_path_factory, shapes, kind, cap, seed, 
         assert torch.equal(a.scales, b.scales)
         error = (found.decode(name) - model[name].float()).square().sum()
         assert error <= 0.26 * b.scales.float().repeat_interleave(b.block, 1).square().sum()
-        assert torch.equal(found.decode(name, 0.4, mask_seed=3), dtdr.decode(b, 0.4, mask_seed=3))
+        assert torch.equal(found.decode(name, 0.4, mask_seed=3), decode(b, 0.4, mask_seed=3))
     for name in found.raw_names():
         assert torch.equal(found.decode(name), model[name])
         assert found.decode(name).dtype == model[name].dtype
 
 
 def test_what_the_header_says(path):
-    found = dtdr.Store.open(path)
+    found = stores.StoreFile.open(path)
     assert (found.note, found.meta) == ("test", {"seed": 1})
     assert found.names() == ["model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight"]
     assert set(found.raw_names()) == {"model.norm.weight", "empty", "count"}
@@ -79,13 +80,13 @@ def test_what_the_header_says(path):
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path, path):
-    again = dtdr.write_store(tmp_path / "b", state(), Codec(cap=8), note="test", meta={"seed": 1})
+    again = stores.write_store(tmp_path / "b", state(), Codec(cap=8), note="test", meta={"seed": 1})
     assert files.digest(again) == files.digest(path)
 
 
-@pytest.mark.parametrize("order", [o for o in dtdr.ORDERS if o != "magnitude"])
+@pytest.mark.parametrize("order", [o for o in ORDERS if o != "magnitude"])
 def test_partial_reads(path, order):
-    found, name = dtdr.Store.open(path), "model.layers.0.mlp.up_proj.weight"
+    found, name = stores.StoreFile.open(path), "model.layers.0.mlp.up_proj.weight"
     part = found.decode(name, 0.5, order, mask_seed=1, rows=(5, 9))
     assert torch.equal(part, found.decode(name, 0.5, order, mask_seed=1)[5:9])
     with pytest.raises(ValueError, match="rows 20…25 are not a run within its 24 rows"):
@@ -95,49 +96,49 @@ def test_partial_reads(path, order):
 def test_partial_reads_read_only_their_bytes(path):
     """Damage elsewhere in the file is not met; damage in a whole read is."""
     name = "model.layers.0.mlp.up_proj.weight"
-    expected = dtdr.Store.open(path).decode(name, rows=(0, 4))
+    expected = stores.StoreFile.open(path).decode(name, rows=(0, 4))
     raw = bytearray(path.read_bytes())
-    codes = dtdr.Store.open(path).encoded(name).codes.numpy().tobytes()
+    codes = stores.StoreFile.open(path).encoded(name).codes.numpy().tobytes()
     raw[raw.index(codes) + len(codes) - 1] ^= 1
     path.write_bytes(raw)
-    found = dtdr.Store.open(path)
+    found = stores.StoreFile.open(path)
     assert torch.equal(found.decode(name, rows=(0, 4)), expected)
     with pytest.raises(ValueError, match=f"{name} does not match its sha256"):
         found.decode(name)
 
 
 def test_loading_and_priors(path):
-    found = dtdr.Store.open(path)
+    found = stores.StoreFile.open(path)
     loaded = found.load()
     name = "model.embed_tokens.weight"
     assert torch.equal(loaded.decode(name, 0.3), found.decode(name, 0.3))
     for prior in (found, loaded):
-        fill = dtdr.Fill("guided", weight=1.0, prior=prior)
+        fill = Fill("guided", weight=1.0, prior=prior)
         assert torch.equal(found.decode(name, 0.3, fill=fill), found.decode(name))
 
 
 def test_writing_is_whole_or_not_at_all(path, monkeypatch):
     before = path.read_bytes()
     with pytest.raises(ValueError, match="bad: 1 of 4 entries are NaN"):
-        dtdr.write_store(path, {"bad": torch.tensor([[1.0, math.nan], [0.0, 0.0]])})
+        stores.write_store(path, {"bad": torch.tensor([[1.0, math.nan], [0.0, 0.0]])})
 
     def full(*a, **k):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("helpers.dtdr.store.save_file", full)
+    monkeypatch.setattr("helpers.stores.store.save_file", full)
     with pytest.raises(OSError, match=r"could not write .*a\.dtdr: .*No space left"):
-        dtdr.write_store(path, state())
+        stores.write_store(path, state())
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["a.dtdr"]
 
 
 def test_what_cannot_be_stored():
     with pytest.raises(ValueError, match="c: dtype complex64 is not stored"):
-        dtdr.write_store("unused", {"c": torch.zeros(2, dtype=torch.complex64)})
+        stores.write_store("unused", {"c": torch.zeros(2, dtype=torch.complex64)})
     with pytest.raises(ValueError, match="w has no data"):
-        dtdr.write_store("unused", {"w": torch.zeros(2, 2, device="meta")})
+        stores.write_store("unused", {"w": torch.zeros(2, 2, device="meta")})
     with pytest.raises(ValueError, match="encode them anew"):
-        dtdr.write_store("unused", dtdr.encode_model(state(), Codec()), Codec(seed=1))
+        stores.write_store("unused", stores.encode_model(state(), Codec()), Codec(seed=1))
 
 
 # Headers that lie. Each case changes the parsed header or the tensors of a good file.
@@ -200,12 +201,12 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES)
 def test_lying_headers_are_refused(path, lie):
     change, message = LIES[lie]
-    header, tensors = dtdr.Store.open(path).header, load_file(path)
+    header, tensors = stores.StoreFile.open(path).header, load_file(path)
     header = json.loads(json.dumps(header))
     change(header, tensors)
     save_file(tensors, path, metadata={"dtdr": json.dumps(header)})
     with pytest.raises(ValueError, match=message) as found:
-        dtdr.Store.open(path)
+        stores.StoreFile.open(path)
     assert str(path) in str(found.value)
 
 
@@ -219,20 +220,20 @@ def test_lying_headers_are_refused(path, lie):
 def test_headers_that_are_no_strict_json(path, text, message):
     save_file(load_file(path), path, metadata={"dtdr": text})
     with pytest.raises(ValueError, match=message):
-        dtdr.Store.open(path)
+        stores.StoreFile.open(path)
 
 
 def test_files_that_are_no_store(path, tmp_path):
     with pytest.raises(FileNotFoundError, match="write it with write_store"):
-        dtdr.Store.open(tmp_path / "none")
+        stores.StoreFile.open(tmp_path / "none")
     raw = path.read_bytes()
     for content in (b"", b"\x80\x04N.", raw[:-1], raw[: len(raw) // 2], raw[:7], raw + b"x", b"\xff" * 100):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="is not a whole safetensors file"):
-            dtdr.Store.open(path)
+            stores.StoreFile.open(path)
     save_file({"a": torch.ones(2)}, path)
     with pytest.raises(ValueError, match='no entry "dtdr"'):
-        dtdr.Store.open(path)
+        stores.StoreFile.open(path)
 
 
 # Live models.
@@ -262,7 +263,7 @@ def test_live_models(kind, tied, tmp_path):
     tokens, codec = torch.arange(12)[None], Codec(cap=16)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     where = {k: v.data_ptr() for k, v in model.state_dict().items()}
-    found = dtdr.Store.open(dtdr.write_store(tmp_path / "m", model, codec))
+    found = stores.StoreFile.open(stores.write_store(tmp_path / "m", model, codec))
     assert bool(found.tied) == tied
     assert len(found.names()) + len(found.raw_names()) + len(found.tied) == len(before)
     found.decode_into(model)
@@ -284,19 +285,19 @@ def test_live_models(kind, tied, tmp_path):
 @pytest.mark.parametrize(("kind", "tied"), MODELS)
 def test_linears_alone_are_damaged(kind, tied):
     model = tiny(kind, tie_word_embeddings=tied)
-    found = dtdr.encode_model(model, Codec(cap=16))
+    found = stores.encode_model(model, Codec(cap=16))
     found.decode_into(model)
     whole = {k: v.clone() for k, v in model.state_dict().items()}
     found.decode_into(model, 0.0, damage="linears")
     for name, value in model.state_dict().items():
-        if dtdr.role(name) in ("embed", "head", "norm") or value.ndim != 2:
+        if stores.role(name) in ("embed", "head", "norm") or value.ndim != 2:
             assert torch.equal(value, whole[name])
         else:
             assert not value.any()
     found.decode_into(model, 0.0, damage=["head", "embed"])
-    assert not any(v.any() for k, v in model.state_dict().items() if dtdr.role(k) in ("head", "embed"))
+    assert not any(v.any() for k, v in model.state_dict().items() if stores.role(k) in ("head", "embed"))
     found.decode_into(model, 0.5, include=lambda n: "mlp" in n)
-    assert not any(v.any() for k, v in model.state_dict().items() if dtdr.role(k) in ("head", "embed"))
+    assert not any(v.any() for k, v in model.state_dict().items() if stores.role(k) in ("head", "embed"))
     with pytest.raises(ValueError, match="damage='heads'"):
         found.decode_into(model, 0.5, damage="heads")
 
@@ -306,7 +307,7 @@ def test_roles_and_layouts_of_real_names(kind, tied):
     model = tiny(kind, tie_word_embeddings=tied)
     linear = {n for n, m in model.named_modules() if type(m).__name__ in ("Linear", "Conv1D")}
     for name, value in model.state_dict().items():
-        role, module = dtdr.role(name), name.rpartition(".")[0]
+        role, module = stores.role(name), name.rpartition(".")[0]
         assert role in coded.ROLES
         assert role != "other"
         assert (value.ndim == 1 and "bias" not in name) == (role == "norm" and "bias" not in name)
@@ -315,13 +316,13 @@ def test_roles_and_layouts_of_real_names(kind, tied):
                 ("attention" if "attn" in module else "mlp") if module in linear else "embed"
             )
             assert role == expected
-        assert dtdr.transposed(name) == (
+        assert stores.transposed(name) == (
             kind == "GPT2" and module in linear and value.ndim == 2 and module != "lm_head"
         )
-    matrices = dtdr.matrices(model)
+    matrices = stores.matrices(model)
     assert all(v.ndim == 2 for v in matrices.values())
     assert ("lm_head.weight" in matrices) != tied
-    assert dtdr.encode_model(model, Codec()).names() == list(matrices)
+    assert stores.encode_model(model, Codec()).names() == list(matrices)
 
 
 @pytest.mark.parametrize(
@@ -335,12 +336,12 @@ def test_roles_and_layouts_of_real_names(kind, tied):
     ],
 )  # fmt: skip
 def test_roles(name, role):
-    assert dtdr.role(name) == role
+    assert stores.role(name) == role
 
 
 def test_tied_weights_are_stored_once_and_reach_an_untied_model(tmp_path):
     tied = tiny("Qwen2", tie_word_embeddings=True)
-    found = dtdr.Store.open(dtdr.write_store(tmp_path / "t", tied, Codec()))
+    found = stores.StoreFile.open(stores.write_store(tmp_path / "t", tied, Codec()))
     assert found.tied == {"lm_head.weight": "model.embed_tokens.weight"}
     assert torch.equal(found.decode("lm_head.weight"), found.decode("model.embed_tokens.weight"))
     apart = tiny("Qwen2", tie_word_embeddings=False)
@@ -351,18 +352,18 @@ def test_tied_weights_are_stored_once_and_reach_an_untied_model(tmp_path):
 
 
 def test_another_model_is_refused_before_anything_is_written():
-    found = dtdr.encode_model(tiny("Llama"), Codec())
+    found = stores.encode_model(tiny("Llama"), Codec())
     other = tiny("GPT2")
     before = {k: v.clone() for k, v in other.state_dict().items()}
     with pytest.raises(ValueError, match="is stored, but the model has no such tensor"):
         found.decode_into(other, 0.5)
     assert all(torch.equal(v, before[k]) for k, v in other.state_dict().items())
-    small = dtdr.encode_model({"weight": matrix(4, 8)}, Codec())
+    small = stores.encode_model({"weight": matrix(4, 8)}, Codec())
     with pytest.raises(ValueError, match=r"weight: \(4, 8\) is stored, the model has \(8, 4\)"):
         small.decode_into(torch.nn.Linear(4, 8))
 
 
 def test_what_is_coded_can_be_chosen():
-    found = dtdr.encode_model(tiny("Llama"), Codec(), include=lambda n: dtdr.role(n) == "mlp")
-    assert {dtdr.role(n) for n in found.names()} == {"mlp"}
+    found = stores.encode_model(tiny("Llama"), Codec(), include=lambda n: stores.role(n) == "mlp")
+    assert {stores.role(n) for n in found.names()} == {"mlp"}
     assert "lm_head.weight" in found.raw_names()

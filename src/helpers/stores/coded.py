@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from helpers.dtdr.codec import Codec, Encoded, encode
-from helpers.dtdr.decoding import ZERO, decode
-from helpers.dtdr.fills import Fill
-from helpers.dtdr.live import Live
+from helpers.codec.codec import Codec, Encoded, encode
+from helpers.codec.decoding import ZERO, decode
+from helpers.codec.fills import Fill
+from helpers.codec.live import Live
 
 ROLES = ("embed", "head", "attention", "mlp", "norm", "other")
 LINEARS = frozenset(ROLES) - {"embed", "head"}
@@ -80,7 +80,7 @@ def damaged_roles(damage: str | Collection[str]) -> frozenset[str]:
 
 
 class Stored(ABC):
-    """What `Coded` and `Store` have in common: matrices by name, and decoding them."""
+    """What `Coded` and `StoreFile` have in common: matrices by name, and decoding them."""
 
     codec: Codec
     tied: dict[str, str]
