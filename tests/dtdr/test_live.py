@@ -7,7 +7,7 @@ from helpers import dtdr, lm
 from helpers.dtdr import coded as coded_module
 from helpers.dtdr import decoding, fused
 from helpers.dtdr.live import Live
-from helpers.lm import tokenizer
+from helpers.storyteller import tokenizer
 
 SHAPES = {"a.weight": (70, 96), "b.weight": (130, 384), "c.c_fc.weight": (64, 128), "odd.weight": (33, 40)}
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import devices, dtdr, lm, records
+from helpers import devices, dtdr, lm, records, storyteller
 from helpers.dtdr import plots, priors, quantities, study
 
 GRID = (0.0, 0.2, 0.6, 0.9, 1.0)
@@ -20,7 +20,7 @@ def found():
 
 @pytest.fixture(scope="module")
 def tokens(found):
-    return lm.tokens(found, count=8, length=32, seed=0)
+    return storyteller.tokens(found, count=8, length=32, seed=0)
 
 
 @pytest.fixture
