@@ -6,8 +6,8 @@ import torch
 from helpers import dtdr, lm, stores
 from helpers.codec import Codec, Fill, decoding, encode, fused
 from helpers.codec.live import Live
-from helpers.lm import tokenizer
 from helpers.stores import coded as coded_module
+from helpers.storyteller import tokenizer
 
 SHAPES = {"a.weight": (70, 96), "b.weight": (130, 384), "c.c_fc.weight": (64, 128), "odd.weight": (33, 40)}
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from helpers import checkpoints
-from helpers.lm import grammar, storyteller, train
+from helpers.lm import train
 from helpers.lm.train import Recipe, fit, shuffled
+from helpers.storyteller import grammar, sizes
 
-TINY = storyteller.Size(1, 64)
+TINY = sizes.Size(1, 64)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def rows():
 
 
 def tiny(seed=0, kind="llama"):
-    return storyteller.build(TINY, seed, kind=kind)
+    return sizes.build(TINY, seed, kind=kind)
 
 
 def run(rows, recipe, folder=None, model=None, batches=None, **more):
@@ -62,7 +63,7 @@ def test_the_first_step_is_adams_worked_out_by_hand(rows):
         assert torch.allclose(p, kept - recipe.lr * g[name] / (g[name].abs() + 1e-8), atol=1e-5), name
 
 
-@pytest.mark.parametrize("kind", storyteller.TYPES)
+@pytest.mark.parametrize("kind", sizes.TYPES)
 def test_training_twice_gives_the_same_bits(rows, kind, tmp_path):
     recipe = Recipe(steps=6, batch=8, length=24, every=3)
     a, b = (run(rows, recipe, model=tiny(kind=kind))[0] for _ in range(2))

@@ -20,7 +20,7 @@ from helpers.lm.hub import HINT, first
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-ASSETS = Path(__file__).with_name("assets") / "storyteller"
+ASSETS = Path(__file__).parents[1] / "storyteller" / "assets"  # only the folder: this knows nothing of stories
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SMALL = 50_000_000  # parameters; a model below stays in float32 on every device
 
@@ -38,13 +38,6 @@ class LM:
     @property
     def parameters(self) -> int:
         return sum(p.numel() for p in self.model.parameters())
-
-    @property
-    def is_storyteller(self) -> bool:
-        """Whether its tokens are the words of the storyteller's world."""
-        from helpers.lm.world import ID
-
-        return self.tokenizer.get_vocab() == ID
 
 
 def load(

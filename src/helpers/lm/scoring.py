@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers import devices
-from helpers.lm import grammar
 from helpers.lm.loader import LM
 
 if TYPE_CHECKING:
@@ -22,18 +21,11 @@ LOGITS = 1 << 26  # logits held at once while scoring
 def tokens(found: LM, *, count: int, length: int, seed: int, text: str = "embedded") -> Tensor:
     """(count, length) int64 held-out sequences for a model.
 
-    For a storyteller they come from its grammar, from a stream that no training uses, and `text` is not looked at. For
-    any other model they are pieces of `text` (a name or path as `data.load_text` takes it, or an archive of novels, of
-    which only the held-out ends are used), drawn without overlap; where the tokenizer puts a token before a text, each
-    piece starts with it. Raises ValueError when the model cannot take `length`, or the text is too short.
+    They are pieces of `text` (a name or path as `data.load_text` takes it, or an archive of novels, of which only the
+    held-out ends are used), drawn without overlap; where the tokenizer puts a token before a text, each piece starts with
+    it. Raises ValueError when the model cannot take `length`, or the text is too short.
     """
-    longest = getattr(found.model.config, "max_position_embeddings", None) or length
-    if count < 1 or not 2 <= length <= longest:
-        raise ValueError(
-            f"count={count}, length={length}: at least one sequence of 2 to {longest} tokens ({found.name})"
-        )
-    if found.is_storyteller:
-        return torch.from_numpy(grammar.corpus(count, seed, length=length, split="held"))
+    check_length(found, count, length)
     ids = np.array(found.tokenizer(_text(text), add_special_tokens=False, verbose=False)["input_ids"])
     start = found.tokenizer("a")["input_ids"][:1] if _starts(found) else []
     size = length - len(start)
@@ -45,6 +37,15 @@ def tokens(found: LM, *, count: int, length: int, seed: int, text: str = "embedd
     places = np.sort(devices.numpy_rng("held", seed).choice(len(ids) // size, count, replace=False))
     pieces = [np.concatenate([start, ids[i * size : (i + 1) * size]]) for i in places]
     return torch.from_numpy(np.stack(pieces).astype(np.int64))
+
+
+def check_length(found: LM, count: int, length: int) -> None:
+    """Raises ValueError where `count` sequences of `length` tokens cannot be had, or are too long for the model."""
+    longest = getattr(found.model.config, "max_position_embeddings", None) or length
+    if count < 1 or not 2 <= length <= longest:
+        raise ValueError(
+            f"count={count}, length={length}: at least one sequence of 2 to {longest} tokens ({found.name})"
+        )
 
 
 def _starts(found: LM) -> bool:

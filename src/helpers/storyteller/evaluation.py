@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from helpers.lm import grammar, probes, scoring
+from helpers.lm import scoring
 from helpers.lm.loader import LM
-from helpers.lm.world import BOS, ID, PAD, PLAIN, Style
+from helpers.storyteller import grammar, probes
+from helpers.storyteller.held import speaks
+from helpers.storyteller.world import BOS, ID, PAD, PLAIN, Style
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -104,8 +106,8 @@ def _net(model: LM | PreTrainedModel) -> PreTrainedModel:
 
 def _check(model: LM | PreTrainedModel) -> None:
     size = _net(model).config.vocab_size
-    if size != len(ID) or (isinstance(model, LM) and not model.is_storyteller):
+    if size != len(ID) or (isinstance(model, LM) and not speaks(model)):
         raise ValueError(
             f"this model has a vocabulary of {size} tokens that is not the storyteller's {len(ID)} words; "
-            "use lm.score with lm.tokens for any other model"
+            "use lm.measure with storyteller.tokens for any other model"
         )
