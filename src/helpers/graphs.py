@@ -1,4 +1,4 @@
-"""One step of work recorded as a CUDA graph and replayed: launching the kernels of a small step takes longer than running them."""
+"""A step recorded as a CUDA graph and replayed: launching the kernels of a small step takes longer than running them."""
 
 from __future__ import annotations
 
