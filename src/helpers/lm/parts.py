@@ -15,6 +15,12 @@ def embeddings(model: nn.Module) -> dict[str, str | None]:
     return {part: names.get(id(_weight(model, method))) for part, method in ask.items()}
 
 
+def rows(model: nn.Module) -> int:
+    """How many tokens have a row in a model's embedding."""
+    known = _weight(model, "get_input_embeddings")
+    return int(model.config.vocab_size) if known is None else len(known)
+
+
 def _weight(model: nn.Module, method: str) -> Tensor | None:
     try:
         return getattr(getattr(model, method)(), "weight", None)
