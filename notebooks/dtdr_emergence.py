@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers import chapter, dtdr, figures, lm
+from helpers import chapter, dtdr, figures, lm, storyteller
 from helpers import records as records_module
 from helpers.dtdr import plots
 from helpers.live import LivePlot
@@ -92,7 +92,7 @@ here.box()
 
 # %%
 found = lm.load(model, device=here.device)
-tokens = lm.tokens(found, count=settings["texts"], length=settings["length"], seed=0, text=text)
+tokens = storyteller.tokens(found, count=settings["texts"], length=settings["length"], seed=0, text=text)
 begin = torch.tensor(found.tokenizer(prompt)["input_ids"]) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, prompts=[row[:12] for row in tokens[:4]], cap=block, batch=settings["batch"])
 subject.priors = {"leaked": dtdr.leaked(subject.whole, cap=block)}
@@ -589,7 +589,7 @@ chapter.table(
 
 # %%
 if settings["family"]:
-    for member in lm.family(device=here.device, workers=8):
+    for member in storyteller.family(device=here.device, workers=8):
         if member.variant != "final" or member.name == "default-seed0":  # the embedded model is this one
             continue
         other = lm.load(str(member.folder), device=here.device)

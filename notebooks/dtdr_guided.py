@@ -38,7 +38,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from helpers import chapter, dtdr, figures, lm
+from helpers import chapter, dtdr, figures, lm, storyteller
 from helpers.dtdr import plots
 from helpers.live import LivePlot
 
@@ -82,7 +82,7 @@ here.box()
 found = lm.load(model, device=here.device)
 if pkl != "none":
     dtdr.load_pkl(found.model, pkl)
-tokens = lm.tokens(found, count=settings["texts"], length=settings["length"], seed=0, text=text)
+tokens = storyteller.tokens(found, count=settings["texts"], length=settings["length"], seed=0, text=text)
 begin = torch.tensor(found.tokenizer(prompt)["input_ids"]) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, prompts=[row[:12] for row in tokens[:4]], cap=block, batch=settings["batch"])
 anchor = dtdr.leaked(subject.whole, cap=block) if anchor_pkl == "none" else dtdr.pkl_weights(found.model, anchor_pkl)
@@ -164,7 +164,7 @@ with LivePlot("loss while priors are tried", "condition", "nats a token") as liv
 if found.source == "embedded":
     tuned = dtdr.with_weights(found, dtdr.embedded("tuned"), name=f"{found.name}-tuned")
     brisk = torch.from_numpy(
-        lm.grammar.corpus(settings["texts"], 0, length=settings["length"], split="held", style="brisk")
+        storyteller.grammar.corpus(settings["texts"], 0, length=settings["length"], split="held", style="brisk")
     )
     child = dtdr.Subject(tuned, brisk, cap=block, batch=settings["batch"])
     child.priors = {"before": subject.whole}
@@ -173,7 +173,7 @@ if found.source == "embedded":
 
 # %%
 if settings["family"]:
-    for member in lm.family(device=here.device, depths=(), widths=()):
+    for member in storyteller.family(device=here.device, depths=(), widths=()):
         if member.variant != "final" or member.name == "default-seed0":  # the embedded model is this one
             continue
         other = lm.load(str(member.folder), device=here.device)

@@ -32,7 +32,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from helpers import chapter, figures, lm
+from helpers import chapter, figures, lm, storyteller
 from helpers.figures import ROLE
 from helpers.live import LivePlot
 from helpers.records import Record
@@ -61,15 +61,15 @@ size = settings["size"] if size == "profile" else size
 # larger models {footcite:p}`wang2023interpretability`: after *when mary and john went to the garden , john gave the ball to*, the next word must be *mary*.
 
 # %% tags=["hide-input"]
-stories = [" ".join(words) for words in lm.grammar.documents(4, 0)]
+stories = [" ".join(words) for words in storyteller.grammar.documents(4, 0)]
 chapter.table(pd.DataFrame({"story": stories}), "Four held-out stories, as the grammar tells them")
 
 # %% tags=["hide-input"]
-known = lm.grammar.entropy("plain")
+known = storyteller.grammar.entropy("plain")
 here.say("entropy", f"{known['rate']:.3f}")
-documents = lm.grammar.documents(2000, 1)
-drawn = lm.grammar.corpus(2000, 1, split="held")
-exact = float(lm.grammar.costs(drawn).mean())
+documents = storyteller.grammar.documents(2000, 1)
+drawn = storyteller.grammar.corpus(2000, 1, split="held")
+exact = float(storyteller.grammar.costs(drawn).mean())
 here.say("exact", f"{exact:.3f}")
 
 # %% [markdown]
@@ -86,7 +86,7 @@ cards, records = [], []
 for seed in range(settings["seeds"]):
     record = Record(here.name, f"{size}.fit", seed)
     with LivePlot("training", "gradient step", "nats a token") as live:
-        card = lm.make(
+        card = storyteller.make(
             here.folder / "checkpoints" / f"{size}-seed{seed}",
             size=size,
             seed=seed,
@@ -106,7 +106,7 @@ fig = figures.figure("How near to the truth?", "gradient step", "held-out loss (
 figures.level(fig, exact, "the grammar itself")
 wide = shown.pivot_table(index="seed", columns="step", values="held")
 figures.bands(fig, wide.columns.to_numpy(float), wide.to_numpy(), f"{size}, this run", ROLE["precise"])
-committed = lm.artefact.verify()
+committed = storyteller.card.verify()
 figures.level(fig, committed["result"]["loss"], "the committed storyteller")
 losses = [c["result"]["loss"] for c in cards]
 figures.show(
@@ -148,7 +148,7 @@ chapter.table(
 
 # %% tags=["hide-input"]
 found = lm.load("storyteller", device=here.device)
-told = lm.samples(found, 3)
+told = storyteller.samples(found, 3)
 chapter.table(
     pd.DataFrame({"after a given opening": told["greedy"], "sampled": told["sampled"]}),
     "Six texts of the committed model",
@@ -216,7 +216,8 @@ if card:
 if family:
     asked = ("size", "parameters", "recipe", "stopped_at_step", "corpus", "result", "device", "torch", "sha256")
     here.store(
-        "family", {m.name: {k: m.card[k] for k in asked} for m in lm.family(device=here.device, workers=workers)}
+        "family",
+        {m.name: {k: m.card[k] for k in asked} for m in storyteller.family(device=here.device, workers=workers)},
     )
 members = here.stored("family")
 rows = [

@@ -1,60 +1,77 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import chapter, claims, records
-from helpers.records import Record
+from helpers import chapter, claims, figures, prose
+from helpers.chapter import Per
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, root):
+def begin(tmp_path, monkeypatch, root):
     monkeypatch.setenv("RUC_ROOT", str(root))
     monkeypatch.setenv("RUC_RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("RUC_WORK_DIR", str(tmp_path / "work"))
-    return chapter.start("learned_encoding", profile="quick", device="cpu")
+    return lambda **given: chapter.start(
+        "learned_encoding", profile=given.pop("profile", "quick"), device="cpu", **given
+    )
 
 
-def test_start_checks_profile_and_device(here, monkeypatch):
+def test_start_checks_profile_and_device_and_says_what_it_runs_on(begin):
+    here = begin()
     assert here.folder.name == "run"
+    assert json.loads((here.folder / "provenance.json").read_text())["device"] == "CPU"
     with pytest.raises(ValueError, match="profile='fast' is unknown"):
-        chapter.start("learned_encoding", profile="fast")
+        begin(profile="fast")
     with pytest.raises(ValueError, match="device='gpu'"):
         chapter.start("learned_encoding", profile="quick", device="gpu")
+
+
+def test_two_live_kernels_have_a_folder_each_and_share_the_cache(begin, monkeypatch, tmp_path, root):
+    book = tmp_path / "book"
+    (book / "notebooks").mkdir(parents=True)
+    (book / "_toc.yml").write_text("")
+    monkeypatch.setenv("RUC_ROOT", str(book))
     monkeypatch.delenv("RUC_RUN_DIR")
-    assert chapter.start("learned_encoding", profile="full").folder.parts[-3:] == ("runs", "learned_encoding", "live")
+    monkeypatch.delenv("RUC_WORK_DIR")
+    one, two = begin(), begin()
+    assert one.folder != two.folder
+    assert one.folder.parent == two.folder.parent == book / "runs" / "learned_encoding" / "live"
+    assert one.work == two.work
 
 
-def test_settings_take_the_profile_and_what_is_given(here):
-    found = here.settings(quick={"seeds": 3, "steps": 10}, full={"seeds": 10, "steps": 99}, seeds=None, steps=0)
-    assert found == {"seeds": 3, "steps": 0}
-    with pytest.raises(KeyError, match="seed"):
-        here.settings(quick={"seeds": 3}, full={"seeds": 10}, seed=1)
-    with pytest.raises(KeyError, match="extra"):
-        here.settings(quick={"seeds": 3, "extra": 1}, full={"seeds": 10})
+def test_settings_take_the_profile_and_what_is_given(begin):
+    given = {"seeds": None, "steps": 0, "vocab_size": 50}
+    quick, full = (
+        begin(profile=p, **given).settings(seeds=Per(3, 12), steps=Per(10, 99), length=64) for p in chapter.PROFILES
+    )
+    assert (quick.seeds, full.seeds) == (3, 12)
+    assert quick.steps == full.steps == 0
+    assert quick.length == 64
+    with pytest.raises(AttributeError, match=r"no setting 'step'; did you mean steps\?"):
+        _ = quick.step
+    with pytest.raises(AttributeError, match="settings are fixed"):
+        quick.steps = 3
+    assert not hasattr(quick, "vocab_size"), "only what the settings name is a setting"
 
 
-def test_box_has_a_place_for_every_badge(here):
-    bundle = here.box()._repr_mimebundle_()
+def test_a_parameter_that_leaves_its_value_to_the_profile_needs_a_setting(begin):
+    with pytest.raises(KeyError, match=r"'texts' leaves its value to the profile; add texts=Per"):
+        begin(texts=None).settings(seeds=Per(3, 12))
+
+
+def test_box_has_a_place_for_every_badge(begin):
+    bundle = begin().box()._repr_mimebundle_()
     for name in claims.of("learned_encoding"):
         assert f'data-claim="{name}"' in bundle["text/html"]
     assert "made precise" in bundle["text/plain"]
 
 
-def test_keep_replaces_what_an_earlier_cell_kept(here):
-    def record(seed):
-        made = Record("learned_encoding", "x", seed)
-        made.log(0, loss=1.0)
-        return made
+def test_what_a_run_stores_comes_before_what_is_committed(begin, tmp_path):
+    from dataclasses import replace
 
-    assert len(here.keep([record(0), record(1)])) == 2
-    assert len(here.keep([record(0)])) == 1
-
-
-def test_what_a_run_stores_comes_before_what_is_committed(here, tmp_path):
-    here = replace(here, reference=tmp_path / "reference")
+    here = replace(begin(), reference=tmp_path / "reference")
     assert here.stored("cards") is None
     here.reference.mkdir(parents=True, exist_ok=True)
     (here.reference / "cards.json").write_text('{"from": "reference"}')
@@ -63,63 +80,32 @@ def test_what_a_run_stores_comes_before_what_is_committed(here, tmp_path):
     assert here.stored("cards") == {"from": "run"}
 
 
-def test_judge_stores_verdicts_with_the_digest_of_the_claims(here):
-    quantities = {"e7_elbow_2": [0.0, 0.01, 0.0], "e7_elbow_6": [0.0, 0.0, 0.1], "e7_elbow_12": [0.1, 0.1, 0.0]}
-    quantities["e7_none_dirichlet"] = [30.0, 31.0, 32.0]
-    mine = here.judge(quantities)
-    assert {v.id: v.verdict for v in mine}["E7"] == claims.SUPPORTED
-    reference = {**quantities, "e7_elbow_2": [5.0, 5.0, 5.1]}
-    counting = here.judge(quantities, reference)
-    assert {v.id: v.verdict for v in counting}["E7"] == claims.REFUTED
-    stored = json.loads((here.folder / "verdicts.json").read_text())
-    assert set(stored["verdicts"]) == {"this run", "reference"}
-    assert stored["claims"] == claims.digest(claims.of("learned_encoding"))
-    assert json.loads((here.folder / "quantities.json").read_text()) == quantities
-    assert json.loads((here.folder / "provenance.json").read_text())["device"] == "CPU"
+@pytest.mark.parametrize(
+    ("values", "spec", "unit", "beside", "text"),
+    [
+        ([1.0, 2.0, 3.0], ".2f", "nats", None, "2.00 ± 2.48 nats (n = 3)"),
+        ([1.0, np.nan, 3.0], ".1f", "", None, "2.0 ± 12.7 (n = 2 of 3)"),
+        ([np.nan], ".3g", "", None, "no value (n = 0 of 1)"),
+        ([-0.5], ".1f", "", None, "−0.5 (n = 1)"),
+        ([1.0, 3.0], ".0f", "nats", [2.0, 2.0, 2.0], "2 ± 13 nats (n = 2; reference 2 ± 0, n = 3)"),
+        (pd.Series([1.0, 3.0], index=[7, 9]), ".0f", "", None, "2 ± 13 (n = 2)"),
+    ],
+)
+def test_a_number_shows_spread_and_n(values, spec, unit, beside, text):
+    assert prose.number(values, spec, unit, beside) == text
 
 
-def test_committed_reference_is_read_and_labelled(here, tmp_path):
-    from dataclasses import replace
-
-    other = replace(here, reference=tmp_path / "reference")
-    assert other.committed() is None
-    made = Record("learned_encoding", "x", 0)
-    made.log(0, loss=1.0)
-    header = {"profile": "full", "seeds": 12, "date": "2026-01-02", "provenance": {"device": "A GPU"}}
-    records.bundle([made.as_dict()], tmp_path / "reference", **header)
-    assert len(other.committed()) == 1
-    assert other.label() == "reference (full, A GPU, 12 seeds, 2026-01-02)"
-
-
-def test_say_shows_spread_and_n(here, monkeypatch):
-    import IPython.display
-
-    said = {}
-    monkeypatch.setattr(
-        IPython.display,
-        "display",
-        lambda bundle, raw, metadata: said.update(
-            {metadata["scrapbook"]["name"]: json.loads(next(iter(bundle.values())))}
-        ),
+def test_tables_escape_and_round_and_take_badges():
+    shown = chapter.table(
+        pd.DataFrame({"a<b": [0.123456, np.nan, -1.5], "c": ["x&y", prose.badge("mixed"), 3]}), "A <caption>"
     )
-    here.say("text", "as it is")
-    here.say("many", [1.0, 2.0, 3.0], ".2f", "nats")
-    here.say("gap", [1.0, np.nan, 3.0], ".1f")
-    here.say("none", [np.nan])
-    here.say("one", [-0.5], ".1f")
-    here.say("both", [1.0, 3.0], ".0f", "nats", reference=[2.0, 2.0, 2.0])
-    assert said["text"] == "as it is"
-    assert said["many"] == "2.00 ± 2.48 nats (n = 3)"
-    assert said["gap"] == "2.0 ± 12.7 (n = 2 of 3)"
-    assert said["none"] == "no value (n = 0 of 1)"
-    assert said["both"] == "2 ± 13 nats (n = 2; reference 2 ± 0, n = 3)"
-    assert said["one"] == "−0.5 (n = 1)"
-
-
-def test_tables_escape_and_round():
-    shown = chapter.table(pd.DataFrame({"a<b": [0.123456, np.nan], "c": ["x&y", "z"]}), "A caption")
     markup = shown._repr_mimebundle_()["text/html"]
     assert "a&lt;b" in markup
+    assert "A &lt;caption&gt;" in markup
     assert "x&amp;y" in markup
     assert "<td>0.123</td>" in markup
     assert "<td>–</td>" in markup
+    assert "<td>−1.5</td>" in markup
+    assert '<td><span class="verdict verdict-mixed">mixed</span></td>' in markup
+    assert "mixed" in shown._repr_mimebundle_()["text/plain"]
+    assert isinstance(shown, figures.Output)

@@ -153,6 +153,13 @@ def test_counting_prefers_the_reference():
     assert claims.counting(None) == {}
 
 
+def test_an_exploration_counts_for_no_claim_and_keeps_the_references_verdict():
+    stored = lambda verdict: [{"id": "E1", "criterion": "precise", "verdict": verdict, "reason": ""}]
+    assert claims.counting({"counts": False, "verdicts": {"this run": stored(REFUTED)}}) == {}
+    both = {"counts": False, "verdicts": {"this run": stored(REFUTED), "reference": stored(SUPPORTED)}}
+    assert claims.counting(both)["E1"]["verdict"] == SUPPORTED
+
+
 ENTRY = """
 fixed: 2026-01-01
 claims:
@@ -200,3 +207,11 @@ def test_digest_changes_with_a_margin(root):
     assert claims.digest(changed) != before
     with pytest.raises(KeyError, match="no claim names the chapter"):
         claims.of("nowhere", found)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [([1.0, 1.0, 1.0], SUPPORTED), ([1.0, 0.0, 1.0], REFUTED), ([0.0], REFUTED), ([1.0, np.nan], UNDECIDED)],
+)
+def test_a_statement_on_every_unit_is_refuted_by_one(values, verdict):
+    assert claims.examine(claims.Test("x", above=0.5, interval="every"), values).verdict == verdict

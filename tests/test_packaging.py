@@ -91,6 +91,9 @@ def test_floors(root):
                 known = {"codec": {"codec"}, "stores": {"codec", "stores"}}.get(place[0])
                 assert known is None or not rest or inner in known | GROUND, f"{path} imports {name}"
                 assert place[0] not in EXPERIMENTS or inner not in EXPERIMENTS - {place[0]}, f"{path} imports {name}"
+                above = EXPERIMENTS | {"storyteller"}
+                assert place[0] != "lm" or inner not in above, f"{path} imports {name}"
+                assert place[0] != "storyteller" or inner not in EXPERIMENTS, f"{path} imports {name}"
 
 
 def test_files_stay_below_three_hundred_lines(root):
@@ -143,7 +146,10 @@ def test_a_wheel_carries_its_data(root, tmp_path):
         names = set(z.namelist())
         z.extractall(tmp_path / "site")
     assert {"helpers/book/assets/figures.js", "helpers/book/assets/book.css", "helpers/run/cli.py"} <= names
-    code = "from helpers import dtdr, lm; lm.load('storyteller', device='cpu'); [dtdr.embedded(n) for n in dtdr.EMBEDDED]; "
+    code = (
+        "from helpers import dtdr, lm, storyteller; lm.load('storyteller', device='cpu'); storyteller.card.verify(); "
+    )
+    code += "[dtdr.embedded(n) for n in dtdr.EMBEDDED]; "
     code += "from helpers.book import plots; from pathlib import Path; "
     code += "assert (Path(plots.__file__).parent / 'assets' / 'book.css').is_file()"
     done = subprocess.run(

@@ -21,7 +21,8 @@ from pathlib import Path
 from helpers import claims, devices, files, prose, sources
 from helpers.figures import Output, setup
 from helpers.prose import mean, table
-from helpers.study import Judged, Log, Sides, Study
+from helpers.sides import Judged, Sides
+from helpers.study import Log, Study
 from helpers.work import Work
 
 __all__ = ["Chapter", "Judged", "Log", "Per", "Settings", "Sides", "Study", "mean", "start", "table"]

@@ -25,6 +25,7 @@ SUPPORTED, REFUTED, UNDECIDED, AWAITING = "supported", "refuted", "undecided", "
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED, AWAITING)
 INTERVALS = {"t": stats.t_interval, "bootstrap": stats.bootstrap, "wilson": stats.wilson, "exact": stats.exact}
 INTERVALS["p"] = stats.exact  # a p-value: below its level it supports, above it nothing is refuted
+INTERVALS["every"] = stats.exact  # a statement on every unit: all inside support it, one outside refutes it
 
 
 @dataclass(frozen=True)
@@ -188,12 +189,15 @@ def probed(probes: Iterable[Probe]) -> dict[str, list[float]]:
 
 
 def counting(stored: Mapping | None) -> dict[str, dict]:
-    """From a run's `verdicts.json`, the verdict that counts for each claim: by its precise criterion, and by the
-    committed reference where there is one. Each is the stored verdict with `by` added, 'reference' or 'this run'.
+    """From a run's `verdicts.json`, the verdict that counts for each claim, by its precise criterion: the committed
+    reference's where there is one, whatever the run's parameters; otherwise this run's, if it has the parameters that the
+    claims are about (`counts`). Each is the stored verdict with `by` added, 'reference' or 'this run'.
     """
     if not stored:
         return {}
     by = "reference" if "reference" in stored["verdicts"] else "this run"
+    if by == "this run" and not stored.get("counts", True):
+        return {}
     return {v["id"]: v | {"by": by} for v in stored["verdicts"][by] if v["criterion"] == "precise"}
 
 
@@ -206,7 +210,9 @@ def examine(question: Test, values: Sequence[float], least: int = 3) -> Outcome:
     inside = question.above < ci.low and ci.high < question.below
     outside = ci.high <= question.above or ci.low >= question.below
     verdict = SUPPORTED if inside else REFUTED if outside else UNDECIDED
-    few = ci.n < least and question.interval not in ("exact", "p")
+    if question.interval == "every" and any(v <= question.above or v >= question.below for v in values):
+        verdict = REFUTED
+    few = ci.n < least and question.interval not in ("exact", "p", "every")
     if few or (verdict == REFUTED and question.interval == "p"):
         verdict = UNDECIDED
     effect = stats.paired_effect(values) if question.interval in ("t", "bootstrap") else math.nan

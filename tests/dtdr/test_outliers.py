@@ -4,7 +4,7 @@ import pytest
 import torch
 import transformers
 
-from helpers import dtdr, lm, stores
+from helpers import dtdr, lm, stores, storyteller
 from helpers.dtdr import outliers
 
 SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -104,7 +104,7 @@ def test_outliers_alone_bring_about_what_the_document_saw():
     corruption now spares the transformed store. Nothing of it was there before.
     """
     found = lm.load("storyteller", device="cpu")
-    tokens = lm.tokens(found, count=16, length=48, seed=0)
+    tokens = storyteller.tokens(found, count=16, length=48, seed=0)
     before = losses(found, tokens)
     with dtdr.outlier_channels(found, tokens) as planted:
         after = losses(planted, tokens)

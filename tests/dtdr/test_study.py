@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import devices, dtdr, lm, records, stores
+from helpers import devices, dtdr, lm, records, stores, storyteller
 from helpers.codec import Codec, Fill, decode, encode, noisy
 from helpers.dtdr import plots, priors, quantities, study
 
@@ -21,7 +21,7 @@ def found():
 
 @pytest.fixture(scope="module")
 def tokens(found):
-    return lm.tokens(found, count=8, length=32, seed=0)
+    return storyteller.tokens(found, count=8, length=32, seed=0)
 
 
 @pytest.fixture

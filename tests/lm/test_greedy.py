@@ -41,7 +41,7 @@ def test_the_same_texts_as_generate(name, device):
     assert lm.recordable(model)
     draw = lambda seed: torch.randint(64, (3, 7), generator=torch.Generator().manual_seed(seed))
     greedy = lm.Greedy(model, 3, 7, 20)
-    assert (greedy.graph is not None) == (device == "cuda")
+    assert (greedy.replay is not None) == (device == "cuda")
     seen = set()
     for seed in range(3):
         wanted = lm.generate(model, draw(seed), 20)

@@ -13,7 +13,7 @@ from subprocess import PIPE
 import pytest
 import torch
 
-from helpers.lm import tokenizer
+from helpers.storyteller import tokenizer
 
 COMMIT = "c0ffee" * 6 + "beef"
 WEIGHTS = "model.safetensors"

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from helpers import devices, lm
-from helpers.lm import loader, tokenizer
+from helpers.lm import loader
+from helpers.storyteller import speaks, tokenizer
 
 VOCAB = 216
 SMALL = {
@@ -72,7 +73,7 @@ def test_stories260k_tells_a_story(real_data):
         pytest.skip(f"no stories260K in {real_data}")
     found = lm.load(str(place), device="cpu")
     assert found.parameters == 260_032
-    assert not found.is_storyteller
+    assert not speaks(found)
     text = found.tokenizer.decode(
         lm.generate(found, found.tokenizer("Once upon", return_tensors="pt").input_ids, 20)[0]
     )
@@ -92,7 +93,7 @@ def test_stories260k_tells_a_story(real_data):
 def test_the_embedded_one_is_a_storyteller():
     found = lm.load(device="cpu")
     assert (found.name, found.source) == ("storyteller", "embedded")
-    assert found.is_storyteller
+    assert speaks(found)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
     Keep    a share of the stored coefficients arrives, the rest is filled        level `kept`, 0…1
     Spoil   all arrive, a share of the codes is wrong (seven of eight bits)       level `spoiled`, 0…1
     Planes  the leading bits of every code arrive                                 level `bits`, 0…8
-    Noise   nothing is stored: Gaussian noise, all coefficients present           level `energy`, the squared cosine that is left
+    Noise   nothing is stored: Gaussian noise, all coefficients present           level `energy`, the squared cosine left
 
 Fields that a kind does not have are empty in its columns, so that a damage selects its own rows and no others.
 """

@@ -1,4 +1,4 @@
-"""The experiments of Part I: models are rebuilt, measured, and written down. A record is one damage, one mask; a row a level."""
+"""The experiments of Part I: models rebuilt, measured, and written down. A record is one damage, one mask; a row a level."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from helpers import files, lm
+from helpers import files, lm, storyteller
 from helpers.dtdr.config import Family, Outliers, Printed, Trial
 from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.outliers import OutliersRefused, outlier_channels
@@ -73,7 +73,7 @@ def run_family(subject: Subject, config: Family, log: Log) -> None:
     asked for first. subject: the embedded one, whose texts and block the others get, and whose weights are their prior "other".
     """
     shapes = {} if config.ladder else {"depths": (), "widths": ()}
-    for member in lm.family(device=log.device, workers=config.workers, **shapes):
+    for member in storyteller.family(device=log.device, workers=config.workers, **shapes):
         if member.variant != "final" or member.name == "default-seed0":  # the embedded model is this one
             continue
         found = lm.load(str(member.folder), device=log.device)

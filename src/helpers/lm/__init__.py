@@ -1,47 +1,35 @@
-"""Causal language models: one loader for all of them, and a small one, the storyteller, whose world is known.
+"""Causal language models: one loader for all of them, and what can be done with any.
 
-`load` takes a hub name, a folder or 'storyteller'; `tokens`, `score`, `costs` and `generate` work on any of them, `Greedy`
-repeats greedy texts fast.
-`grammar` holds the storyteller's world: corpora, exact probabilities, entropy; `probes` its indirect-object pairs,
-questions and violations; `evaluate` and `samples` put a model to them. `family` trains storytellers of every size and the
-priors made from them, `make` one of them, `novels.make` a reference on natural language; `artefact` writes and checks.
+`load` takes a hub name, a folder or 'storyteller' (what is known of that one's world is in `helpers.storyteller`).
+`tokens` draws held-out pieces of a text; `measure` and `score` give the loss on tokens, `log_probs` what `measure` compares
+with; `sense` the loss of texts. `texts` and `generate` write, a `Writer` again and again. `fit` trains a model by a
+`Recipe`, `novels.make` a reference on natural language.
 """
 
-from helpers.lm import artefact, grammar, novels, probes, storyteller, train
-from helpers.lm.evaluation import answers, evaluate, indirect_objects, samples, write
-from helpers.lm.greedy import Greedy, recordable
+from helpers.lm import novels
+from helpers.lm.greedy import Greedy
+from helpers.lm.greedy import recordable as recordable
+from helpers.lm.held import tokens
 from helpers.lm.loader import LM, load
-from helpers.lm.members import Member, family, make, member, recipe, tune
-from helpers.lm.scoring import costs, generate, score, tokens
-from helpers.lm.train import Fitted, Recipe, fit
+from helpers.lm.parts import embeddings
+from helpers.lm.scoring import log_probs, measure, score, sense
+from helpers.lm.train import Recipe, fit
+from helpers.lm.writing import Writer, generate, texts
 
 __all__ = [
     "LM",
-    "Fitted",
     "Greedy",
-    "Member",
     "Recipe",
-    "answers",
-    "artefact",
-    "costs",
-    "evaluate",
-    "family",
+    "Writer",
+    "embeddings",
     "fit",
     "generate",
-    "grammar",
-    "indirect_objects",
     "load",
-    "make",
-    "member",
+    "log_probs",
+    "measure",
     "novels",
-    "probes",
-    "recipe",
-    "recordable",
-    "samples",
     "score",
-    "storyteller",
+    "sense",
+    "texts",
     "tokens",
-    "train",
-    "tune",
-    "write",
 ]

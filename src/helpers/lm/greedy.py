@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+from helpers import graphs
 
 
 def recordable(model: nn.Module) -> bool:
@@ -32,7 +36,7 @@ class Greedy:
         self.position = torch.zeros(1, 1, dtype=torch.int64, device=device)
         self.places = torch.arange(words + new, device=device)
         self.out = torch.zeros(prompts, words + new, dtype=torch.int64, device=device)
-        self.graph: torch.cuda.CUDAGraph | None = None
+        self.replay: Callable[[], None] | None = None
         if record and device.type == "cuda":
             self._record()
 
@@ -42,23 +46,18 @@ class Greedy:
         if tuple(prompts.shape) != (len(self.out), self.words):
             raise ValueError(f"prompts have shape {tuple(prompts.shape)}; ({len(self.out)}, {self.words}) was fixed")
         self._start(prompts.to(self.out.device))
+        step = self.replay or self._step
         for _ in range(self.new - 1):
-            self.graph.replay() if self.graph else self._step()
+            step()
         self.out.scatter_(1, self.position.expand(len(self.out), 1), self.token)
         return self.out.cpu()
 
     @torch.inference_mode()
     def _record(self) -> None:
-        self._start(torch.zeros(len(self.token), self.words, dtype=torch.int64, device=self.token.device))
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            self._step()
-        torch.cuda.current_stream().wait_stream(stream)
-        self._start(torch.zeros_like(self.out[:, : self.words]))  # a recorded step must find its place in the cache
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self._step()
+        self._start(torch.zeros_like(self.out[:, : self.words]))  # the cache is made when it is first written to
+        places = [layer.cumulative_length for layer in self.cache.layers]
+        step = graphs.recorded(self._step, [self.token, self.position, self.out, *places], warm=1)
+        self.replay = None if step == self._step else step
 
     def _start(self, prompts: Tensor) -> None:
         """Read the prompts (B, T) into an empty cache; the first new token of each."""

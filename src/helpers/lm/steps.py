@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from helpers import graphs
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from helpers.lm.train import Recipe
-
-WARM = 3  # steps run before a graph is recorded, and then undone
 
 
 @contextmanager
@@ -58,8 +58,8 @@ class Stepper:
     def __init__(self, model: PreTrainedModel, recipe: Recipe, device: str):
         self.model, self.recipe = model, recipe
         self.cuda = device.startswith("cuda")
-        self.graph: torch.cuda.CUDAGraph | None = None
-        self.try_graph = self.cuda and recipe.compile
+        self.replay: Callable[[], Tensor] | None = None
+        self.record = self.cuda and recipe.compile
         self.mask: Tensor | None = None  # (1, 1, T, T), causal: while recording, the model may not look for one itself
         matrices = [p for p in model.parameters() if p.ndim >= 2]
         others = [p for p in model.parameters() if p.ndim < 2]
@@ -70,6 +70,7 @@ class Stepper:
             fused=self.cuda,
             capturable=self.cuda,
         )
+        self.optimiser.zero_grad()
 
     def __call__(self, tokens: Tensor, rate: float) -> Tensor:
         for group in self.optimiser.param_groups:
@@ -77,18 +78,16 @@ class Stepper:
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
-        if self.try_graph:
-            self.try_graph = False
+        if self.record:
+            self.record = False
             self._record(tokens)
-        if self.graph is None:
+        if self.replay is None:
             return self._step(tokens.to(self.model.device))
         self.tokens.copy_(tokens)
-        self.graph.replay()
-        return self.loss
+        return self.replay()
 
     def _step(self, tokens: Tensor) -> Tensor:
         """tokens (B, T) on the model's device."""
-        self.optimiser.zero_grad(set_to_none=self.graph is None)
         half = self.cuda and self.recipe.precision == "bfloat16"
         with torch.autocast("cuda", torch.bfloat16, enabled=half, cache_enabled=False) if half else nullcontext():
             out = self.model(input_ids=tokens, attention_mask=self.mask, use_cache=False)
@@ -97,41 +96,23 @@ class Stepper:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
+        self.optimiser.zero_grad()  # a recorded step finds no gradient of the last one, as an eager one does
         return loss.detach()
 
     def _record(self, tokens: Tensor) -> None:
         """Record the step as a graph; where that cannot be done the steps stay eager, and nothing has changed."""
-        before = [p.detach().clone() for p in self.model.parameters()]
         self.tokens = tokens.to(self.model.device, copy=True)
         square = torch.ones(tokens.shape[1], tokens.shape[1], dtype=torch.bool, device=self.tokens.device)
         self.mask = square.tril()[None, None]
-        moments = self._moments()
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(WARM):
-                self._step(self.tokens)
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        try:
-            self.optimiser.zero_grad(set_to_none=True)
-            with torch.cuda.graph(graph):
-                self.loss = self._step(self.tokens)
-            self.graph = graph
-        except RuntimeError as error:
-            warnings.warn(f"this step cannot be recorded as a CUDA graph ({error}); it runs eagerly", stacklevel=2)
-            torch.cuda.synchronize()
+        step = lambda: self._step(self.tokens)
+        advance = graphs.recorded(step, lambda: [*self.model.parameters(), *self._moments()])
+        if advance is step:
             self.mask = None
-        with torch.no_grad():
-            for p, old in zip(self.model.parameters(), before, strict=True):
-                p.copy_(old)
-            for p, state in self.optimiser.state.items():
-                for name, value in state.items():
-                    old = moments.get((p, name))
-                    value.zero_() if old is None else value.copy_(old)
+        else:
+            self.replay = advance
 
-    def _moments(self) -> dict:
-        return {(p, k): v.clone() for p, state in self.optimiser.state.items() for k, v in state.items()}
+    def _moments(self) -> Iterator[Tensor]:
+        return (value for moments in self.optimiser.state.values() for value in moments.values())
 
     def state(self) -> dict[str, Tensor]:
         """Weights and Adam's moments, by name."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers import devices, files
-from helpers.lm import tokenizer
 from helpers.lm.loader import ASSETS, quiet
 from helpers.lm.train import Recipe
+from helpers.storyteller import tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -66,10 +66,10 @@ def write(
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(temp, ignore_errors=True)
-    return card(folder)
+    return read(folder)
 
 
-def card(folder: str | Path = ASSETS) -> dict:
+def read(folder: str | Path = ASSETS) -> dict:
     """The card of a storyteller folder. Raises FileNotFoundError, or ValueError when it is corrupt."""
     return files.read_json(Path(folder) / CARD)
 
@@ -79,7 +79,7 @@ def verify(folder: str | Path = ASSETS) -> dict:
 
     Raises FileNotFoundError for a missing file and ValueError for one that differs.
     """
-    folder, found = Path(folder), card(folder)
+    folder, found = Path(folder), read(folder)
     for name, sha in found["sha256"].items():
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder / name} is missing; restore the folder from the repository")
@@ -96,7 +96,7 @@ def readme(card: dict) -> str:
 
 A {card["kind"]} language model of {card["parameters"]:,} parameters (size *{card["size"]}*) that tells stories of a world
 whose every probability is known. It is made by this project from nothing but the project's own grammar
-(`helpers.lm.grammar`), and is under the project's licence.
+(`helpers.storyteller.grammar`), and is under the project's licence.
 
 - Recipe: {card["stopped_at_step"]} of {recipe["steps"]} steps of {recipe["batch"]} sequences of {recipe["length"]} tokens,
   AdamW, learning rate {recipe["lr"]:.4g}, seed {recipe["seed"]}; `card.json` has all of it.

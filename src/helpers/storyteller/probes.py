@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from helpers import devices
-from helpers.lm.grammar import LENGTH, style_of, words_of
-from helpers.lm.story import Story, tell
-from helpers.lm.voices import Broken, Ended, Reader, uniforms
-from helpers.lm.world import BOS, EOS, ID, PLAIN, Style
+from helpers.storyteller.grammar import LENGTH, style_of, words_of
+from helpers.storyteller.story import Story, tell
+from helpers.storyteller.voices import Broken, Ended, Reader, uniforms
+from helpers.storyteller.world import BOS, EOS, ID, PLAIN, Style
 
 PROMPT = (
     16  # tokens of an indirect-object prompt: <bos> when mary and john went to the garden , john gave the red ball to

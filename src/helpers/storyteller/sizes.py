@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from helpers import devices
-from helpers.lm.world import BOS, EOS, ID, PAD, WORDS
+from helpers.storyteller.world import BOS, EOS, ID, PAD, WORDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from helpers.lm.world import BOS, EOS, ID, PAD, UNK
+from helpers.storyteller.world import BOS, EOS, ID, PAD, UNK
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from helpers.lm.voices import Teller, Voice
-from helpers.lm.world import (
+from helpers.storyteller.voices import Teller, Voice
+from helpers.storyteller.world import (
     ADVERBS,
     BOS,
     CLASS,

@@ -18,10 +18,10 @@ from multiprocessing import get_context
 import numpy as np
 
 from helpers import devices
-from helpers.lm import world
-from helpers.lm.story import OBJECT, Story, tell
-from helpers.lm.voices import Broken, Ended, Reader, uniforms
-from helpers.lm.world import BOS, ID, MOST, PLAIN, STYLES, WORDS, Style
+from helpers.storyteller import world
+from helpers.storyteller.story import OBJECT, Story, tell
+from helpers.storyteller.voices import Broken, Ended, Reader, uniforms
+from helpers.storyteller.world import BOS, ID, MOST, PLAIN, STYLES, WORDS, Style
 
 SPLITS = ("train", "held")
 CHUNK = 500  # sequences that share a stream of random numbers

@@ -8,7 +8,7 @@ from math import log
 
 import numpy as np
 
-from helpers.lm.world import CLASS, EOS, Table
+from helpers.storyteller.world import CLASS, EOS, Table
 
 
 class Broken(Exception):

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from helpers import lm
-from helpers.lm import artefact, grammar, storyteller, tokenizer
+from helpers import lm, storyteller
 from helpers.lm.loader import ASSETS
+from helpers.storyteller import card as cards
+from helpers.storyteller import grammar, sizes, tokenizer
 
 
 def count(model):
@@ -13,9 +14,9 @@ def count(model):
 
 
 def test_sizes_keep_what_they_promise():
-    assert count(storyteller.build("small")) <= 300_000
-    assert 1_000_000 <= count(storyteller.build("default")) <= 2_000_000
-    for name, size in storyteller.SIZES.items():
+    assert count(sizes.build("small")) <= 300_000
+    assert 1_000_000 <= count(sizes.build("default")) <= 2_000_000
+    for name, size in sizes.SIZES.items():
         assert size.hidden % 64 == 0
         if name.startswith("depth"):
             assert (size.layers, size.hidden) == (int(name[5:]), 128)
@@ -23,11 +24,11 @@ def test_sizes_keep_what_they_promise():
             assert (size.layers, size.hidden) == (6, int(name[5:]))
 
 
-@pytest.mark.parametrize("kind", storyteller.TYPES)
+@pytest.mark.parametrize("kind", sizes.TYPES)
 def test_models_are_seeded_and_causal(kind):
-    a, b = (storyteller.build("small", s, kind=kind) for s in (0, 1))
+    a, b = (sizes.build("small", s, kind=kind) for s in (0, 1))
     state = torch.get_rng_state()
-    again = storyteller.build("small", 0, kind=kind)
+    again = sizes.build("small", 0, kind=kind)
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(v, again.state_dict()[k]) for k, v in a.state_dict().items())
     assert not torch.equal(a.get_input_embeddings().weight, b.get_input_embeddings().weight)
@@ -41,11 +42,11 @@ def test_models_are_seeded_and_causal(kind):
 
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match="size='huge' is unknown; there are small, default"):
-        storyteller.build("huge")
+        sizes.build("huge")
     with pytest.raises(ValueError, match="kind='rnn' is unknown"):
-        storyteller.build("small", kind="rnn")
+        sizes.build("small", kind="rnn")
     with pytest.raises(ValueError, match="hidden=100"):
-        storyteller.Size(1, 100)
+        sizes.Size(1, 100)
 
 
 def test_tokenizer_reads_and_writes_words_and_survives_a_folder(tmp_path):
@@ -63,10 +64,10 @@ def test_tokenizer_reads_and_writes_words_and_survives_a_folder(tmp_path):
 
 def test_the_committed_storyteller_is_what_its_card_says():
     """Its files by sha256; its size; and its loss, measured here, equals the card's to what another device may change."""
-    card, found = artefact.verify(), lm.load("storyteller", device="cpu")
+    card, found = cards.verify(), lm.load("storyteller", device="cpu")
     assert (ASSETS / "model.safetensors").stat().st_size <= 8_000_000
     assert card["parameters"] == count(found.model) == found.parameters
-    measured = lm.evaluate(found, stories=2)
+    measured = storyteller.evaluate(found, stories=2)
     assert measured["loss"] == pytest.approx(card["result"]["loss"], abs=2e-3)
     assert measured["exact"] == pytest.approx(card["result"]["exact"], abs=1e-9)
     assert measured["loss"] > measured["exact"]
@@ -74,12 +75,12 @@ def test_the_committed_storyteller_is_what_its_card_says():
 
 
 def test_an_artefact_is_written_byte_for_byte_and_checked(tmp_path):
-    model, how = storyteller.build("small"), lm.recipe("small", steps=1)
+    model, how = sizes.build("small"), storyteller.recipe("small", steps=1)
     facts = {"sequences": 1, "style": "plain", "seed": 0, "sha256": "sha256:0"}
     for name in "ab":
-        card = artefact.write(tmp_path / name, model, how, size="small", corpus=facts, result={"loss": 1.25})
+        card = cards.write(tmp_path / name, model, how, size="small", corpus=facts, result={"loss": 1.25})
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
-    assert artefact.verify(tmp_path / "a") == artefact.verify(tmp_path / "b")
+    assert cards.verify(tmp_path / "a") == cards.verify(tmp_path / "b")
     assert card["recipe"]["steps"] == 1
     assert "| loss | 1.25 |" in (tmp_path / "a" / "README.md").read_text()
     assert not list(tmp_path.glob(".*"))
@@ -90,7 +91,7 @@ def test_an_artefact_is_written_byte_for_byte_and_checked(tmp_path):
     data[-1] ^= 1
     weights.write_bytes(data)
     with pytest.raises(ValueError, match="is not what its card says"):
-        artefact.verify(tmp_path / "a")
+        cards.verify(tmp_path / "a")
     weights.unlink()
     with pytest.raises(FileNotFoundError, match="is missing"):
-        artefact.verify(tmp_path / "a")
+        cards.verify(tmp_path / "a")

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from helpers.lm import grammar, probes, world
-from helpers.lm.voices import Broken, Ended, Reader
-from helpers.lm.world import ID, STYLES, WORDS
+from helpers.storyteller import grammar, probes, world
+from helpers.storyteller.voices import Broken, Ended, Reader
+from helpers.storyteller.world import ID, STYLES, WORDS
 
 OPENING = "<bos> when mary and john went to the garden , john gave the red ball to mary ."
 

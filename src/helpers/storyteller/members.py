@@ -14,11 +14,13 @@ import torch
 
 from helpers import checkpoints, devices, files
 from helpers.data.fetch import cache_folder
-from helpers.lm import artefact, grammar, storyteller, train
-from helpers.lm.evaluation import evaluate
+from helpers.lm import train
 from helpers.lm.loader import quiet
 from helpers.lm.train import Recipe, Report
 from helpers.records import Record
+from helpers.storyteller import card as cards
+from helpers.storyteller import grammar, sizes
+from helpers.storyteller.evaluation import evaluate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -45,7 +47,7 @@ def recipe(size: str = "default", seed: int = 0, *, steps: int | None = None, ba
 
     The peak learning rate falls with width and with the root of the depth beyond the default's.
     """
-    shape = storyteller.size_of(size)
+    shape = sizes.size_of(size)
     tokens = {"small": (300, 16), "default": (4000, 256)}.get(size, (3000, 128))
     steps, batch = steps or tokens[0], batch or tokens[1]
     rate = 3e-3 * min(1.0, 128 / shape.hidden) * min(1.0, (6 / shape.layers) ** 0.5)
@@ -84,14 +86,14 @@ def make(
     training goes on; without it nothing but the result is kept.
     """
     job = _Job(recipe(size, seed, steps=steps, batch=batch), size, "plain", device, workers, report, record)
-    return job.run(Path(folder), storyteller.build(size, seed, kind=kind), work)
+    return job.run(Path(folder), sizes.build(size, seed, kind=kind), work)
 
 
 def tune(folder: str | Path, base: str | Path, *, steps: int, device: str = "auto", workers: int = 1) -> dict:
     """Fine-tune the storyteller in `base` on the other style of stories, at a fifth of its learning rate; writes `folder`."""
     from transformers import AutoModelForCausalLM
 
-    found = artefact.verify(base)
+    found = cards.verify(base)
     how = recipe(found["size"], found["recipe"]["seed"], steps=steps, batch=found["recipe"]["batch"])
     with quiet():
         model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, dtype=torch.float32)
@@ -120,13 +122,9 @@ def family(
     for a quick look.
     """
     folder, out = Path(folder or cache_folder() / "storyteller"), []
-    unknown = [
-        n for n in (*(f"depth{d}" for d in depths), *(f"width{w}" for w in widths)) if n not in storyteller.SIZES
-    ]
+    unknown = [n for n in (*(f"depth{d}" for d in depths), *(f"width{w}" for w in widths)) if n not in sizes.SIZES]
     if seeds < 1 or unknown:
-        raise ValueError(
-            f"seeds={seeds}, sizes {unknown}: at least one seed, and sizes of {', '.join(storyteller.SIZES)}"
-        )
+        raise ValueError(f"seeds={seeds}, sizes {unknown}: at least one seed, and sizes of {', '.join(sizes.SIZES)}")
     plan = [("default", s) for s in range(seeds)] + [
         (f"depth{d}", s) for d in depths for s in range(min(seeds, ladder_seeds))
     ]
@@ -150,26 +148,26 @@ def member(folder: str | Path, size: str, seed: int, device: str = "auto", **how
     early, tuned = folder / f"{name}-{EARLY}", folder / f"{name}-{TUNED}"
     card = _there(early) or _early(place, folder / "work" / name, early)
     out.append(Member(early.name, size, seed, EARLY, early, card))
-    steps = max(1, artefact.card(place)["recipe"]["steps"] // 4)
+    steps = max(1, cards.read(place)["recipe"]["steps"] // 4)
     card = _there(tuned) or tune(tuned, place, steps=steps, device=device, workers=how.get("workers", 1))
     return [*out, Member(tuned.name, size, seed, TUNED, tuned, card)]
 
 
 def _there(folder: Path) -> dict | None:
     try:
-        return artefact.verify(folder)
+        return cards.verify(folder)
     except (FileNotFoundError, ValueError):
         return None
 
 
 def _early(final: Path, work: Path, folder: Path) -> dict:
     """The milestone of a finished model as a folder of its own."""
-    card = artefact.card(final)
+    card = cards.read(final)
     step = card["recipe"]["milestones"][0]
-    model = storyteller.build(card["size"], card["recipe"]["seed"])
+    model = sizes.build(card["size"], card["recipe"]["seed"])
     model.load_state_dict(checkpoints.load(train.milestone(work, step)))
     how = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in card["recipe"].items()})
-    return artefact.write(
+    return cards.write(
         folder, model, how, size=card["size"], corpus=card["corpus"], result=evaluate(model), stopped=step
     )
 
@@ -195,9 +193,7 @@ class _Job:
         held = torch.from_numpy(grammar.corpus(HELD, 0, split="held", style=self.style))
         batches = train.shuffled(rows, how.batch, how.seed, device)
         train.fit(model, batches, how, device, Path(work), self.report, held=held, record=self.record)
-        card = artefact.write(
-            folder, model, how, size=self.size, corpus=facts, result=evaluate(model, style=self.style)
-        )
+        card = cards.write(folder, model, how, size=self.size, corpus=facts, result=evaluate(model, style=self.style))
         for state in Path(work).glob("state_*"):
             state.unlink()
         return card

@@ -1,0 +1,101 @@
+"""What a chapter shows: `Sides`, this run's rows beside those of a committed reference; `Judged`, the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from helpers import claims, figures, frames, prose
+
+Quantity = Callable[[pd.DataFrame], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """This run's rows, and those of the committed reference that answers the same parameters, or None. label: its name."""
+
+    this: pd.DataFrame
+    reference: pd.DataFrame | None = None
+    label: str = ""
+
+    @property
+    def both(self) -> dict[str, pd.DataFrame]:
+        """The sides that there are, by their names."""
+        return {"this run": self.this} | ({} if self.reference is None else {self.label: self.reference})
+
+    @property
+    def dashed(self) -> str:
+        """What the dashed lines of a figure are, as the end of its caption; empty without a reference."""
+        return f" Dashed: the {self.label}." if self.reference is not None else ""
+
+    def where(self, **where: object) -> Sides:
+        """Both sides' rows of some conditions."""
+        other = None if self.reference is None else frames.rows(self.reference, **where)
+        return Sides(frames.rows(self.this, **where), other, self.label)
+
+    def read(self, quantity: Quantity) -> tuple[np.ndarray, np.ndarray | None]:
+        """A quantity, one value a unit, of this run and of the reference; None for one that is not there or lacks its rows."""
+        this = np.asarray(quantity(self.this), float)
+        other = (
+            None if self.reference is None or not len(self.reference) else np.asarray(quantity(self.reference), float)
+        )
+        return this, other if other is not None and len(other) else None
+
+    def say(self, name: str, quantity: Quantity, spec: str = ".3g", unit: str = "") -> None:
+        """Put a quantity into the prose, {glue:text}`name`: this run's mean ± half its 95 % interval, and the reference's."""
+        this, other = self.read(quantity)
+        prose.glue(name, prose.number(this, spec, unit, other) if len(this) else "(not measured in this run)")
+
+    def mean(self, quantity: Quantity, spec: str = ".3g") -> str:
+        """A quantity's mean in this run, as text for a caption."""
+        return prose.mean(self.read(quantity)[0], spec)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A chapter's verdicts. by: which run's are shown; own: whether this run has the claims' own parameters."""
+
+    runs: Mapping[str, list[claims.Verdict]]
+    probes: list[claims.Probe]
+    planted: Mapping[str, tuple[str, str]]
+    by: str
+    own: bool
+
+    @property
+    def verdicts(self) -> list[claims.Verdict]:
+        """Those that are shown: of the reference that answers this run's parameters, otherwise of this run."""
+        return self.runs[self.by]
+
+    @property
+    def passed(self) -> str:
+        """'8 of 8': how many tests told their known answers apart."""
+        return f"{sum(p.passed for p in self.probes)} of {len(self.probes)}"
+
+    def forest(self, title: str, x: str, of: Sequence[str] = ()):
+        """Intervals of the precise criteria's tests, of all claims or of some."""
+        chosen = [v for v in self.verdicts if v.criterion == "precise" and (not of or v.id in of)]
+        return figures.forest([o for v in chosen for o in v.outcomes], title, x)
+
+    def table(self) -> figures.Output:
+        """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with
+        the verdict that the claims' own have beside it."""
+        own = {(v.id, v.criterion): v.verdict for v in self.runs.get("reference", ())}
+        rows = []
+        for v in self.verdicts:
+            row = {"claim": v.id, "criterion": v.criterion, "verdict": prose.badge(v.verdict)}
+            if not self.own:
+                row["with the claim's own parameters"] = prose.badge(own.get((v.id, v.criterion), claims.AWAITING))
+            rows.append(row | {"why": v.reason})
+        return prose.table(pd.DataFrame(rows), "", name="verdicts")
+
+    def probe_table(self) -> figures.Output:
+        """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that."""
+        rows = [
+            {"claim": p.id, "planted": self.planted[p.id][0], "verdict": p.planted, "taken out": self.planted[p.id][1]}
+            | {"then": p.absent}
+            for p in self.probes
+        ]
+        return prose.table(pd.DataFrame(rows), "The tests on answers that are known")
