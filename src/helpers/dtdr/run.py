@@ -63,7 +63,7 @@ def run_outliers(found: lm.LM, tokens: Tensor, config: Outliers, log: Log, block
     try:
         for times, trial in config.trials.items():
             with outlier_channels(found, tokens[:4], times=times) as unequal:
-                run(Subject(unequal, tokens, cap=block), trial, log)
+                run(Subject(unequal, tokens, cap=block, more={"outliers": times}), trial, log)
     except OutliersRefused as error:
         print(f"Not tried: {error}")
 
