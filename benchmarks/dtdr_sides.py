@@ -12,8 +12,9 @@ import torch
 from scipy import fft
 from torch import Tensor
 
+from helpers import fused
 from helpers.codec import codec as coding
-from helpers.codec import decoding, fills, fused, hashing, transform
+from helpers.codec import decoding, fills, hashing, transform
 
 NAME = "weight"
 FRACTION = 0.6

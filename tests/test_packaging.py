@@ -88,7 +88,7 @@ def test_floors(root):
             inner = rest.partition(".")[0]
             if top == "helpers":
                 assert inner not in ("run", "book"), f"{path} imports {name}"
-                known = {"codec": {"codec"}, "stores": {"codec", "stores"}}.get(place[0])
+                known = {"fused": {"fused"}, "codec": {"fused", "codec"}, "stores": {"codec", "stores"}}.get(place[0])
                 assert known is None or not rest or inner in known | GROUND, f"{path} imports {name}"
                 assert place[0] not in EXPERIMENTS or inner not in EXPERIMENTS - {place[0]}, f"{path} imports {name}"
                 above = EXPERIMENTS | {"storyteller"}

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from helpers import lm, stores
-from helpers.codec import Codec, Fill, decoding, encode, fused
+from helpers import fused, lm, stores
+from helpers.codec import Codec, Fill, decoding, encode
 from helpers.codec.live import Live
 
 SHAPES = {"a.weight": (70, 96), "b.weight": (130, 384), "c.c_fc.weight": (64, 128), "odd.weight": (33, 40)}

@@ -5,9 +5,10 @@ import os
 import pytest
 import torch
 
-from helpers.codec import Codec, Fill, corrupt, decode, encode, fills, fused
+from helpers.codec import Codec, Fill, corrupt, decode, encode, fills
 from helpers.codec.live import Live
 from helpers.codec.pairs import Noises, Products
+from helpers.fused import device
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 SHAPES = {"a": (70, 96), "b": (130, 384), "odd": (33, 41), "zero": (4, 64)}
@@ -92,14 +93,14 @@ def test_without_a_compiler_torch_does_the_work_and_says_so_once(monkeypatch, re
             def __class_getitem__(cls, grid):
                 raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable.\nmore")
 
-    monkeypatch.setattr(fused, "triton", object())
-    monkeypatch.setattr(fused, "kernels", Broken, raising=False)
+    monkeypatch.setattr(device, "triton", object())
+    monkeypatch.setattr(device, "kernels", Broken)
     monkeypatch.setenv("TRITON_INTERPRET", "1")
-    fused.builds.cache_clear()
+    device.builds.cache_clear()
     for _ in range(2):
         encoded = encode(torch.randn(8, 64), Codec(cap=32), "w")
         assert torch.equal(decode(encoded, 0.5), decode(encoded, 0.5, kernel=False))
-    fused.builds.cache_clear()
+    device.builds.cache_clear()
     said = [str(w.message) for w in recwarn if "kernels cannot be built for cpu" in str(w.message)]
     assert len(said) == 1
     assert "(Failed to find C compiler. Please specify via CC environment variable.); torch does the work" in said[0]

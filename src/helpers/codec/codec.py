@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from helpers.codec import fused, hashing, transform
+from helpers import fused
+from helpers.codec import hashing, transform
 
 LEVELS = 127
 TINY = 2.0**-24  # the smallest positive fp16

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 from torch import Tensor
 
+from helpers import fused
 from helpers.codec import codec as coding
-from helpers.codec import fills, fused, hashing, orders, transform
+from helpers.codec import fills, hashing, orders, transform
 from helpers.codec.codec import Encoded
 from helpers.codec.fills import Fill
 

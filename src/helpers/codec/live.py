@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from helpers.codec import decoding, fills, fused, hashing, orders
+from helpers import fused
+from helpers.codec import decoding, fills, hashing, orders
 from helpers.codec.codec import Encoded
 from helpers.codec.decoding import ZERO
 from helpers.codec.fills import Fill

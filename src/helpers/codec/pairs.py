@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.codec import fills, fused, hashing
+from helpers import fused
+from helpers.codec import fills, hashing
 
 
 class _Pairs:
@@ -37,7 +38,7 @@ class _Pairs:
 
     def units(self, place: tuple, index: Sequence[int]) -> tuple[Tensor, Tensor]:
         """(programs, 2) int64: the item within its group and the first entry; and how many programs each item has."""
-        from helpers.codec.pair_kernels import UNIT
+        from helpers.fused.pair_kernels import UNIT
 
         if place not in self._units:
             starts = [torch.arange(0, self.pairs[i][0].numel(), UNIT) for i in index]
@@ -68,7 +69,7 @@ class Products(_Pairs):
         return dot, square
 
     def _launch(self, place: tuple, index: Sequence[int]) -> Tensor:
-        from helpers.codec import kernels, pair_kernels
+        from helpers.fused import kernels, pair_kernels
 
         units, lengths = self.units(place, index)
         rows = [(a.data_ptr(), b.data_ptr(), a.numel()) for a, b in (self.pairs[i] for i in index)]
@@ -101,7 +102,7 @@ class Noises(_Pairs):
             live.copy_(fills.noisy(whole.float(), cosine, seed, self.names[i], per=self.per))
 
     def _launch(self, place: tuple, index: Sequence[int], cosine: float, seed: int) -> None:
-        from helpers.codec import kernels, pair_kernels
+        from helpers.fused import kernels, pair_kernels
 
         units, lengths = self.units(place, index)
         sizes, energy = self._measured(place, index)

@@ -1,11 +1,11 @@
-"""The Triton kernels of `pairs`, which checks what they are given. Importing this module needs triton."""
+"""The Triton kernels of `codec.pairs`, which checks what they are given. Importing this module needs triton."""
 
 from __future__ import annotations
 
 import triton
 import triton.language as tl
 
-from helpers.codec.kernels import hash32, pointer
+from helpers.fused.kernels import hash32, pointer
 
 UNIT = 1 << 16  # entries of one program
 STEP = 4096  # of them at a time

@@ -1,4 +1,4 @@
-"""The Triton kernels of `fused`, which checks what they are given. Importing this module needs triton.
+"""The Triton kernels of `groups`, which checks what they are given. Importing this module needs triton.
 
 A tile is ROWS x T elements: T columns are one Hadamard block, or several where a block is under 64. Every kernel walks down
 a chunk of rows with the same T columns, and so with the same matrix of ±1. A group's table has a row of eight for each item:

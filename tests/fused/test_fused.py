@@ -1,6 +1,6 @@
 """The kernels against a float64 formula and against the torch path: on a GPU, and in Triton's interpreter.
 
-The interpreter runs them on a CPU: TRITON_INTERPRET=1 python -m pytest tests/codec/test_fused.py, where triton is installed.
+The interpreter runs them on a CPU: TRITON_INTERPRET=1 python -m pytest tests/fused/test_fused.py, where triton is installed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from helpers import fused
 from helpers.codec import codec as coding
-from helpers.codec import decoding, fills, fused, hashing, transform
+from helpers.codec import decoding, fills, hashing, transform
+from helpers.fused import device
 
-INTERPRETED = fused.triton is not None and os.environ.get("TRITON_INTERPRET") == "1"
+INTERPRETED = device.triton is not None and os.environ.get("TRITON_INTERPRET") == "1"
 EVERY_DEVICE = [
     pytest.param(
         "cuda",
@@ -258,11 +260,11 @@ def test_a_group_names_what_does_not_fit(device):
 def test_what_the_kernels_cover(monkeypatch):
     """The answer depends on codec, order, fill, width and device; whether triton is here is set by hand."""
     codec = SimpleNamespace(transform="hadamard", block_of=lambda width: min(256, width & -width))
-    monkeypatch.setattr(fused, "triton", None)
+    monkeypatch.setattr(device, "triton", None)
     assert not fused.available("cuda")
     assert not fused.supports(codec, "iid", "zero", "cuda")
-    monkeypatch.setattr(fused, "triton", object())
-    monkeypatch.setattr(fused, "builds", lambda device: True)
+    monkeypatch.setattr(device, "triton", object())
+    monkeypatch.setattr(device, "builds", lambda device: True)
     assert fused.available("cuda:1")
     assert all(fused.supports(codec, "iid", fill, "cuda", 14336) for fill in ("zero", "gain", "random", "guided"))
     assert fused.supports(codec, "iid", "zero", "cuda")
@@ -277,7 +279,7 @@ def test_what_the_kernels_cover(monkeypatch):
 
 
 def test_without_a_kernel_the_torch_path_serves_and_the_kernels_say_so(monkeypatch):
-    monkeypatch.setattr(fused, "triton", None)
+    monkeypatch.setattr(device, "triton", None)
     w = weights(20, 96, "normal")
     encoded = coding.encode(w, coding.Codec(cap=32), NAME)
     assert torch.equal(decoding.decode(encoded, 0.5), decoding.decode(encoded, 0.5, kernel=False))

@@ -8,28 +8,18 @@ of a block, 1/sqrt(block) and the fill's weight come after it. The keep mask is 
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-try:
-    import triton
+from helpers.fused.device import FLOATS, FULL, available, fits, kernels, on, send
 
-    from helpers.codec import kernels
-except ImportError:  # the CPU build of torch comes without it
-    triton = None
-
-FULL = 2**32  # the threshold that keeps every coefficient
 BLOCKS = (16, 32, 64, 128, 256)
 FILLS = {"zero": 0, "gain": 0, "random": 1, "guided": 2, "spoil": 3}
 PLAIN = {"hadamard": False, "identity": True}  # the transforms that the kernels know
-FLOATS = (torch.bfloat16, torch.float16, torch.float32)
 ROWS = 64  # of a tile: the height of one tensor-core product
 CHUNK = 1024  # rows of one program, so that it makes its H once for sixteen tiles
 MANY = 8192  # tiles, above which a program takes a whole chunk
@@ -55,28 +45,6 @@ class Item:
     plain: bool = False
 
 
-def available(device: str | torch.device) -> bool:
-    """Whether the kernels run on this device: triton at hand, and CUDA or Triton's interpreter; a tiny one is tried once."""
-    kind = torch.device(device).type
-    known = triton is not None and (kind == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
-    return known and builds(str(device))
-
-
-@lru_cache(maxsize=64)
-def builds(device: str) -> bool:
-    """Whether triton can build and run a kernel on this device. Says so, once, where it cannot: without a C compiler, say."""
-    x, y = torch.arange(float(kernels.PROBE), device=device), torch.zeros(kernels.PROBE, device=device)
-    try:
-        with on(x.device):
-            kernels.copied[(1,)](x, y, N=kernels.PROBE)
-        return torch.equal(x, y)
-    except Exception as error:  # whatever a compiler, a driver or triton itself may raise
-        why = str(error).strip().partition("\n")[0] or type(error).__name__
-        more = "torch does the work, more slowly; Triton needs a C compiler: install one, or name it in CC"
-        warnings.warn(f"kernels cannot be built for {device} ({why}); {more}", RuntimeWarning, stacklevel=2)
-        return False
-
-
 def supports(codec, order: str, fill: str, device: str | torch.device, width: int | None = None) -> bool:
     """Whether `decode` covers this case: a codec of PLAIN, order 'iid', a fill of FILLS, a block of BLOCKS on this width.
 
@@ -85,11 +53,6 @@ def supports(codec, order: str, fill: str, device: str | torch.device, width: in
     if not available(device) or codec.transform not in PLAIN or order != "iid" or fill not in FILLS:
         return False
     return width is None or codec.block_of(width) in BLOCKS
-
-
-def fits(*tensors: Tensor) -> bool:
-    """Whether the kernels can take these tensors as they lie: contiguous, and at an address divisible by 16."""
-    return all(t.is_contiguous() and t.data_ptr() % 16 == 0 for t in tensors)
 
 
 def encode(
@@ -111,7 +74,7 @@ def encode(
     kind = torch.float16 if weight.dtype == torch.float16 else torch.bfloat16  # H and the parts of W are exact in it
     kind = kernels.TYPES[kind if weight.is_cuda else torch.float32]  # the interpreter multiplies no bf16
     with on(weight.device):
-        kernels.encode[(triton.cdiv(width, tile), triton.cdiv(rows, CHUNK))](
+        kernels.encode[(ceil(width, tile), ceil(rows, CHUNK))](
             weight, codes, scales, key - (key >> 31 << 32), rows, width, SIGNED=sign_key is not None, KIND=kind, PLAIN=plain,
             T=tile, B=block, CHUNK=CHUNK, ROWS=ROWS, STAGES=STAGES["encode"], **OPTIONS[tile],
         )  # fmt: skip
@@ -188,12 +151,12 @@ class Group:
     def _launch(self, chosen: list[int], block: int, dtype: torch.dtype | None, plain: bool) -> _Launch:
         tile = _tile(block)
         shapes = [self.items[n].codes.shape for n in chosen]
-        tiles = sum(triton.cdiv(rows, ROWS) * triton.cdiv(width, tile) for rows, width in shapes)
+        tiles = sum(ceil(rows, ROWS) * ceil(width, tile) for rows, width in shapes)
         chunk = CHUNK if tiles > MANY else ROWS  # a small model is spread over the whole chip instead
         parts = []
         for n, (rows, width) in zip(chosen, shapes, strict=True):
             starts = torch.arange(0, rows, chunk, dtype=torch.int32)
-            columns = torch.arange(triton.cdiv(width, tile), dtype=torch.int32)
+            columns = torch.arange(ceil(width, tile), dtype=torch.int32)
             pair = torch.cartesian_prod(starts, columns)  # neighbours in a row run side by side
             parts.append(torch.stack([torch.full_like(pair[:, 0], n), pair[:, 1], pair[:, 0]], dim=1))
         lengths, index = (send(torch.tensor(x), self.device) for x in ([len(p) for p in parts], chosen))
@@ -272,17 +235,13 @@ def _limit(threshold: int) -> tuple[int, int, int]:
     return (0, 0, 1) if threshold == FULL else (FULL - 1, threshold >> 16, threshold)
 
 
-def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """To the device without waiting for the work that runs there."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" != tensor.device.type else tensor
+def ceil(n: int, step: int) -> int:
+    """n / step, rounded up."""
+    return -(-n // step)
 
 
 def _tile(block: int) -> int:
     return max(block, 64)  # columns of a tile
-
-
-def on(device: torch.device):
-    return torch.cuda.device(device if device.type == "cuda" else -1)
 
 
 def _seen(tensor: Tensor) -> str:
