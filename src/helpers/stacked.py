@@ -77,12 +77,16 @@ def fit(
     Python. Returns probe(params) at every step of `log` that was reached (0: before training), in order. Raises
     ValueError for a setting that does not fit the parameters.
     """
+    if every < 1:
+        raise ValueError(f"every={every}: models can be looked at after every step, or less often")
     adam = _Adam(
         params, loss, lr=lr, steps=steps, betas=betas, eps=eps, decay=decay, clip=clip, learn=learn,
         refilled=refill is not None,
     )  # fmt: skip
     seen, wanted = [], set(log)
     try:
+        for p in adam.live:
+            p.requires_grad_(True)
         step = adam.step if graph is False else graphs.recorded(adam.step, adam.state)
         for t in range(steps + 1):
             if t in wanted:
@@ -111,7 +115,7 @@ class _Adam:
         by_name = decay if isinstance(decay, Mapping) else dict.fromkeys(params, decay)
         self.names = [k for k in params if learn.get(k) is not False]
         self._check(steps, {*learn, *by_name})
-        self.live = [params[k].requires_grad_(True) for k in self.names]
+        self.live = [params[k] for k in self.names]
         self.device, self.dtype = self.live[0].device, self.live[0].dtype
         self.first, self.second = ([torch.zeros_like(p) for p in self.live] for _ in range(2))
         self.masks = [self._mask(k, learn.get(k, True)) for k in self.names]
@@ -185,7 +189,7 @@ class _Adam:
     def _each(self, what: str, value: Each) -> Callable[[Tensor], Tensor]:
         """A value a model as a function of the models' steps."""
         if callable(value):
-            return value
+            return lambda age: value(age).to(self.dtype)
         fixed = torch.as_tensor(value, dtype=self.dtype, device=self.device)
         if fixed.shape not in ((), (self.count,)):
             raise ValueError(f"{what} has shape {tuple(fixed.shape)}; one value, or ({self.count},), one a model")
