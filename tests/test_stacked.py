@@ -17,12 +17,12 @@ def noise(*shape, key=0):
 
 
 def alone(start, loss, *, lr, steps=STEPS, decay=None, clip=None, frozen=(), stop=None):
-    """One model by torch.optim. lr, decay, clip: numbers, decay by name; lr may be a function of the step.
+    """One model by torch.optim. lr, decay, clip: numbers, decay by name; lr and clip may be functions of the step.
 
     stop(step, loss) -> bool is asked after each step. Returns the parameters, and the steps taken.
     """
     params = {k: v.clone().requires_grad_(k not in frozen) for k, v in start.items()}
-    rate = lr if callable(lr) else lambda step: lr
+    rate, most = (v if callable(v) else lambda step, v=v: v for v in (lr, clip))
     groups = [{"params": [p], "weight_decay": (decay or {}).get(k, 0.0)} for k, p in params.items() if k not in frozen]
     optimiser = torch.optim.AdamW(groups, lr=1.0)
     whole = lambda: loss({k: v[None] for k, v in params.items()}).sum()
@@ -32,7 +32,7 @@ def alone(start, loss, *, lr, steps=STEPS, decay=None, clip=None, frozen=(), sto
         optimiser.zero_grad()
         whole().backward()
         if clip is not None:
-            torch.nn.utils.clip_grad_norm_([p for p in params.values() if p.requires_grad], clip)
+            torch.nn.utils.clip_grad_norm_([p for p in params.values() if p.requires_grad], float(most(step)))
         optimiser.step()
         with torch.no_grad():
             if stop and stop(step + 1, float(whole())):
@@ -82,18 +82,21 @@ def images(device, dtype=torch.float64):
 
 @pytest.mark.parametrize("dtype", LIMITS)
 def test_two_layers_of_convolutions(device, dtype):
-    """Different widths, rates and clippings; the first layer of one model frozen: as three trainings, each for itself."""
+    """Different widths, rates and clippings, both on a schedule; the first layer of one model frozen: as three trainings."""
     rates, clips = [0.01, 0.001, 0.03], [0.1, 10.0, 0.5]
     models = [conv_model(s, width) for s, width in enumerate((4, 2, 3))]
     loss = conv_loss(*images(device, dtype))
     params = to(stacked.pile(models), device, dtype)
     learn = {"first": torch.tensor([1.0, 1.0, 0.0])}
-    lr = torch.tensor(rates, dtype=dtype)
-    stacked.fit(params, loss, lr=lr, steps=STEPS, clip=torch.tensor(clips, dtype=dtype), learn=learn)
+    falling = lambda value, age: value / (1 + age / 20)
+    lr, clip = (torch.tensor(v, dtype=dtype, device=device) for v in (rates, clips))
+    both = {"lr": lambda age: falling(lr, age.to(dtype)), "clip": lambda age: falling(clip, age.to(dtype))}
+    stacked.fit(params, loss, steps=STEPS, learn=learn, **both)
     exact = conv_loss(*images(device))
     for i, start in enumerate(models):
         frozen = ["first"] if i == 2 else []
-        end, _ = alone(to(start, device), exact, lr=rates[i], clip=clips[i], frozen=frozen)
+        one = {k: lambda step, v=v: falling(v, step) for k, v in {"lr": rates[i], "clip": clips[i]}.items()}
+        end, _ = alone(to(start, device), exact, frozen=frozen, **one)
         own = {k: stacked._corner(v[i], end[k]).double()[None] for k, v in params.items()}
         assert abs(exact(own) - exact({k: v[None] for k, v in end.items()})).item() < LIMITS[dtype]
         assert dtype == torch.float32 or max(float((own[k][0] - end[k]).abs().max()) for k in end) < 1e-9
