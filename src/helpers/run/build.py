@@ -95,9 +95,28 @@ def chapters(
             page.fresh = True
         except execute.RunError as error:
             page.error = str(error)
-            page.run = next(iter(Store(project.runs).all(name)), None)
+            page.run = _last_good(project, plan)
         done.append(page)
     return done
+
+
+def counts(notebook: Notebook, run: Run) -> bool:
+    """Whether a run judged the claims with the parameters that they are about, as its chapter wrote down; a run from before
+    chapters did counts when its parameters are the notebook's defaults, but for profile, seeds and device.
+    """
+    stored = run.read("verdicts.json")
+    if stored is None or "counts" in stored:
+        return stored is not None and bool(stored["counts"])
+    free = ("profile", "seeds", "device")
+    given = run.facts["parameters"]
+    return all(given.get(k, p.default) == p.default for k, p in notebook.parameters.items() if k not in free)
+
+
+def _last_good(project: Project, plan: execute.Plan) -> Run | None:
+    """The newest run that a page can show instead of one that failed: one of the same parameters, else one that counts."""
+    runs = Store(project.runs).all(plan.notebook.name)
+    same = (r for r in runs if r.facts["parameters"] == plan.chosen)
+    return next(same, None) or next((r for r in runs if counts(plan.notebook, r)), None)
 
 
 def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> None:
@@ -115,7 +134,7 @@ def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> No
             "fresh": page.fresh,
             "error": page.error,
             "run": None if run is None else {k: v for k, v in run.facts.items() if k != "files"},
-            "verdicts": None if run is None else run.read("verdicts.json"),
+            "verdicts": run.read("verdicts.json") if run and counts(page.notebook, run) else None,
         }
     _write_if_new(folder / SHEET, files.strict_json(sheet) + "\n")
 
@@ -134,11 +153,13 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
 
 
 def verdicts(project: Project) -> dict[str, dict]:
-    """The verdict that counts for every claim judged so far, from each notebook's latest run."""
+    """The verdict that counts for every claim judged so far, from each notebook's newest run that counts: one with other
+    parameters than the claims' own is an exploration, and changes no verdict."""
     found, store = {}, Store(project.runs)
     for name in project.names:
-        for run in store.all(name)[:1]:
-            found |= claims.counting(run.read("verdicts.json"))
+        notebook = project.notebook(name)
+        run = next((r for r in store.all(name) if counts(notebook, r)), None)
+        found |= claims.counting(run.read("verdicts.json")) if run else {}
     return found
 
 

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from helpers.run.project import Notebook, Project
 
 TAG, REFUSED = "settings", 2
-EXPECTED = (ValueError, RuntimeError, MemoryError, OSError)  # what a helper raises for a value; the rest are faults in code
+EXPECTED = (
+    ValueError,
+    RuntimeError,
+    MemoryError,
+    OSError,
+)  # what a helper raises for a value; the rest are faults in code
 
 
 def cells(notebook: Notebook) -> list[str] | None:

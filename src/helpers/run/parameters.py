@@ -29,7 +29,9 @@ TYPES = (*SCALARS, *(f"list[{t}]" for t in SCALARS))
 CHOICES = re.compile(r"^([\w.\-]+(?:\s*\|\s*[\w.\-]+)+)\s*:\s*")
 NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"^({NUMBER})?\s*\.\.\s*({NUMBER})?\s*:\s*")
-LOOKS = re.compile(r"^\s*\S+\s*\||^[^:]*\|[^:]*:|^\S*\.\.|^[^:]*(?:\d\s*\.\.|\.\.\s*[+-]?\d)[^:]*:")  # held to something?
+LOOKS = re.compile(
+    r"^\s*\S+\s*\||^[^:]*\|[^:]*:|^\S*\.\.|^[^:]*(?:\d\s*\.\.|\.\.\s*[+-]?\d)[^:]*:"
+)  # held to something?
 SPECIAL = ("PATH", "FOLDER", "HUB-NAME")  # choices that stand for many values
 
 
