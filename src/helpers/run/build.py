@@ -13,6 +13,7 @@ import yaml
 
 from helpers import claims, files
 from helpers.run import execute, keys
+from helpers.run.parameters import ParameterError
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
 
@@ -93,7 +94,7 @@ def chapters(
         try:
             page.run, page.new = execute.run(project, plan, force=force, report=lambda e, n=name: report(n, e))
             page.fresh = True
-        except execute.RunError as error:
+        except (ParameterError, RuntimeError) as error:
             page.error = str(error)
             page.run = _last_good(project, plan)
         done.append(page)
