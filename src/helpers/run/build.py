@@ -148,7 +148,9 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
     command += ["--path-output", str(output), "--builder", builder]
     done = subprocess.run(command, capture_output=True, text=True, cwd=project.root)
     if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "WARNING" in line or "ERROR" in line]
+        said = done.stdout + done.stderr
+        lines = [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line]
+        lines = lines or said.partition("Exception occurred:")[2].partition("The full traceback")[0].splitlines()
         raise RuntimeError("the site did not build:\n" + "\n".join(lines[-20:] or done.stderr.splitlines()[-20:]))
     return output / "_build" / "html" / "index.html"
 
