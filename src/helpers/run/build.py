@@ -13,6 +13,7 @@ import yaml
 
 from helpers import claims, files
 from helpers.run import execute, keys
+from helpers.run.parameters import ParameterError
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
 
@@ -23,7 +24,7 @@ EMPTY = "This chapter has no finished run yet: {why}."
 
 
 @dataclass
-class Chapter:
+class Page:
     """One page to be: its notebook, the run it shows, and whether that run is of the source as it stands."""
 
     notebook: Notebook
@@ -81,7 +82,7 @@ def chapters(
     profile: str = "quick",
     force: bool = False,
     report: Callable[[str, dict], None] = lambda name, event: None,
-) -> list[Chapter]:
+) -> list[Page]:
     """Run every chapter that has no fresh run. A failure is kept in `error` and does not stop the others.
 
     given: parameters by notebook name, instead of the defaults (tests run smaller).
@@ -89,18 +90,37 @@ def chapters(
     done = []
     for name in in_book(project):
         plan = execute.plan(project, name, {"profile": profile} | dict((given or {}).get(name, {})))
-        page = Chapter(plan.notebook)
+        page = Page(plan.notebook)
         try:
             page.run, page.new = execute.run(project, plan, force=force, report=lambda e, n=name: report(n, e))
             page.fresh = True
-        except execute.RunError as error:
+        except (ParameterError, RuntimeError) as error:
             page.error = str(error)
-            page.run = next(iter(Store(project.runs).all(name)), None)
+            page.run = _last_good(project, plan)
         done.append(page)
     return done
 
 
-def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> None:
+def counts(notebook: Notebook, run: Run) -> bool:
+    """Whether a run judged the claims with the parameters that they are about, as its chapter wrote down; a run from before
+    chapters did counts when its parameters are the notebook's defaults, but for profile, seeds and device.
+    """
+    stored = run.read("verdicts.json")
+    if stored is None or "counts" in stored:
+        return stored is not None and bool(stored["counts"])
+    free = ("profile", "seeds", "device")
+    given = run.facts["parameters"]
+    return all(given.get(k, p.default) == p.default for k, p in notebook.parameters.items() if k not in free)
+
+
+def _last_good(project: Project, plan: execute.Plan) -> Run | None:
+    """The newest run that a page can show instead of one that failed: one of the same parameters, else one that counts."""
+    runs = Store(project.runs).all(plan.notebook.name)
+    same = (r for r in runs if r.facts["parameters"] == plan.chosen)
+    return next(same, None) or next((r for r in runs if counts(plan.notebook, r)), None)
+
+
+def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
     """Write `book/chapters/NAME.ipynb` for every page, and the sheet the site's extension reads."""
     folder = project.root / CHAPTERS
     sheet = {}
@@ -115,7 +135,7 @@ def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> No
             "fresh": page.fresh,
             "error": page.error,
             "run": None if run is None else {k: v for k, v in run.facts.items() if k != "files"},
-            "verdicts": None if run is None else run.read("verdicts.json"),
+            "verdicts": run.read("verdicts.json") if run and counts(page.notebook, run) else None,
         }
     _write_if_new(folder / SHEET, files.strict_json(sheet) + "\n")
 
@@ -128,21 +148,25 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
     command += ["--path-output", str(output), "--builder", builder]
     done = subprocess.run(command, capture_output=True, text=True, cwd=project.root)
     if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "WARNING" in line or "ERROR" in line]
+        said = done.stdout + done.stderr
+        lines = [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line]
+        lines = lines or said.partition("Exception occurred:")[2].partition("The full traceback")[0].splitlines()
         raise RuntimeError("the site did not build:\n" + "\n".join(lines[-20:] or done.stderr.splitlines()[-20:]))
     return output / "_build" / "html" / "index.html"
 
 
 def verdicts(project: Project) -> dict[str, dict]:
-    """The verdict that counts for every claim judged so far, from each notebook's latest run."""
+    """The verdict that counts for every claim judged so far, from each notebook's newest run that counts: one with other
+    parameters than the claims' own is an exploration, and changes no verdict."""
     found, store = {}, Store(project.runs)
     for name in project.names:
-        for run in store.all(name)[:1]:
-            found |= claims.counting(run.read("verdicts.json"))
+        notebook = project.notebook(name)
+        run = next((r for r in store.all(name) if counts(notebook, r)), None)
+        found |= claims.counting(run.read("verdicts.json")) if run else {}
     return found
 
 
-def _merge(page: Chapter) -> nbformat.NotebookNode:
+def _merge(page: Page) -> nbformat.NotebookNode:
     """The source's cells as they stand now, with the outputs of the run: prose may change without a new run."""
     source = page.notebook.content
     if page.run is None:
