@@ -5,6 +5,7 @@ part, model                       section of the chapter; the model that was dam
 damage, domain, order, fill, prior, weight, protect, per     what was done to it: the fields of a damage, see `damage`
 kept | spoiled | bits | energy    how much: share of the coefficients kept, share of the codes spoiled, leading bits of eight,
                                   squared cosine of the noisy weights; a row has the level of its own damage and no other
+sent                              share of the stored bits that arrived: kept, or bits / 8
 cosine                            of the weights, as damaged, to the whole ones
 nll, kl, entropy, top1, logit_cosine    nats a token; KL from the whole model; agreement with it in the likeliest token and the logits
 intact, nothing, recovered        loss whole; loss with every coefficient gone; the share of what lies between that came back
@@ -38,10 +39,11 @@ THOUSANDTH = 0.001
 
 
 def frame(records: pd.DataFrame) -> pd.DataFrame:
-    """The tidy frame with all level columns and with `recovered`, (nothing − loss) / (nothing − intact)."""
+    """The tidy frame with all level columns, with `recovered`, (nothing − loss) / (nothing − intact), and with `sent`."""
     absent = [c for c in (*LEVELS, "nll", "text", "sense") if c not in records]
     out = records.assign(**dict.fromkeys(absent, np.nan))
-    return out.assign(recovered=(out["nothing"] - out["nll"]) / (out["nothing"] - out["intact"]))
+    out["recovered"] = (out["nothing"] - out["nll"]) / (out["nothing"] - out["intact"])
+    return out.assign(sent=out["kept"].fillna(out["bits"] / 8))
 
 
 def emergence(rows: pd.DataFrame) -> Quantities:
@@ -190,7 +192,9 @@ def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]
 
     def values(rows: pd.DataFrame) -> tuple[float, float]:
         weights = sorted(frames.rows(rows, prior=prior)["weight"].unique())
-        means = [(float(np.mean(_gain(rows, prior, b, at))), float(b)) for b in weights if len(_gain(rows, prior, b, at))]
+        means = [
+            (float(np.mean(_gain(rows, prior, b, at))), float(b)) for b in weights if len(_gain(rows, prior, b, at))
+        ]
         return min(means, default=(float("nan"), float("nan")))
 
     return values
