@@ -36,6 +36,16 @@ class Sides:
         other = None if self.reference is None else frames.rows(self.reference, **where)
         return Sides(frames.rows(self.this, **where), other, self.label)
 
+    def map(self, make: Callable[[pd.DataFrame], pd.DataFrame]) -> Sides:
+        """Both sides with a frame that is made from each."""
+        return Sides(make(self.this), None if self.reference is None else make(self.reference), self.label)
+
+    def having(self, **where: object) -> Sides:
+        """These sides where this run has rows of some conditions; otherwise the reference as a side of its own, or nothing."""
+        if len(frames.rows(self.this, **where)):
+            return Sides(self.this, self.reference)
+        return Sides(self.this.iloc[:0] if self.reference is None else self.reference, None, self.label)
+
     def read(self, quantity: Quantity) -> tuple[np.ndarray, np.ndarray | None]:
         """A quantity, one value a unit, of this run and of the reference; None for one that is not there or lacks its rows."""
         this = np.asarray(quantity(self.this), float)

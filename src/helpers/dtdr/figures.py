@@ -8,18 +8,21 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from helpers import figures, frames
-from helpers.dtdr import regression, tables
-from helpers.dtdr.damage import Damage, Keep, Noise, Planes, Spoil
+from helpers.dtdr import quantities, regression, tables
+from helpers.dtdr.damage import Damage, Keep, Noise, Planes
 from helpers.dtdr.quantities import RAW, SPOILED, SPOILED_RAW, TRANSFORMED
 from helpers.figures import INK, SERIES
-from helpers.study import Sides
+from helpers.sides import Sides
 
 ROWS, VOCABULARY = Keep("identity", "rows"), Keep("identity", "rows", protect=True)
+SHUFFLED = Keep("permutation", "rows")
+EVEN, PROPORTIONAL = Noise("row"), Noise("entry")  # noise of one size per row, and in proportion to each weight
+PLANES = Planes("hadamard")
 LOOK = {  # damage: (name in the legend, colour)
     TRANSFORMED: ("transformed, random loss", SERIES[0]),
     RAW: ("raw weights, random loss", SERIES[1]),
-    Noise("row"): ("raw weights with noise of equal cosine", SERIES[2]),
-    Keep("permutation", "rows"): ("raw weights in shuffled order, leading rows", SERIES[3]),
+    EVEN: ("raw weights with noise of equal cosine", SERIES[2]),
+    SHUFFLED: ("raw weights in shuffled order, leading rows", SERIES[3]),
     ROWS: ("raw weights, leading rows (as published)", SERIES[4]),
     Keep("hadamard", "rows"): ("transformed, leading rows", SERIES[5]),
     VOCABULARY: ("raw, leading rows, vocabulary kept whole", SERIES[6]),
@@ -31,9 +34,9 @@ PRINTED = {
 }
 ARMS = {damage: name for damage, (name, _) in LOOK.items()}
 STORIES = {damage: name for damage, name in ARMS.items() if damage != VOCABULARY}
-READ = (TRANSFORMED, RAW, Noise("row"), Keep("permutation", "rows"), ROWS)
+READ = (TRANSFORMED, RAW, EVEN, SHUFFLED, ROWS)
 ORDERS = {
-    Planes("hadamard"): ("bit planes, transformed", SERIES[0]),
+    PLANES: ("bit planes, transformed", SERIES[0]),
     Planes("identity"): ("bit planes, raw", SERIES[1]),
     Keep("identity", "magnitude"): ("largest first, raw", SERIES[3]),
     TRANSFORMED: ("any coefficients, transformed", SERIES[4]),
@@ -42,7 +45,7 @@ KINDS = {
     TRANSFORMED: ("truncated, transformed", SERIES[0], "circle"),
     SPOILED: ("corrupted, transformed", SERIES[4], "x"),
     SPOILED_RAW: ("corrupted, raw INT8", SERIES[1], "x"),
-    Noise("row"): ("Gaussian noise, raw", SERIES[2], "circle"),
+    EVEN: ("Gaussian noise, raw", SERIES[2], "circle"),
 }
 DOMAIN = {
     "hadamard": ("transformed (Hadamard)", SERIES[0]),
@@ -55,7 +58,7 @@ KEPT, LOSS, COSINE = "share of coefficients kept", "loss (nats a token)", "cosin
 
 
 def printed(sides: Sides) -> go.Figure:
-    """The printed curve by share kept; a menu takes the cosine of the next token's logits or the overlap of the ten likeliest."""
+    """The printed curve: a menu takes the cosine of the next token's logits or the overlap of the ten likeliest."""
     fig = figures.figure("What is left of the next token's logits?", KEPT, "cosine, overlap", height=460)
     figures.level(fig, 0.0, "unrelated")
     sizes = []
@@ -77,7 +80,7 @@ def loss(
 ) -> go.Figure:
     """One column by how much is left, damage by damage. whole: the whole model's value, its loss if not given."""
     fig = figures.figure(title, KEPT, axis, height=560)
-    figures.level(fig, float(sides.this["intact"].mean()) if whole is None else whole, "the whole model")
+    _whole(fig, sides, whole)
     means = []
     for damage in damages:
         name, color = LOOK[damage]
@@ -85,6 +88,23 @@ def loss(
         means.append(frames.rows(sides.this, **damage.columns).groupby(damage.level)[column].mean().max())
     most = pd.Series(means).max()
     return fig.update_yaxes(range=[0, 1.12 * most]) if most > 0 else fig  # an interval may be wider than the figure
+
+
+def agreement(sides: Sides) -> go.Figure:
+    """How often the likeliest token is the whole model's, in both domains."""
+    axis, title = "agreement of the likeliest token", "How often is the likeliest token the same?"
+    return loss(sides, (TRANSFORMED, RAW), "top1", axis, title, whole=1.0)
+
+
+def sense(sides: Sides) -> go.Figure:
+    """What the texts of the damaged models cost the whole one."""
+    axis, title = "loss of the text (nats a token)", "Would the whole model have written that?"
+    return loss(sides, READ, "sense", axis, title, whole=pd.Series(sides.read(quantities.own_text)[0]).mean())
+
+
+def outliers(sides: Sides) -> go.Figure:
+    """Both domains and plain noise, where some weights are very large."""
+    return loss(sides, (TRANSFORMED, RAW, EVEN), title="The same function, some weights very large")
 
 
 def collapse(sides: Sides) -> go.Figure:
@@ -101,7 +121,7 @@ def collapse(sides: Sides) -> go.Figure:
 def orders(sides: Sides) -> go.Figure:
     """Loss by the share of stored bits sent, for four orders of sending."""
     fig = figures.figure("Which bits should be sent first?", "share of the stored bits", LOSS, height=460)
-    figures.level(fig, float(sides.this["intact"].mean()), "the whole model")
+    _whole(fig, sides)
     for damage, (name, color) in ORDERS.items():
         figures.compare(fig, sides, "nll", "sent", name, color, mean_over=("model",), seeds=False, **damage.columns)
     return fig
@@ -110,7 +130,7 @@ def orders(sides: Sides) -> go.Figure:
 def kinds(sides: Sides, least: float = 0.6) -> go.Figure:
     """Loss against the weight cosine under truncation, corruption and noise, where the cosine exceeds `least`."""
     fig = figures.figure("Is a missing coefficient worse than a wrong one?", COSINE, LOSS, height=460)
-    figures.level(fig, float(sides.this["intact"].mean()), "the whole model")
+    _whole(fig, sides)
     near = sides.this[sides.this["cosine"] > least]
     for damage, (name, color, symbol) in KINDS.items():
         _dots(fig, frames.rows(near, **damage.columns), name, color, symbol, y="nll")
@@ -164,10 +184,17 @@ def predicted(rows: pd.DataFrame) -> go.Figure:
 def by_cosine(sides: Sides) -> go.Figure:
     """Loss against the achieved weight cosine, a colour a fill or prior; zero fill's points joined by a line."""
     fig = figures.figure("Is a filled gap worth more than its cosine?", COSINE, LOSS, height=500)
-    figures.level(fig, float(sides.this["intact"].mean()), "the whole model")
+    _whole(fig, sides)
     for (name, color, symbol), points in _fills(sides.this[sides.this["fill"] != "gain"]):
         _dots(fig, points.sort_values("cosine"), name, color, symbol, y="nll", line=name == "no prior: zero")
     return fig
+
+
+def _whole(fig: go.Figure, sides: Sides, value: float | None = None) -> None:
+    """The line of the whole model, where there is one."""
+    value = sides.this["intact"].mean() if value is None else value
+    if value == value:
+        figures.level(fig, float(value), "the whole model")
 
 
 def _prior_colors() -> Mapping[str, str]:
@@ -175,7 +202,7 @@ def _prior_colors() -> Mapping[str, str]:
 
 
 def _fills(rows: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
-    """Points by fill or prior with name, colour and symbol: a prior has its colour in every figure, a fill without one is grey."""
+    """Points by fill or prior, with name, colour and symbol: a prior has its colour in every figure, a bare fill is grey."""
     marks = {"zero": "circle", "random": "x", "gain": "square"}
     found = [((f"no prior: {fill}", INK, mark), frames.rows(rows, prior="", fill=fill)) for fill, mark in marks.items()]
     found += [

@@ -7,11 +7,12 @@ kept | spoiled | bits | energy    how much: share of the coefficients kept, shar
                                   squared cosine of the noisy weights; a row has the level of its own damage and no other
 sent                              share of the stored bits that arrived: kept, or bits / 8
 cosine                            of the weights, as damaged, to the whole ones
-nll, kl, entropy, top1, logit_cosine    nats a token; KL from the whole model; agreement with it in the likeliest token and the logits
+nll, kl, entropy                  loss, KL from the whole model and entropy of the next token, nats a token
+top1, logit_cosine                agreement with the whole model: in the likeliest token, in the logits
 intact, nothing, recovered        loss whole; loss with every coefficient gone; the share of what lies between that came back
 text, rep4, sense                 a greedy text, repeated word 4-grams in it, nats a token that the whole model gives it
 cosine_last, top10                as printed: logits of one next token, and the ten likeliest, against the whole store's
-parameters, depth, width, model_seed    of the model
+parameters, depth, width, model_seed    of the model; outliers: how large the weights in its planted outlier channels are, 1 without
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def frame(records: pd.DataFrame) -> pd.DataFrame:
     """The tidy frame with all level columns, with `recovered`, (nothing − loss) / (nothing − intact), and with `sent`."""
     absent = [c for c in (*LEVELS, "nll", "text", "sense") if c not in records]
     out = records.assign(**dict.fromkeys(absent, np.nan))
+    out["outliers"] = out["outliers"].fillna(1.0) if "outliers" in out else 1.0
     out["recovered"] = (out["nothing"] - out["nll"]) / (out["nothing"] - out["intact"])
     return out.assign(sent=out["kept"].fillna(out["bits"] / 8))
 
@@ -84,7 +86,7 @@ def gap(a: Damage, b: Damage, at: float, column: str = "nll") -> Quantity:
 
 
 def reach(damage: Damage, share: float) -> Quantity:
-    """The smallest share kept at which this share of the loss is recovered, on a rising curve; a mask that never gets there is nan."""
+    """The smallest level at which this share of the loss is recovered, on a rising curve; nan for a mask that never gets there."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
         x, recovered = frames.curve(rows, "recovered", damage.level, mean_over=("model",), **damage.columns)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from helpers import frames
+from helpers import frames, prose
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep, Noise
 from helpers.dtdr.quantities import ANCHORED, RANDOM, RAW, SPOILED, SPOILED_RAW, THOUSANDTH, TRANSFORMED, Quantity
@@ -105,15 +105,26 @@ def rungs(rows: pd.DataFrame) -> pd.DataFrame:
 
 def dose(rows: pd.DataFrame) -> pd.DataFrame:
     """A row for every size of outlier channels and mask: transformed minus raw loss with 80 % kept (`lost`), and with one code
-    in a thousand spoiled (`spoiled`). Only masks that all sizes have count.
+    in a thousand spoiled (`spoiled`). Only masks that all sizes have count; empty where one size is all.
     """
     pairs = {"lost": quantities.gap(TRANSFORMED, RAW, 0.8), "spoiled": quantities.gap(SPOILED, SPOILED_RAW, THOUSANDTH)}
-    masks = rows.groupby("outliers")["seed"].nunique().min() if len(rows) else 0
-    rows, out = rows[rows["seed"] < masks], [pd.DataFrame(columns=["outliers", "seed", *pairs])]
-    for size, own in rows.groupby("outliers"):
-        values = {name: quantity(own) for name, quantity in pairs.items()}
+    sizes, out = dict(list(rows.groupby("outliers"))), [pd.DataFrame(columns=["outliers", "seed", *pairs], dtype=float)]
+    masks = min((own["seed"].nunique() for own in sizes.values()), default=0)
+    for size, own in sizes.items() if len(sizes) > 1 else ():
+        values = {name: quantity(own[own["seed"] < masks]) for name, quantity in pairs.items()}
         out.append(pd.DataFrame({"outliers": size, "seed": range(masks)} | values))
     return pd.concat(out[1:] or out, ignore_index=True)
+
+
+def ends(rows: pd.DataFrame, column: str, by: str = "outliers") -> tuple[str, str]:
+    """The mean of a column at the smallest and at the largest value of `by`, as text."""
+    means = rows.groupby(by)[column].mean()
+    return prose.mean(means.iloc[:1], ".2f"), prose.mean(means.iloc[-1:], ".2f")
+
+
+def of_common_width(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rungs of the width that most models have: the ladder of depths."""
+    return rows[rows["width"] == rows["width"].mode().max()]
 
 
 def against_zero(rows: pd.DataFrame) -> pd.DataFrame:
