@@ -12,7 +12,8 @@ top1, logit_cosine                agreement with the whole model: in the likelie
 intact, nothing, recovered        loss whole; loss with every coefficient gone; the share of what lies between that came back
 text, rep4, sense                 a greedy text, repeated word 4-grams in it, nats a token that the whole model gives it
 cosine_last, top10                as printed: logits of one next token, and the ten likeliest, against the whole store's
-parameters, depth, width, model_seed    of the model; outliers: how large the weights in its planted outlier channels are, 1 without
+parameters, depth, width, model_seed    of the model
+outliers                          how large the weights of its planted outlier channels are; 1 without
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def gap(a: Damage, b: Damage, at: float, column: str = "nll") -> Quantity:
 
 
 def reach(damage: Damage, share: float) -> Quantity:
-    """The smallest level at which this share of the loss is recovered, on a rising curve; nan for a mask that never gets there."""
+    """The smallest level at which this share of the loss is recovered, on a rising curve; nan where it never is."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
         x, recovered = frames.curve(rows, "recovered", damage.level, mean_over=("model",), **damage.columns)
