@@ -7,10 +7,18 @@ which people with any form of colour vision can tell apart.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+
+from helpers import frames
+from helpers.switches import choose as choose
+from helpers.switches import groups as groups
+from helpers.switches import play as play
+from helpers.switches import steps as steps
+from helpers.tables import Output
+from helpers.tables import texts as texts
 
 INK = "#666666"
 ROLE = {
@@ -24,6 +32,9 @@ ROLE = {
     "undecided": "#f0e442",
     "awaiting": "#b5b5b5",
 }
+# Eight colours for conditions, no verdict's among them, in the order to use them: the first are the easiest to tell apart.
+# Each has 3 : 1 or more on white and on the dark page, and any two differ for people with any form of colour vision.
+SERIES = ("#0072b2", "#be8b00", "#9600ff", "#6f7237", "#e82053", "#9b4a8c", "#c766ff", "#aa86b2")
 MIME = "application/vnd.plotly.v1+json"
 CONFIG = {"showSendToCloud": False, "displaylogo": False, "topojsonURL": "", "responsive": True}
 AXIS = {
@@ -47,16 +58,6 @@ TEMPLATE = {
 }
 
 
-class Output:
-    """A ready display bundle. plotly's own display hook shows at once; this one waits until the notebook asks."""
-
-    def __init__(self, bundle: Mapping[str, object]):
-        self.bundle = dict(bundle)
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        return self.bundle
-
-
 def figure(title: str, x: str, y: str, *, height: int = 420, **layout) -> go.Figure:
     """An empty figure in the book's look. Titles ask the figure's question; axis titles carry units."""
     fig = go.Figure(layout={"template": TEMPLATE, "height": height, "title": {"text": title}})
@@ -73,6 +74,14 @@ def show(fig: go.Figure, caption: str) -> None:
     display(Output({"text/html": f'<p class="figcaption">{caption}</p>', "text/plain": caption}))
 
 
+def series(names: Iterable[str]) -> dict[str, str]:
+    """A colour a name, in the order of SERIES. Raises ValueError for more names than colours: nobody tells nine apart."""
+    names = list(dict.fromkeys(names))
+    if len(names) > len(SERIES):
+        raise ValueError(f"{len(names)} names for {len(SERIES)} colours: draw fewer, or a menu over `groups` of them")
+    return dict(zip(names, SERIES[: len(names)], strict=True))
+
+
 def bands(
     fig: go.Figure,
     x: Sequence[float],
@@ -84,53 +93,77 @@ def bands(
     seeds: bool = True,
     band: bool = True,
     legend: bool = True,
+    hover: str = "",
 ) -> go.Figure:
     """Add one condition: seeds as thin lines, their mean thick, a 95 % t interval of the mean as a band.
 
-    x: (P,). values: (S, P), a row a seed. Dashed stands for the committed reference run, solid for this one; where both are
-    drawn, the reference stays out of the legend.
+    x: (P,), increasing. values: (S, P), a row a seed, nan where it has no value: mean and interval are of the n seeds there
+    are at each x, a point of one seed is hollow, one of none is left out. A single seed has no band and is marked n = 1.
+    legend: whether the condition stands in the legend. hover: what the mean is called there, `name` by default.
     """
-    from scipy.stats import t
-
     x, values = np.asarray(x, float), np.atleast_2d(np.asarray(values, float))
-    count = len(values)
-    mean = values.mean(0)
-    if band and count > 1:
-        half = t.ppf(0.975, count - 1) * values.std(0, ddof=1) / np.sqrt(count)
-        fig.add_scatter(
-            x=np.r_[x, x[::-1]],
-            y=np.r_[mean + half, (mean - half)[::-1]],
-            fill="toself",
-            mode="lines",
-            fillcolor=_rgba(color, 0.14),
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=name,
-        )
-    if seeds and count > 1:
-        gaps = np.c_[values, np.full(count, np.nan)].ravel()
-        fig.add_scatter(
-            x=np.tile(np.r_[x, np.nan], count),
-            y=gaps,
-            mode="lines",
-            line={"color": _rgba(color, 0.35), "width": 0.7, "dash": dash},
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=name,
-        )
+    known = np.isfinite(values).any(0) if values.size else np.zeros(0, bool)
+    if not known.any():
+        return fig
+    x, values = x[known], values[:, known]
+    count, mean, half = _intervals(values)  # each (P,); half: nan where there is one seed
+    group = {"legendgroup": name, "showlegend": False, "hoverinfo": "skip", "mode": "lines"}
+    spans, alone = _spans(np.isfinite(half))
+    if band and spans:
+        edges = [
+            (np.r_[x[s], x[s][::-1], np.nan], np.r_[(mean + half)[s], (mean - half)[s][::-1], np.nan]) for s in spans
+        ]
+        px, py = (np.concatenate(v)[:-1] for v in zip(*edges, strict=True))
+        fig.add_scatter(x=px, y=py, fill="toself", fillcolor=_rgba(color, 0.14), line={"width": 0}, **group)
+    if seeds and len(values) > 1:
+        gaps = np.c_[values, np.full(len(values), np.nan)].ravel()
+        thin = {"color": _rgba(color, 0.35), "width": 0.7, "dash": dash}
+        fig.add_scatter(x=np.tile(np.r_[x, np.nan], len(values)), y=gaps, line=thin, **group)
     fig.add_scatter(
         x=x,
         y=mean,
-        name=name,
+        name=name if count.max() > 1 else f"{name} (n = 1)",
         mode="lines+markers",
         legendgroup=name,
         showlegend=legend,
         line={"color": color, "width": 2.4, "dash": dash},
-        marker={"size": 5},
-        hovertemplate=f"{name}<br>%{{x}}: %{{y:.4g}} (n={count})<extra></extra>",
+        marker={"size": 5, "symbol": np.where((count == 1) & (count.max() > 1), "circle-open", "circle").tolist()},
+        customdata=count.tolist(),
+        hovertemplate=f"{hover or name}<br>%{{x}}: %{{y:.4g}} (n = %{{customdata}})<extra></extra>",
     )
+    if band and alone.any():  # no width for a band: the interval as a bar
+        fig.data[-1].error_y = {"type": "data", "array": np.where(alone, half, 0.0), "color": color, "thickness": 1}
     return fig
+
+
+def compare(
+    fig: go.Figure,
+    sides,
+    column: str,
+    by: str,
+    name: str,
+    color: str,
+    *,
+    over: Sequence[str] = ("seed",),
+    mean_over: Sequence[str] = (),
+    seeds: bool = True,
+    dash: str = "solid",
+    **where: object,
+) -> go.Figure:
+    """Add one condition of both sides: this run with its band and thin seeds, the reference's mean dashed, out of the legend.
+
+    sides: `.this` and `.reference` (a frame or None), `.label`. column, by, over, mean_over, where: as in `frames.curve`.
+    A side without such rows is not drawn; a reference that stands alone enters the legend under its label.
+    """
+    drawn = len(fig.data)
+    bands(fig, *frames.curve(sides.this, column, by, over, mean_over, **where), name, color, dash=dash, seeds=seeds)
+    if sides.reference is None or column not in sides.reference:
+        return fig
+    x, values = frames.curve(sides.reference, column, by, over, mean_over, **where)
+    alone, told = len(fig.data) == drawn, f"{name}, {sides.label}"
+    other = "dash" if dash == "solid" else "dashdot"
+    look = {"dash": other, "seeds": False, "band": False, "legend": alone, "hover": told}
+    return bands(fig, x, values, told if alone else name, color, **look)
 
 
 def level(fig: go.Figure, y: float, text: str) -> go.Figure:
@@ -147,6 +180,8 @@ def forest(outcomes: Sequence, title: str, x: str) -> go.Figure:
     outcomes: `claims.Outcome`s with an estimate. A row's hover gives the numbers.
     """
     rows = [o for o in outcomes if o.estimate is not None]
+    if not rows:
+        return _empty(figure(title, x, "", height=164), "no claim judged yet")
     ends = [[o.estimate if v is None else v for v in (o.low, o.high)] for o in rows]
     borders = [v for o in rows for v in (o.above, o.below) if np.isfinite(v)]
     least, most = (f([v for pair in ends for v in pair] + borders) for f in (min, max))
@@ -184,65 +219,6 @@ def forest(outcomes: Sequence, title: str, x: str) -> go.Figure:
     return fig
 
 
-def steps(
-    fig: go.Figure, labels: Sequence[object], sizes: Sequence[int], prefix: str = "", start: int = 0
-) -> go.Figure:
-    """Add a slider over groups of traces, one group shown at a time: the figure's last `sum(sizes)` traces, in order."""
-    positions = _groups(fig, labels, sizes, start)
-    slider = {"active": start, "currentvalue": {"prefix": prefix}, "pad": {"t": 40}, "steps": positions}
-    return fig.update_layout(sliders=[slider])
-
-
-def choose(fig: go.Figure, labels: Sequence[str], sizes: Sequence[int]) -> go.Figure:
-    """The same as a menu above the figure, for groups whose names are too long for a slider."""
-    place = {"x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom", "pad": {"b": 6}}
-    menu = {"type": "dropdown", "showactive": True, "buttons": _groups(fig, labels, sizes, 0)} | place
-    return fig.update_layout(updatemenus=[menu], margin={"t": 86})
-
-
-def _groups(fig: go.Figure, labels: Sequence[object], sizes: Sequence[int], start: int) -> list[dict]:
-    """A control's positions, one a group; leaves the group `start` visible."""
-    first, edges = len(fig.data) - sum(sizes), np.cumsum([0, *sizes])
-
-    def shown(group: int) -> list[bool]:
-        return [k < first or bool(edges[group] <= k - first < edges[group + 1]) for k in range(len(fig.data))]
-
-    for trace, visible in zip(fig.data, shown(start), strict=True):
-        trace.visible = visible
-    return [
-        {"method": "restyle", "args": [{"visible": shown(i)}], "label": str(label)} for i, label in enumerate(labels)
-    ]
-
-
-def play(fig: go.Figure, labels: Sequence[object], prefix: str, ms: int = 160) -> go.Figure:
-    """Add Play, Pause and a slider over `fig.frames`, named by `labels`; the figure shows the last of them at first."""
-
-    def to(names, duration):
-        frame = {"duration": duration, "redraw": False}
-        return {
-            "method": "animate",
-            "args": [names, {"frame": frame, "mode": "immediate", "transition": {"duration": 0}}],
-        }
-
-    buttons = [to(None, ms) | {"label": "Play"}, to([None], 0) | {"label": "Pause"}]
-    menu = {
-        "type": "buttons",
-        "direction": "left",
-        "x": 0,
-        "xanchor": "left",
-        "y": 1,
-        "yanchor": "bottom",
-        "pad": {"b": 6},
-    }
-    slider = {
-        "active": len(labels) - 1,
-        "currentvalue": {"prefix": prefix},
-        "pad": {"t": 52},
-        "steps": [to([str(v)], 0) | {"label": str(v)} for v in labels],
-    }
-    return fig.update_layout(updatemenus=[menu | {"buttons": buttons}], sliders=[slider], margin={"t": 86})
-
-
 def setup() -> None:
     """Use plotly's own renderer where it must be (Colab, Kaggle), the plain MIME type everywhere else."""
     import plotly.io as pio
@@ -259,6 +235,36 @@ def _slim(spec: object) -> object:
             return spec | {"dtype": "f4", "bdata": base64.b64encode(single.tobytes()).decode()}
         return {k: _slim(v) for k, v in spec.items()}
     return [_slim(v) for v in spec] if isinstance(spec, (list, tuple)) else spec
+
+
+def _intervals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of (S, P) with nan: at each x the number of seeds, their mean, and half the 95 % t interval of it, nan for one seed."""
+    from scipy.stats import t
+
+    count = np.isfinite(values).sum(0)
+    mean = np.nansum(values, 0) / count
+    square = np.nansum((values - mean) ** 2, 0)
+    half = np.full(len(mean), np.nan)
+    many = count > 1
+    n = count[many]
+    half[many] = t.ppf(0.975, n - 1) * np.sqrt(square[many] / (n - 1) / n)
+    return count, mean, half
+
+
+def _spans(known: np.ndarray) -> tuple[list[slice], np.ndarray]:
+    """Stretches of two or more neighbours that are known, for the band, and which points (P,) are known but alone."""
+    edges = np.flatnonzero(np.diff(np.r_[False, known, False].astype(int)))
+    runs = [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    alone = np.zeros(len(known), bool)
+    for run in runs:
+        alone[run] = run.stop - run.start == 1
+    return [run for run in runs if run.stop - run.start > 1], alone
+
+
+def _empty(fig: go.Figure, text: str) -> go.Figure:
+    """A figure that says why there is nothing in it."""
+    fig.update_xaxes(visible=False).update_yaxes(visible=False)
+    return fig.add_annotation(x=0.5, y=0.5, xref="paper", yref="paper", text=text, showarrow=False)
 
 
 def _rgba(color: str, alpha: float) -> str:

@@ -17,17 +17,14 @@ from helpers.figures import MIME
 
 SCRIPT = '<script type="application/json">{spec}</script>'
 BOX = (
-    '<div class="plotly-fig" role="img" aria-label="{alt}" style="min-height:{height}px{narrow}">{script}'
+    '<div class="plotly-fig" role="img" aria-label="{alt}" style="min-height:{height}px">{script}'
     '<p class="plotly-fallback">A live figure stands here. What it shows: {alt}</p></div>'
 )
 NOSCRIPT = "<noscript><style>.plotly-static,.plotly-fallback{display:block!important}.plotly-fig{min-height:0!important}</style></noscript>"
 
 
 class PlotlyMime:
-    """myst-nb's plug-in for the plotly MIME type: the figure's JSON, in a box of its final height.
-
-    A figure that needs another height on a phone has it in `layout.meta["narrow"]`; book.css and figures.js take it there.
-    """
+    """myst-nb's plug-in for the plotly MIME type: the figure's JSON, in a box of its final height."""
 
     mime_priority_overrides = [(builder, MIME, 1) for builder in ("html", "dirhtml", "singlehtml")]
 
@@ -41,9 +38,8 @@ class PlotlyMime:
         meta = layout.get("meta") or {}
         alt = html.escape(meta.get("alt") or title, quote=True)
         height = int(layout.get("height", 420))
-        narrow = f";--narrow:{int(meta['narrow'])}px" if "narrow" in meta else ""
         spec = json.dumps(data.content, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-        box = BOX.format(alt=alt, height=height, narrow=narrow, script=SCRIPT.format(spec=spec))
+        box = BOX.format(alt=alt, height=height, script=SCRIPT.format(spec=spec))
         return [nodes.raw("", box, format="html", classes=["plotly"])]
 
 

@@ -2,14 +2,8 @@
 (() => {
   const boxes = [...document.querySelectorAll(".plotly-fig")];
   const coarse = matchMedia("(pointer: coarse)").matches;
-  const phone = matchMedia("(max-width: 639px)"); // as in book.css: above it, no box is narrower than 600 px
   const isGL = (spec) => spec.data.some((t) => /gl$|3d$|surface|mesh3d|isosurface|volume/.test(t.type || ""));
   const specs = new Map(boxes.map((b) => [b, JSON.parse(b.querySelector("script").textContent)]));
-
-  function fit(box) {
-    const { meta, height } = specs.get(box).layout;
-    box.graph.style.height = `${(phone.matches && meta && meta.narrow) || height || 420}px`;
-  }
 
   function colours() {
     const style = getComputedStyle(document.documentElement);
@@ -53,7 +47,7 @@
     if (coarse || innerWidth < 600) config.displayModeBar = false;
     box.querySelector(".plotly-fallback").hidden = true;
     box.graph = box.graph || box.appendChild(document.createElement("div"));
-    fit(box);
+    box.graph.style.height = `${spec.layout.height || 420}px`;
     await Plotly.newPlot(box.graph, spec.data, layout, config);
     if (spec.frames) await Plotly.addFrames(box.graph, structuredClone(spec.frames));
     box.dataset.state = "drawn";
@@ -98,7 +92,6 @@
     entries.forEach(({ target: box }) => {
       const width = box.clientWidth; // 0 while it is folded away
       if (box.dataset.state !== "drawn" || !width || Math.abs(width - box.graph._fullLayout.width) < 1) return;
-      fit(box);
       Plotly.Plots.resize(box.graph);
     }),
   );
