@@ -11,7 +11,7 @@ from helpers import figures, frames
 from helpers.dtdr import quantities, regression, tables
 from helpers.dtdr.damage import Damage, Keep, Noise, Planes
 from helpers.dtdr.quantities import RAW, SPOILED, SPOILED_RAW, TRANSFORMED
-from helpers.figures import INK, SERIES
+from helpers.figures import INK, SERIES, Output
 from helpers.sides import Sides
 
 ROWS, VOCABULARY = Keep("identity", "rows"), Keep("identity", "rows", protect=True)
@@ -68,6 +68,12 @@ def printed(sides: Sides) -> go.Figure:
             figures.compare(fig, sides, column, damage.level, name, LOOK[damage][1], **damage.columns)
         sizes.append(len(fig.data) - before)
     return figures.groups(fig, ("cosine of the logits", "overlap of the ten likeliest"), sizes)
+
+
+def texts(sides: Sides, names: Mapping[Damage, str], prompt: str, caption: str, head: str = "stored as") -> Output:
+    """What the damaged models of this run write after one prompt: a slider over the level, a row a damage."""
+    labels = {damage.label: name for damage, name in names.items()}
+    return figures.texts(tables.told(sides.this, names), labels, head=head, prompt=prompt, start=-2, caption=caption)
 
 
 def loss(

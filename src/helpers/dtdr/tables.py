@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -64,14 +64,13 @@ def causes(rows: pd.DataFrame, shares: Sequence[float] = (0.8, 0.9)) -> pd.DataF
     )
 
 
-def told(rows: pd.DataFrame, names: Mapping[Damage, str]) -> pd.DataFrame:
-    """Rows with a text, in the order of the damages: their `name`, their level as `share`, text and sense."""
-    parts = [pd.DataFrame({"name": [], "share": [], "text": [], "sense": []})]
-    for damage, name in names.items():
+def told(rows: pd.DataFrame, damages: Iterable[Damage]) -> pd.DataFrame:
+    """Rows with a text: `name` is the damage's label and `kept` its level, beside text and sense."""
+    parts = [pd.DataFrame({"name": [], "kept": [], "text": [], "sense": []})]
+    for damage in damages:
         own = frames.rows(rows, **damage.columns)
-        own = own[own["text"].notna()].sort_values(damage.level)
-        if len(own):
-            parts.append(own[["text", "sense"]].assign(name=name, share=own[damage.level]))
+        own = own[own["text"].notna()]
+        parts += [own[["text", "sense"]].assign(name=damage.label, kept=own[damage.level])] if len(own) else []
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -151,6 +150,12 @@ def worths(rows: pd.DataFrame, known: Mapping[str, tuple[float, float]], at: flo
         row = {"prior": name, "cosine": rho, "b* predicted": rho / ratio, "best b tried": weight}
         out.append(row | {"loss − zero fill, nats": gain})
     return pd.DataFrame(out)
+
+
+def worth_of_each(rows: pd.DataFrame) -> str:
+    """What each prior is worth at equal cosine, as text for a caption."""
+    values = {name: quantities.worth(prior)(rows) for prior, name in tried(rows).items()}
+    return ", ".join(f"{prose.mean(v, '.2f')} ({name})" for name, v in values.items() if len(v)) or "(none was tried)"
 
 
 def tried(rows: pd.DataFrame) -> dict[str, str]:
