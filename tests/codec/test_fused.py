@@ -1,6 +1,6 @@
 """The kernels against a float64 formula and against the torch path: on a GPU, and in Triton's interpreter.
 
-The interpreter runs them on a CPU: TRITON_INTERPRET=1 python -m pytest tests/dtdr/test_fused.py, where triton is installed.
+The interpreter runs them on a CPU: TRITON_INTERPRET=1 python -m pytest tests/codec/test_fused.py, where triton is installed.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from helpers import checkpoints
-from helpers.lm import train
+from helpers.lm import scoring, train
 from helpers.lm.train import Recipe, fit, shuffled
 from helpers.storyteller import grammar, sizes
 
@@ -45,7 +45,7 @@ def test_the_loss_is_the_cross_entropy_of_the_next_token(rows):
     with torch.no_grad():
         p = model(input_ids=x).logits.softmax(-1)
     expected = [-math.log(p[b, t, x[b, t + 1]]) for b in range(4) for t in range(x.shape[1] - 1)]
-    assert train.loss_of(model, x).item() == pytest.approx(np.mean(expected), rel=1e-5)
+    assert scoring.nats(model(input_ids=x).logits, x).mean().item() == pytest.approx(np.mean(expected), rel=1e-5)
     assert train.held_out(model, x, batch=3) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
@@ -53,7 +53,7 @@ def test_the_first_step_is_adams_worked_out_by_hand(rows):
     """Clipped gradient, bias-corrected moments (a step of the rate in each coordinate), decay on matrices alone."""
     model, recipe = tiny(), Recipe(steps=1, batch=4, length=24, lr=0.01, warmup=0, clip=0.1, decay=0.5)
     start = {k: p.detach().clone() for k, p in model.named_parameters()}
-    train.loss_of(model, rows[:4]).backward()
+    scoring.nats(model(input_ids=rows[:4]).logits, rows[:4]).mean().backward()
     norm = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters()))
     assert norm > recipe.clip
     g = {k: p.grad * recipe.clip / (norm + 1e-6) for k, p in model.named_parameters()}

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from helpers import lm
+from helpers.lm import scoring
 from helpers.lm.loader import LM
 from helpers.storyteller import grammar, sizes, tokenizer
 from helpers.storyteller.world import ID
@@ -25,7 +26,7 @@ def test_scores_are_hugging_faces_loss(found):
         each = [float(found.model(input_ids=r[None], labels=r[None]).loss) for r in x]
     assert result["nll"].tolist() == pytest.approx(each, rel=1e-5)
     assert result["nats"] == pytest.approx(sum(each) / 7, rel=1e-5)
-    assert torch.allclose(lm.costs(found.model, x), lm.costs(found, x, batch=1), atol=1e-5)
+    assert torch.allclose(scoring.costs(found.model, x), scoring.costs(found, x, batch=1), atol=1e-5)
 
 
 def test_any_other_model_is_scored_on_a_text(tmp_path):

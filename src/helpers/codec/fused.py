@@ -244,6 +244,25 @@ class Group:
         return _send(torch.from_numpy(np.array(rows, dtype=np.int64)), self.device)  # (n, 6)
 
 
+class Products:
+    """⟨a, b⟩ and ⟨b, b⟩ over pairs of tensors of one shape, type and device, again and again as `b` changes in place.
+
+    Sums of a chunk are in float32 and of chunks in float64; one answer from each device.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+        self.pairs = list(pairs)
+
+    @torch.no_grad()
+    def __call__(self) -> tuple[float, float]:
+        found: dict[torch.device, list[Tensor]] = {}
+        for a, b in self.pairs:
+            x, y = a.float(), b.float()
+            sums = [(x * y).sum(dtype=torch.float64), y.square().sum(dtype=torch.float64)]
+            found.setdefault(b.device, []).append(torch.stack(sums))
+        return tuple(sum(torch.stack(sums).sum(0).cpu() for sums in found.values()).tolist())
+
+
 def _limit(threshold: int) -> tuple[int, int, int]:
     """(use, high, bound): x ^ (x >> 16) < threshold is (x & use) ^ high < bound, 2^32 included."""
     return (0, 0, 1) if threshold == FULL else (FULL - 1, threshold >> 16, threshold)

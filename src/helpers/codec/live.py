@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from helpers.codec import decoding, fills, fused
+from helpers.codec import decoding, fills, fused, orders
 from helpers.codec.codec import Encoded
 from helpers.codec.decoding import ZERO
 from helpers.codec.fills import Fill
@@ -47,6 +47,12 @@ class Live:
                 decoding.decode(encoded, out=out)
             else:
                 decoding.decode(encoded, fraction, order, fill, mask_seed, out=out)
+
+    @torch.no_grad()
+    def spoil(self, share: float, seed: int) -> None:
+        """Decode every matrix whole, but with a random share of its codes wrong, as `orders.corrupt` makes them."""
+        for encoded, out in self.pairs:
+            decoding.decode(orders.corrupt(encoded, share, seed), out=out)
 
     def _shared(self, order: str, fill: Fill) -> tuple[list[tuple[fused.Group, list[int]]], list[int]]:
         """Groups of matrices, one a device, that the kernel decodes together, and the others' places."""

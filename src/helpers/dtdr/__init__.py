@@ -1,1 +1,52 @@
-"""stub face"""
+"""Distributed transform-domain representation (seed document 000): experiments on weights that arrive in part.
+
+A `Subject` is a model that is taken apart; `Keep`, `Spoil`, `Planes` and `Noise` are what can be done to it. `run` and its
+siblings try what a `Trial`, `Printed`, `Outliers` or `Family` says and write it down; `CHAPTERS` says how a chapter's records become verdicts.
+The numbers are in `quantities`, the tables in `tables`, the figures in `figures`.
+"""
+
+from helpers.dtdr import controls, quantities
+from helpers.dtdr.config import Family, Outliers, Printed, Scope, Trial
+from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
+from helpers.dtdr.run import run, run_family, run_outliers, run_printed
+from helpers.dtdr.subject import Subject
+from helpers.frames import rows
+from helpers.study import Study
+
+SAME = {"model": "storyteller", "text": "embedded", "prompt": "", "block": 128}
+CHAPTERS = {
+    "dtdr_emergence": Study(
+        frame=quantities.frame,
+        judged=lambda frame: rows(frame, part=quantities.EMERGENCE),
+        quantities=quantities.emergence,
+        controls=controls.emergence,
+        planted=controls.PLANTED,
+        same=SAME,
+    ),
+    "dtdr_guided": Study(
+        frame=quantities.frame,
+        judged=lambda frame: rows(frame, part=quantities.GUIDED),
+        quantities=quantities.guided,
+        controls=controls.guided,
+        planted=controls.PLANTED,
+        same=SAME | {"relative": "none", "pkl": "none", "anchor_pkl": "none", "mode": "all"},
+    ),
+}
+
+__all__ = [
+    "CHAPTERS",
+    "Family",
+    "Keep",
+    "Noise",
+    "Outliers",
+    "Planes",
+    "Printed",
+    "Scope",
+    "Spoil",
+    "Subject",
+    "Trial",
+    "run",
+    "run_family",
+    "run_outliers",
+    "run_printed",
+]

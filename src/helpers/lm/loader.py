@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from helpers import devices
-from helpers.lm import hub
+from helpers.lm import folders, hub, parts, trial
 from helpers.lm.hub import HINT, first
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parents[1] / "storyteller" / "assets"  # only the folder: this knows nothing of stories
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+LOCAL = {
+    "local_files_only": True,
+    "trust_remote_code": False,
+}  # no code is run, none asked about
 SMALL = 50_000_000  # parameters; a model below stays in float32 on every device
 
 
@@ -64,31 +68,57 @@ def load(
         with quiet():
             folder = hub.small(model)
         _complete(folder, f"{model} on the hub", weights=False)
+    folders.check_small(folder, model, _advice(source))
+    if source != "hub":
+        stored = folders.check_weights(folder, model, _advice(source))
     with quiet(), explained(model, source):
-        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoConfig, AutoTokenizer
 
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    count = parameters(config, model)
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+    count, rows = parameters(config, model)
     kind = DTYPES[dtype] if dtype else torch.float32 if device == "cpu" or count < SMALL else torch.bfloat16
     need_memory(int(count * kind.itemsize * 1.1), device, device_map, f"{model} ({count / 1e6:.1f}M parameters)")
+    with quiet(), explained(model, source):
+        tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
+    trial.check_tokenizer(tokenizer, rows, model)
     if source == "hub":
         with quiet():
             hub.weights(model, folder)
+        stored = folders.check_weights(folder, model, _advice(source))
+    net = _read(
+        folder, model, source, stored, dtype=kind, device_map=device_map or (device if device != "cpu" else None)
+    )
+    name = Path(where).absolute().name if source == "folder" else model
+    return LM(name, source, net, tokenizer, str(next(net.parameters()).device))
+
+
+def _read(folder: Path, model: str, source: str, stored: folders.Shapes, **how) -> PreTrainedModel:
+    """The model in eval mode, if the file has all that it needs and nothing else, and if it is causal."""
     with quiet(), explained(model, source):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        found, info = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=kind,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            device_map=device_map or (device if device != "cpu" else None),
+        from transformers import AutoModelForCausalLM
+
+        net, info = AutoModelForCausalLM.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True, **LOCAL, **how
         )
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise ValueError(f"{model} lacks {len(missing)} weights, such as {missing[0]}; save the whole model again")
-    name = model if source == "hub" else Path(model).name
-    return LM(name, source, found.eval(), tokenizer, str(next(found.parameters()).device))
+    unused = sorted(k for k in info["unexpected_keys"] if not folders.is_mask(k, stored.get(k, ())))
+    if unused:
+        some = ", ".join(unused[:3]) + (", …" if len(unused) > 3 else "")
+        raise ValueError(
+            f"{model} holds {len(unused)} tensors that a {type(net).__name__} of its config does not use: {some}; give the "
+            "config that they were saved with (its layers, its kind), or save the model again without them"
+        )
+    net.eval()
+    with quiet(), explained(model, source):
+        changed, allowed = trial.looks_ahead(net)
+    if changed > allowed:
+        raise ValueError(
+            f"{model} is not causal: another end of a text changes the logits before it by {changed:.3g} (rounding: at most "
+            f"{allowed:.3g}); a {type(net).__name__} as its config says is no decoder, use one that is (is_decoder=true)"
+        )
+    return net
 
 
 def locate(model: str) -> tuple[str, str]:
@@ -118,17 +148,17 @@ def _complete(folder: Path, what: str, weights: bool = True) -> None:
         )
 
 
-def parameters(config: PretrainedConfig, name: str) -> int:
-    """How many parameters a model of this config has, counted without making their memory. Raises ValueError when the
-    config is of no causal LM."""
+def parameters(config: PretrainedConfig, name: str) -> tuple[int, int]:
+    """How many parameters a model of this config has, and how many rows its embedding, counted without making their
+    memory. Raises ValueError when the config is of no causal LM."""
     from transformers import AutoModelForCausalLM
 
     try:
-        with torch.device("meta"):
-            empty = AutoModelForCausalLM.from_config(config)
+        with quiet(), torch.device("meta"):
+            empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"{name} is not a causal language model that transformers knows: {first(error)}") from error
-    return sum(prod(p.shape) for p in empty.parameters())
+    return sum(prod(p.shape) for p in empty.parameters()), parts.rows(empty)
 
 
 def need_memory(needed: int, device: str, device_map: str | None, what: str) -> None:
@@ -151,11 +181,19 @@ def explained(model: str, source: str) -> Iterator[None]:
     """Turn what transformers raises about a folder into one sentence that says what to do."""
     from safetensors import SafetensorError
 
-    advice = f"remove it from the hub's cache and try again, or {HINT}" if source == "hub" else "save it there again"
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ValueError(f"{model} cannot be loaded: {first(error)}; {advice}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, ImportError) as error:
+        if "trust_remote_code" in str(error):
+            raise ValueError(
+                f"{model} cannot be loaded: it needs code that comes with it, which is never run here; use a model and a "
+                "tokenizer of a kind that transformers knows"
+            ) from error
+        raise ValueError(f"{model} cannot be loaded: {first(error)}; {_advice(source)}") from error
+
+
+def _advice(source: str) -> str:
+    return f"remove it from the hub's cache and try again, or {HINT}" if source == "hub" else "save it there again"
 
 
 @contextmanager

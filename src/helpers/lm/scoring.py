@@ -1,69 +1,40 @@
-"""Held-out sequences for a model, its loss on them, and text from it."""
+"""What a model's predictions are worth: its loss on tokens, and how far they are from those of another model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
-from helpers import devices
 from helpers.lm.loader import LM
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-LOGITS = 1 << 26  # logits held at once while scoring
+LOGITS = 1 << 26  # logits worked on at once: a quarter of a gigabyte in float32
+MEASURED = ("nll", "kl", "top1", "logit_cosine", "entropy")
 
 
-def tokens(found: LM, *, count: int, length: int, seed: int, text: str = "embedded") -> Tensor:
-    """(count, length) int64 held-out sequences for a model.
+def net_of(model: LM | PreTrainedModel) -> PreTrainedModel:
+    """The model itself, without its tokenizer."""
+    return model.model if isinstance(model, LM) else model
 
-    They are pieces of `text` (a name or path as `data.load_text` takes it, or an archive of novels, of which only the
-    held-out ends are used), drawn without overlap; where the tokenizer puts a token before a text, each piece starts with
-    it. Raises ValueError when the model cannot take `length`, or the text is too short.
+
+def nats(logits: Tensor, tokens: Tensor) -> Tensor:
+    """The one loss: -log p, (B, T-1) float32, of each of tokens (B, T) given those before it.
+
+    logits (B, T, V) or (B, T-1, V): what a model gives for the tokens; a last position predicts none of them.
     """
-    check_length(found, count, length)
-    ids = np.array(found.tokenizer(_text(text), add_special_tokens=False, verbose=False)["input_ids"])
-    start = found.tokenizer("a")["input_ids"][:1] if _starts(found) else []
-    size = length - len(start)
-    if len(ids) // size < count:
-        raise ValueError(
-            f"{text!r} gives {len(ids)} tokens, {len(ids) // size} pieces of {length}; {count} were asked for: "
-            "use fewer or shorter pieces, or a longer text"
-        )
-    places = np.sort(devices.numpy_rng("held", seed).choice(len(ids) // size, count, replace=False))
-    pieces = [np.concatenate([start, ids[i * size : (i + 1) * size]]) for i in places]
-    return torch.from_numpy(np.stack(pieces).astype(np.int64))
-
-
-def check_length(found: LM, count: int, length: int) -> None:
-    """Raises ValueError where `count` sequences of `length` tokens cannot be had, or are too long for the model."""
-    longest = getattr(found.model.config, "max_position_embeddings", None) or length
-    if count < 1 or not 2 <= length <= longest:
-        raise ValueError(
-            f"count={count}, length={length}: at least one sequence of 2 to {longest} tokens ({found.name})"
-        )
-
-
-def _starts(found: LM) -> bool:
-    first = found.tokenizer("a")["input_ids"][:1]
-    return bool(first) and first[0] == found.tokenizer.bos_token_id
-
-
-def _text(source: str) -> str:
-    from helpers import data
-    from helpers.lm import novels
-
-    if novels.is_archive(source):
-        return "\n".join(novels.read(source, "held"))
-    return data.load_text(source).content
+    logits = logits[:, : tokens.shape[1] - 1].float()  # (B, T-1, V)
+    return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none").view(len(tokens), -1)
 
 
 def score(model: LM | PreTrainedModel, tokens: Tensor, *, batch: int | None = None) -> dict[str, Tensor | float]:
-    """Loss of a model on tokens (count, length): {'nll': (count,) mean nats a predicted token, 'nats': their mean}.
+    """Loss of a model on tokens (N, T): {'nll': (N,) mean nats a predicted token, 'nats': their mean}.
 
     batch: sequences at a time; by default as many as keep the logits below a quarter of a gigabyte.
     """
@@ -73,38 +44,82 @@ def score(model: LM | PreTrainedModel, tokens: Tensor, *, batch: int | None = No
 
 @torch.inference_mode()
 def costs(model: LM | PreTrainedModel, tokens: Tensor, *, batch: int | None = None) -> Tensor:
-    """(count, length - 1) float64 on the CPU: -log p (nats) of every token given those before it in its sequence."""
-    net = model.model if isinstance(model, LM) else model
-    batch = batch or max(1, LOGITS // (tokens.shape[1] * net.config.vocab_size))
-    parts = []
-    for part in tokens.split(batch):
-        part = part.to(net.device)
-        logits = net(input_ids=part, use_cache=False).logits[:, :-1].float()  # (B, T - 1, V)
-        flat = F.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten(), reduction="none")
-        parts.append(flat.view(len(part), -1).double().cpu())
-    return torch.cat(parts)
+    """(N, T-1) float64 on the CPU: -log p (nats) of every token given those before it in its sequence."""
+    found = [nats(logits, part) for _, part, logits in _batches(model, tokens, batch)]
+    return torch.cat(found).double().cpu()
+
+
+@torch.no_grad()
+def log_probs(model: LM | PreTrainedModel, tokens: Tensor, *, batch: int | None = None) -> Tensor:
+    """(N, T-1, V) float32 on the model's device: log-probabilities of every next token of tokens (N, T)."""
+    return torch.cat([logits.log_softmax(-1) for _, _, logits in _batches(model, tokens, batch)])
 
 
 @torch.inference_mode()
-def generate(
-    model: LM | PreTrainedModel, prompts: Tensor, new: int, *, temperature: float = 0.0, seed: int = 0
-) -> Tensor:
-    """(B, T + new) ids: prompts (B, T) and `new` tokens after each; greedy at temperature 0, else sampled by seed.
+def measure(
+    model: LM | PreTrainedModel, tokens: Tensor, *, whole: Tensor | None = None, batch: int | None = None
+) -> dict[str, float]:
+    """Means over the predicted tokens of tokens (N, T), each summed in float64.
 
-    Nothing stops at an end token: cut what follows it.
+    nll: loss, nats a token; entropy of the predictions, nats. With whole (N, T-1, V), another model's `log_probs` of the
+    same tokens, also kl: KL(whole ‖ model), nats; top1: share of tokens where both have the same likeliest; logit_cosine:
+    cosine of their logits, each centred over the vocabulary. Nothing is waited for between batches. Raises ValueError when
+    `whole` is of other tokens or another vocabulary.
     """
-    net = model.model if isinstance(model, LM) else model
-    if new < 1 or temperature < 0:
-        raise ValueError(f"new={new}, temperature={temperature}: at least one new token, and a temperature from 0 up")
-    rng, out, cache = devices.torch_rng("generate", seed), prompts.to(net.device), None
-    step = out
-    for _ in range(new):
-        found = net(input_ids=step, past_key_values=cache, use_cache=True)
-        cache, logits = found.past_key_values, found.logits[:, -1].float()  # (B, V)
-        if temperature:
-            share = (logits / temperature).softmax(-1).cpu()
-            step = torch.multinomial(share, 1, generator=rng).to(net.device)  # (B, 1)
-        else:
-            step = logits.argmax(-1, keepdim=True)
-        out = torch.cat([out, step], 1)
-    return out.cpu()
+    predicted = tokens[:, 1:].numel()
+    if whole is not None and whole.shape[:2] != tokens[:, 1:].shape:
+        raise ValueError(
+            f"whole has shape {tuple(whole.shape)}; expected {tuple(tokens[:, 1:].shape)} and the vocabulary: give "
+            "log_probs of the same tokens"
+        )
+    sums: Tensor | None = None
+    for at, part, logits in _batches(model, tokens, batch):
+        new = logits.log_softmax(-1)  # (b, T-1, V)
+        found = {"nll": -new.gather(-1, part[:, 1:, None])}
+        if whole is not None:
+            found |= _apart(whole[at : at + len(part)], new)
+        found["entropy"] = -new.exp() * new
+        row = torch.stack([value.sum(dtype=torch.float64) for value in found.values()])
+        sums = row if sums is None else sums + row
+    names = MEASURED if whole is not None else ("nll", "entropy")
+    return dict(zip(names, (sums / predicted).tolist(), strict=True))
+
+
+def _apart(whole: Tensor, new: Tensor) -> dict[str, Tensor]:
+    """How far log-probabilities (b, T-1, V) are from those of the whole model."""
+    if whole.shape[-1] != new.shape[-1]:
+        raise ValueError(f"whole has a vocabulary of {whole.shape[-1]} tokens, the model one of {new.shape[-1]}")
+    whole = whole.to(new.device).float()
+    centred = [z - z.mean(-1, keepdim=True) for z in (whole, new)]
+    return {
+        "kl": whole.exp() * (whole - new),
+        "top1": new.argmax(-1) == whole.argmax(-1),
+        "logit_cosine": F.cosine_similarity(*centred, dim=-1),
+    }
+
+
+@torch.inference_mode()
+def sense(found: LM, prompt: Tensor, texts: Sequence[str]) -> list[float]:
+    """Nats a token that a model gives each text after a prompt (T,); nan for an empty text.
+
+    Text that means something to a reader is likely to a whole model too; salad is not. Raises ValueError for an empty
+    prompt, after which a first token has no probability.
+    """
+    if prompt.ndim != 1 or not len(prompt):
+        raise ValueError(f"prompt has shape {tuple(prompt.shape)}; expected at least one token, (T,)")
+    ids = [torch.tensor(found.tokenizer(t, add_special_tokens=False)["input_ids"], dtype=torch.long) for t in texts]
+    if not any(len(i) for i in ids):
+        return [float("nan")] * len(ids)
+    rows = pad_sequence([torch.cat([prompt.cpu(), i]) for i in ids], batch_first=True)  # padded behind all that counts
+    each = costs(found, rows)[:, len(prompt) - 1 :]  # (N, longest text)
+    return [float(row[: len(i)].mean()) for row, i in zip(each, ids, strict=True)]
+
+
+def _batches(model: LM | PreTrainedModel, tokens: Tensor, batch: int | None) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """(place of the first, tokens (b, T) on the model's device, their logits (b, T-1, V) in float32), batch by batch."""
+    net = net_of(model)
+    tokens = tokens.to(net.device)
+    batch = batch or max(1, LOGITS // (tokens.shape[1] * net.config.vocab_size))
+    for at in range(0, len(tokens), batch):
+        part = tokens[at : at + batch]
+        yield at, part, net(input_ids=part, use_cache=False).logits[:, :-1].float()

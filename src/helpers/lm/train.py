@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from helpers import checkpoints, devices, files
+from helpers.lm.scoring import costs
 from helpers.lm.steps import Stepper, deterministic
 from helpers.records import Record
 
@@ -167,20 +167,14 @@ def milestone(folder: Path, step: int) -> Path:
     return folder / f"step_{step:06d}.safetensors"
 
 
-@torch.inference_mode()
 def held_out(model: PreTrainedModel, tokens: Tensor, batch: int = 64) -> float:
-    """Mean nats a predicted token over tokens (N, length)."""
-    was, device = model.training, model.device
+    """Mean nats a predicted token over tokens (N, length), in eval mode."""
+    was = model.training
     model.eval()
-    parts = [loss_of(model, part.to(device)).double() * len(part) for part in tokens.split(batch)]
-    model.train(was)
-    return float(sum(parts)) / len(tokens)
-
-
-def loss_of(model: PreTrainedModel, tokens: Tensor) -> Tensor:
-    """Mean cross-entropy () in nats of tokens (B, T) given those before them, in float32."""
-    logits = model(input_ids=tokens, use_cache=False).logits[:, :-1]  # (B, T - 1, V)
-    return F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, 1:].flatten())
+    try:
+        return float(costs(model, tokens, batch=batch).mean())
+    finally:
+        model.train(was)
 
 
 def weights(model: PreTrainedModel) -> dict[str, Tensor]:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from helpers.lm import scoring
 from helpers.lm.loader import LM
+from helpers.lm.scoring import net_of, score
+from helpers.lm.writing import generate
 from helpers.storyteller import grammar, probes
 from helpers.storyteller.held import speaks
 from helpers.storyteller.world import BOS, ID, PAD, PLAIN, Style
@@ -39,7 +40,7 @@ def evaluate(
     """
     _check(model)
     held = torch.from_numpy(grammar.corpus(sequences, seed, split="held", style=style))
-    loss, exact = scoring.score(model, held)["nats"], float(grammar.costs(held.numpy(), style).mean())
+    loss, exact = score(model, held)["nats"], float(grammar.costs(held.numpy(), style).mean())
     told = probes.violations(write(model, stories, seed=seed))
     return {
         "loss": loss,
@@ -59,7 +60,7 @@ def indirect_objects(model: LM | PreTrainedModel, pairs: probes.Pairs) -> dict[s
     """ioi: share of prompts where the right name's logit is above the giver's; ioi_gap: the mean difference of the two
     logits; and the share for each order of names (Wang et al. 2022)."""
     last = (
-        _net(model)(input_ids=pairs.prompts.to(_net(model).device), use_cache=False).logits[:, -1].float().cpu()
+        net_of(model)(input_ids=pairs.prompts.to(net_of(model).device), use_cache=False).logits[:, -1].float().cpu()
     )  # (n, V)
     gap = (last.gather(1, pairs.correct[:, None]) - last.gather(1, pairs.wrong[:, None]))[:, 0]  # (n,)
     by = {o: [g for g, order in zip(gap.tolist(), pairs.orders, strict=True) if order == o] for o in probes.ORDERS}
@@ -70,7 +71,7 @@ def indirect_objects(model: LM | PreTrainedModel, pairs: probes.Pairs) -> dict[s
 @torch.inference_mode()
 def answers(model: LM | PreTrainedModel, questions: Sequence[probes.Question], batch: int = 256) -> dict[str, float]:
     """answers: share of questions whose whole answer is the most likely continuation; and the same for each kind."""
-    net, right = _net(model), defaultdict(list)
+    net, right = net_of(model), defaultdict(list)
     for start in range(0, len(questions), batch):
         part = questions[start : start + batch]
         ids = pad_sequence(
@@ -89,23 +90,19 @@ def write(
 ) -> Tensor:
     """(count, length) ids of stories that a storyteller tells from <bos> on; temperature 0 is greedy."""
     start = torch.full((count, 1), ID[BOS])
-    return scoring.generate(model, start, length - 1, temperature=temperature, seed=seed)
+    return generate(model, start, length - 1, temperature=temperature, seed=seed)
 
 
 def samples(model: LM | PreTrainedModel, count: int = 5, *, seed: int = 0) -> dict[str, list[str]]:
     """Texts to look at: 'greedy', what follows the opening words of held-out stories, and 'sampled' at temperature 1."""
     prompts = probes.ioi_pairs(count + count % 2, seed).prompts[:count]
-    greedy = scoring.generate(model, prompts, grammar.LENGTH - prompts.shape[1])
+    greedy = generate(model, prompts, grammar.LENGTH - prompts.shape[1])
     text = lambda rows: [" ".join(grammar.words_of(row)) for row in rows.tolist()]
     return {"greedy": text(greedy), "sampled": text(write(model, count, seed=seed))}
 
 
-def _net(model: LM | PreTrainedModel) -> PreTrainedModel:
-    return model.model if isinstance(model, LM) else model
-
-
 def _check(model: LM | PreTrainedModel) -> None:
-    size = _net(model).config.vocab_size
+    size = net_of(model).config.vocab_size
     if size != len(ID) or (isinstance(model, LM) and not speaks(model)):
         raise ValueError(
             f"this model has a vocabulary of {size} tokens that is not the storyteller's {len(ID)} words; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from helpers.lm import scoring
+from helpers.lm import held
 from helpers.lm.loader import LM
 from helpers.storyteller import grammar
 from helpers.storyteller.world import ID
@@ -23,6 +23,6 @@ def tokens(found: LM, *, count: int, length: int, seed: int, text: str = "embedd
     any other model they are pieces of `text`, as `lm.tokens` draws them. Raises ValueError as that does.
     """
     if not speaks(found):
-        return scoring.tokens(found, count=count, length=length, seed=seed, text=text)
-    scoring.check_length(found, count, length)
+        return held.tokens(found, count=count, length=length, seed=seed, text=text)
+    held.check_length(found, count, length)
     return torch.from_numpy(grammar.corpus(count, seed, length=length, split="held"))

@@ -1,0 +1,137 @@
+"""What can be wrong with a model's folder, looked for before anything heavy is read, and said in words that help.
+
+All checks raise ValueError, but FileNotFoundError where a file is not there at all.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from math import prod
+from pathlib import Path
+
+POINTER = b"version https://git-lfs"  # how a file begins that git-lfs has not fetched
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+SMALL = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"]
+SMALL += ["spiece.model", "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json"]
+Shapes = dict[str, tuple[int, ...]]
+
+
+def check_small(folder: Path, what: str, advice: str) -> None:
+    """The config and the tokenizer's files: there, fetched, readable, and in need of no code that comes with them."""
+    _check_fetched([folder / name for name in SMALL], what)
+    config = _read_json(folder / "config.json", what, advice)
+    _check_own_code(folder, config, what)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            _read_json(folder / name, what, advice)
+    _check_reader(folder, what)
+
+
+def check_weights(folder: Path, what: str, advice: str) -> Shapes:
+    """The weights' files: there, fetched and whole, with all tensors that an index names. Returns {tensor: shape}."""
+    _check_fetched([folder / WEIGHTS] if (folder / WEIGHTS).is_file() else [folder / INDEX], what)
+    if (folder / WEIGHTS).is_file():
+        return _tensors(folder / WEIGHTS, what, advice)
+    if not (folder / INDEX).is_file():
+        there = ", ".join(sorted(p.name for p in folder.glob("*.safetensors"))[:3])
+        raise FileNotFoundError(
+            f"{what} has {there}, but neither {WEIGHTS} nor {INDEX}; the weights of a whole model are expected under one "
+            "of these names: save them there with model.save_pretrained"
+        )
+    shards = _read_json(folder / INDEX, what, advice).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise ValueError(f"{what} cannot be loaded: {INDEX} has no weight_map from tensors to files; {advice}")
+    shards = {tensor: str(shard) for tensor, shard in shards.items()}
+    names = sorted(set(shards.values()))
+    missing = [name for name in names if Path(name).name != name or not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{what} lacks {len(missing)} of {len(names)} files of weights, such as {missing[0]}, which "
+            f"{INDEX} names; {advice}"
+        )
+    _check_fetched([folder / name for name in names], what)
+    held = {name: _tensors(folder / name, what, advice) for name in names}
+    for tensor, shard in shards.items():
+        if tensor not in held[shard]:
+            raise ValueError(f"{what} cannot be loaded: {shard} lacks {tensor}, which {INDEX} says it holds; {advice}")
+    return {name: shape for tensors in held.values() for name, shape in tensors.items()}
+
+
+def _check_fetched(paths: list[Path], what: str) -> None:
+    for path in filter(Path.is_file, paths):
+        with path.open("rb") as file:
+            if file.read(len(POINTER)) == POINTER:
+                raise ValueError(
+                    f"{what} cannot be loaded: {path.name} is a git-lfs pointer of {path.stat().st_size} bytes, not the "
+                    "file it stands for; run `git lfs pull` in that folder"
+                )
+
+
+def _read_json(path: Path, what: str, advice: str) -> dict:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+        raise ValueError(f"{what} cannot be loaded: {path.name} is not JSON ({error}); {advice}") from error
+    if not isinstance(found, dict):
+        kind = type(found).__name__
+        raise ValueError(f"{what} cannot be loaded: {path.name} holds a {kind}, not an object of settings; {advice}")
+    return found
+
+
+def _check_own_code(folder: Path, config: dict, what: str) -> None:
+    """A kind that transformers does not know would need the code that comes with it."""
+    from transformers import CONFIG_MAPPING
+
+    kind = config.get("model_type")
+    if "auto_map" in config and kind not in CONFIG_MAPPING:
+        brought = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or str(config["auto_map"])
+        raise ValueError(
+            f"{what} cannot be loaded: its model_type is {kind!r}, which transformers does not know, and the code that comes "
+            f"with it ({brought}) is never run here; use a model of a kind that transformers knows"
+        )
+
+
+def _check_reader(folder: Path, what: str) -> None:
+    """A tokenizer in SentencePiece's or tiktoken's own form needs a package to be read."""
+    whole = ("tokenizer.json", "vocab.json", "vocab.txt")
+    raw = [n for n in ("tokenizer.model", "spiece.model") if (folder / n).is_file()]
+    if not raw or any((folder / n).is_file() for n in whole):
+        return
+    if not any(importlib.util.find_spec(package) for package in ("sentencepiece", "tiktoken")):
+        raise ValueError(
+            f"{what} has its tokenizer as {raw[0]} alone, to read which neither sentencepiece nor tiktoken is installed; "
+            "install sentencepiece, or save the tokenizer there as tokenizer.json (tokenizer.save_pretrained)"
+        )
+
+
+def _tensors(path: Path, what: str, advice: str) -> Shapes:
+    """{tensor: shape} from a safetensors header. Raises ValueError where the file is shorter, or longer, than that says."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise ValueError(
+                f"{what} cannot be loaded: {path.name} of {size} bytes is cut short, or no safetensors file; {advice}"
+            )
+        try:
+            header = json.loads(file.read(length))
+            header.pop("__metadata__", None)
+            ends = [entry["data_offsets"][1] for entry in header.values()]
+            shapes = {name: tuple(entry["shape"]) for name, entry in header.items()}
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+            raise ValueError(f"{what} cannot be loaded: {path.name} has no safetensors header; {advice}") from error
+    expected = 8 + length + max(ends, default=0)
+    if size != expected:
+        raise ValueError(
+            f"{what} cannot be loaded: {path.name} has {size} bytes, and {expected} by its own header; {advice}"
+        )
+    return shapes
+
+
+def is_mask(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor that a model does not use is none of its weights, but a table of positions or of the causal mask
+    that older versions stored: one of four dimensions, or of a single value."""
+    if name.endswith(("rotary_emb.inv_freq", "position_ids")):
+        return True
+    return name.endswith((".attn.bias", ".attention.bias", ".masked_bias")) and (len(shape) == 4 or prod(shape) == 1)
