@@ -1,13 +1,14 @@
 """Distributed transform-domain representation (seed document 000): experiments on weights that arrive in part.
 
-A `Subject` is a model that is taken apart; `Keep`, `Spoil`, `Planes` and `Noise` are what can be done to it. `run` and its
-siblings try what a `Trial`, `Printed`, `Outliers` or `Family` says and write it down; `CHAPTERS` says how a chapter's records become verdicts.
-The numbers are in `quantities`, the tables in `tables`, the figures in `figures`.
+A `Subject` is a model that is taken apart; `Keep`, `Spoil`, `Planes` and `Noise` are what can be done to it. `Emergence` and
+`Guided` say what the chapters try, trial by trial; `run` and its siblings try it and write it down; `CHAPTERS` say how records
+become verdicts. Numbers are in `quantities`, tables in `tables`, figures in `figures`.
 """
 
 from helpers.dtdr import controls, quantities
-from helpers.dtdr.config import Family, Outliers, Printed, Scope, Trial
+from helpers.dtdr.config import Trial
 from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
+from helpers.dtdr.plans import Emergence, Guided
 from helpers.dtdr.run import run, run_family, run_outliers, run_printed
 from helpers.dtdr.subject import Subject
 from helpers.frames import rows
@@ -35,13 +36,11 @@ CHAPTERS = {
 
 __all__ = [
     "CHAPTERS",
-    "Family",
+    "Emergence",
+    "Guided",
     "Keep",
     "Noise",
-    "Outliers",
     "Planes",
-    "Printed",
-    "Scope",
     "Spoil",
     "Subject",
     "Trial",

@@ -65,12 +65,12 @@ def causes(rows: pd.DataFrame, shares: Sequence[float] = (0.8, 0.9)) -> pd.DataF
 
 
 def told(rows: pd.DataFrame, damages: Iterable[Damage]) -> pd.DataFrame:
-    """Rows with a text: `name` is the damage's label and `kept` its level, beside text and sense."""
-    parts = [pd.DataFrame({"name": [], "kept": [], "text": [], "sense": []})]
+    """Rows with a text, damage by damage: `name` is its label, `kept` its level, whatever that is called."""
+    parts = [rows.iloc[:0].assign(name="")]
     for damage in damages:
         own = frames.rows(rows, **damage.columns)
         own = own[own["text"].notna()]
-        parts += [own[["text", "sense"]].assign(name=damage.label, kept=own[damage.level])] if len(own) else []
+        parts += [own.assign(name=damage.label, kept=own[damage.level])] if len(own) else []
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
