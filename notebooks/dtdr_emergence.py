@@ -92,19 +92,14 @@ subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)  # a copy wit
 
 # %% tags=["hide-input"]
 store = subject.stored()
-numbers = {"parameters": f"{subject.facts['parameters']:,}", "store_share": f"{store['bytes'] / store['weights']:.1%}"}
-numbers |= {
-    "intact": f"{subject.intact['nll']:.3f}",
-    "nothing": f"{subject.nothing:.3f}",
-    "int8_snr": f"{store['snr']:.1f}",
-}
-for name, number in numbers.items():
-    here.say(name, number)
+here.say("parameters", f"{subject.facts['parameters']:,}")
+here.say("losses", f"{subject.intact['nll']:.3f} nats a token; with every coefficient gone it is {subject.nothing:.3f}")
+here.say("store_share", f"{store['bytes'] / store['weights']:.1%}")
+here.say("int8_snr", f"{store['snr']:.1f}")
 chapter.table(subject.parts(), "What is taken apart, and what stays whole")
 
 # %% [markdown]
-# It has {glue:text}`parameters` parameters. On held-out text its loss is {glue:text}`intact` nats a token; with every coefficient gone it
-# is {glue:text}`nothing`. Stored as INT8 codes with one half-precision scale per block, its matrices take {glue:text}`store_share` of their 32-bit size at a
+# It has {glue:text}`parameters` parameters. On held-out text its loss is {glue:text}`losses`. Stored as INT8 codes with one half-precision scale per block, its matrices take {glue:text}`store_share` of their 32-bit size at a
 # signal-to-noise ratio of {glue:text}`int8_snr` dB. What is not a matrix, the weights of its norms say, stays whole throughout.
 #
 # Here is what happens to one matrix, in full. Signs are flipped at random, each run of $B$ entries of a row is turned by a Hadamard matrix $H$, the
@@ -146,11 +141,8 @@ printed.say("printed_falls", quantities.falls(draw.ROWS, "cosine_last"), ".0f")
 
 # %% tags=["hide-input"]
 write_curve(tables.told(printed.this, draw.PRINTED), here.folder, draw.printed(printed))
-figures.show(
-    draw.printed(printed),
-    f"The next token's logits with 80 % of the rows have cosine {printed.mean(quantities.loss(draw.ROWS, 0.8, 'cosine_last'), '.2f')} to the whole "
-    f"model's. Between neighbouring shares the published curve falls {printed.mean(quantities.falls(draw.ROWS, 'cosine_last'), '.0f')} times.{printed.dashed}",
-)
+caption = f"The next token's logits with 80 % of the rows have cosine {printed.mean(quantities.loss(draw.ROWS, 0.8, 'cosine_last'), '.2f')} to the whole model's. Between neighbouring shares the published curve falls {printed.mean(quantities.falls(draw.ROWS, 'cosine_last'), '.0f')} times.{printed.dashed}"
+figures.show(draw.printed(printed), caption)
 
 # %% [markdown]
 # At 80 % of the rows the cosine is {glue:text}`printed_cosine` and the overlap {glue:text}`printed_top10`. On its way up the published curve
@@ -187,12 +179,8 @@ arms.say("vocabulary_gap", quantities.gap(draw.VOCABULARY, RAW, 0.8), ".2f", "na
 arms.say("shuffled_gap", quantities.gap(draw.SHUFFLED, RAW, 0.8), ".2f", "nats")
 
 # %% tags=["hide-input"]
-figures.show(
-    draw.loss(arms),
-    f"At 60 % kept, transformed minus raw is {arms.mean(quantities.gap(TRANSFORMED, RAW, 0.6), '.3f')} nats; at 80 % it is "
-    f"{arms.mean(quantities.gap(TRANSFORMED, RAW, 0.8), '.3f')}. The published leading rows cost "
-    f"{arms.mean(quantities.gap(draw.ROWS, RAW, 0.8), '.2f')} nats more than random loss at 80 %.{arms.dashed}",
-)
+caption = f"At 60 % kept, transformed minus raw is {arms.mean(quantities.gap(TRANSFORMED, RAW, 0.6), '.3f')} nats; at 80 % it is {arms.mean(quantities.gap(TRANSFORMED, RAW, 0.8), '.3f')}. The published leading rows cost {arms.mean(quantities.gap(draw.ROWS, RAW, 0.8), '.2f')} nats more than random loss at 80 %.{arms.dashed}"
+figures.show(draw.loss(arms), caption)
 
 # %% [markdown]
 # Transformed minus raw is {glue:text}`gap_0.6` at 60 % kept and {glue:text}`gap_0.8` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
@@ -206,16 +194,11 @@ figures.show(
 # random loss. Where that is near zero, it is the order of sending that hurts, and mixing is not needed to mend it.
 
 # %% tags=["hide-input"]
-chapter.table(
-    tables.summary(arms.this, draw.ARMS),
-    "Where half of the loss is recovered (f50), how wide the rise is, and two losses",
-)
+caption = "Where half of the loss is recovered (f50), how wide the rise is, and two losses"
+chapter.table(tables.summary(arms.this, draw.ARMS), caption)
 
 # %% tags=["hide-input"]
-caption = (
-    "What each damaged model writes at every share kept. Compare the rows with the arms whose loss is spread out: which of them tell a story "
-    "at 80 and 90 %?"
-)
+caption = "What each damaged model writes at every share kept. Compare the rows with the arms whose loss is spread out: which of them tell a story at 80 and 90 %?"
 draw.texts(arms, draw.STORIES, found.tokenizer.decode(tokens[0, :12]), caption)
 
 # %% [markdown]
@@ -227,12 +210,8 @@ draw.texts(arms, draw.STORIES, found.tokenizer.decode(tokens[0, :12]), caption)
 
 # %% tags=["hide-input"]
 arms.say("width", quantities.width(TRANSFORMED), ".2f")
-figures.show(
-    draw.agreement(arms),
-    f"From a tenth to nine tenths of the loss takes {arms.mean(quantities.width(TRANSFORMED), '.2f')} of the axis of shares kept. "
-    f"Agreement of the likeliest token is {arms.mean(quantities.loss(TRANSFORMED, 0.6, 'top1'), '.2f')} at 60 % and "
-    f"{arms.mean(quantities.loss(TRANSFORMED, 0.9, 'top1'), '.2f')} at 90 % in the transformed store.{arms.dashed}",
-)
+caption = f"From a tenth to nine tenths of the loss takes {arms.mean(quantities.width(TRANSFORMED), '.2f')} of the axis of shares kept. Agreement of the likeliest token is {arms.mean(quantities.loss(TRANSFORMED, 0.6, 'top1'), '.2f')} at 60 % and {arms.mean(quantities.loss(TRANSFORMED, 0.9, 'top1'), '.2f')} at 90 % in the transformed store.{arms.dashed}"
+figures.show(draw.agreement(arms), caption)
 
 # %% [markdown]
 # The way from a tenth to nine tenths is {glue:text}`width` wide.
@@ -244,11 +223,8 @@ figures.show(
 # %% tags=["hide-input"]
 arms.say("readable_transformed", quantities.readable(TRANSFORMED), ".0%")
 arms.say("readable_raw", quantities.readable(RAW), ".0%")
-figures.show(
-    draw.sense(arms),
-    f"The whole model's own text costs it {arms.mean(quantities.own_text, '.2f')} nats a token. Texts stay within half a nat of that from "
-    f"{arms.mean(quantities.readable(TRANSFORMED), '.0%')} kept in the transformed store and from {arms.mean(quantities.readable(RAW), '.0%')} in raw weights.{arms.dashed}",
-)
+caption = f"The whole model's own text costs it {arms.mean(quantities.own_text, '.2f')} nats a token. Texts stay within half a nat of that from {arms.mean(quantities.readable(TRANSFORMED), '.0%')} kept in the transformed store and from {arms.mean(quantities.readable(RAW), '.0%')} in raw weights.{arms.dashed}"
+figures.show(draw.sense(arms), caption)
 
 # %% [markdown]
 # One text a share is read here, with one mask. They are likely to the whole model from {glue:text}`readable_transformed` kept in the transformed store, and from
@@ -270,11 +246,8 @@ damaged.say("rise", quantities.of("d8_loss_increase"), ".3f", "nats")
 damaged.say("rise_gap", quantities.of("d8_transform_minus_int8"), ".3f", "nats")
 
 # %% tags=["hide-input"]
-figures.show(
-    draw.kinds(damaged),
-    f"At equal cosine, truncated and corrupted models differ by {damaged.mean(quantities.of('d6_difference'), '.3f')} nats on average. "
-    f"One spoiled code in a thousand costs the transformed store {damaged.mean(quantities.of('d8_loss_increase'), '.3f')} nats.",
-)
+caption = f"At equal cosine, truncated and corrupted models differ by {damaged.mean(quantities.of('d6_difference'), '.3f')} nats on average. One spoiled code in a thousand costs the transformed store {damaged.mean(quantities.of('d8_loss_increase'), '.3f')} nats."
+figures.show(draw.kinds(damaged), caption)
 
 # %% [markdown]
 # At equal cosine the two differ by {glue:text}`damage_gap`; truncated minus corrupted is {glue:text}`damage_sign`. A flipped code is a large error in few places, a mask a
@@ -289,11 +262,8 @@ figures.show(
 # %% tags=["hide-input"]
 damaged.say("planes_loss", quantities.rise(draw.PLANES, 4), ".3f", "nats")
 damaged.say("iid_loss", quantities.rise(TRANSFORMED, 0.6), ".2f", "nats")
-figures.show(
-    draw.orders(damaged),
-    f"With half of the bits, the four leading planes of every code, the loss is {damaged.mean(quantities.loss(draw.PLANES, 4), '.3f')} nats. With 60 % of the "
-    f"coefficients, whole, it is {damaged.mean(quantities.loss(TRANSFORMED, 0.6), '.2f')}.{damaged.dashed}",
-)
+caption = f"With half of the bits, the four leading planes of every code, the loss is {damaged.mean(quantities.loss(draw.PLANES, 4), '.3f')} nats. With 60 % of the coefficients, whole, it is {damaged.mean(quantities.loss(TRANSFORMED, 0.6), '.2f')}.{damaged.dashed}"
+figures.show(draw.orders(damaged), caption)
 
 # %% [markdown]
 # With half the bits of every code the loss is {glue:text}`planes_loss` above the whole model's. With 60 % of the coefficients, all bits, it is
@@ -314,10 +284,8 @@ here.say("collapse_sd", f"{spread['all']:.3f}")
 here.say("collapse_domain", f"{spread['domain']:.3f}")
 
 # %% tags=["hide-input"]
-figures.show(
-    draw.collapse(judged),
-    f"All domains and fills. Around one falling curve the points scatter by {spread['all']:.3f} nats; the domains' means lie at most {spread['domain']:.3f} nats from it.",
-)
+caption = f"All domains and fills. Around one falling curve the points scatter by {spread['all']:.3f} nats; the domains' means lie at most {spread['domain']:.3f} nats from it."
+figures.show(draw.collapse(judged), caption)
 
 # %% [markdown]
 # Points scatter by {glue:text}`collapse_sd` nats around one falling curve, and no domain's mean lies further than {glue:text}`collapse_domain` nats from it. Shuffling the
@@ -390,11 +358,8 @@ outliers.say("outliers_spoiled", quantities.gap(quantities.SPOILED, quantities.S
 here.say("outliers_times", f"{max(s.times):g}")
 
 # %% tags=["hide-input"]
-figures.show(
-    draw.outliers(outliers),
-    f"With outlier channels and 80 % kept, raw weights reach {outliers.mean(quantities.loss(RAW, 0.8), '.2f')} nats, transformed ones "
-    f"{outliers.mean(quantities.loss(TRANSFORMED, 0.8), '.2f')}, and raw ones with noise of one size per row {outliers.mean(quantities.loss(draw.EVEN, 0.8), '.2f')}.{outliers.dashed}",
-)
+caption = f"With outlier channels and 80 % kept, raw weights reach {outliers.mean(quantities.loss(RAW, 0.8), '.2f')} nats, transformed ones {outliers.mean(quantities.loss(TRANSFORMED, 0.8), '.2f')}, and raw ones with noise of one size per row {outliers.mean(quantities.loss(draw.EVEN, 0.8), '.2f')}.{outliers.dashed}"
+figures.show(draw.outliers(outliers), caption)
 
 # %% [markdown]
 # With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_raw` at 80 % kept; as trained it was {glue:text}`gap_0.8`. Where the first is large
@@ -407,11 +372,9 @@ figures.show(
 
 # %% tags=["hide-input"]
 dose = log.at(part=("arms", "damage", "dose", "outliers")).map(tables.dose)
-figures.show(
-    draw.dose(dose),
-    f"With 80 % kept the transformed store is {tables.ends(dose.this, 'lost')[0]} nats worse than the raw one at the smallest weights, {tables.ends(dose.this, 'lost')[1]} at the largest. "
-    f"With one code in a thousand spoiled, transformed minus raw is {tables.ends(dose.this, 'spoiled')[0]} and {tables.ends(dose.this, 'spoiled')[1]}.",
-)
+lost, spoiled = (" and ".join(tables.ends(dose.this, column)) for column in ("lost", "spoiled"))
+caption = f"Transformed minus raw at the smallest and at the largest weights: {lost} nats with 80 % kept, {spoiled} with one code in a thousand spoiled."
+figures.show(draw.dose(dose), caption)
 
 # %% [markdown]
 # What would the tests of this chapter have said of that model? The table judges both sets of weights by this run alone.
@@ -438,18 +401,13 @@ ladder = log.at(part=("arms", "ladder")).having(part="ladder").map(tables.rungs)
 
 # %% tags=["hide-input"]
 depths = ladder.map(tables.of_common_width)
-figures.show(
-    draw.scaling(depths, "depth", "layers"),
-    f"Half of the loss is recovered at {tables.ends(depths.this, 'f50', 'depth')[0]} in the shallowest models and at {tables.ends(depths.this, 'f50', 'depth')[1]} in the deepest. "
-    f"The six-layer rung is the book's own model, which has read more stories than the others. {ladder.label}",
-)
+caption = f"Half of the loss is recovered at {' and '.join(tables.ends(depths.this, 'f50', 'depth'))} in the shallowest and the deepest models. The six-layer rung is the book's own model, which has read more stories than the others. {ladder.label}"
+figures.show(draw.scaling(depths, "depth", "layers"), caption)
 
 # %% tags=["hide-input"]
 widths = ladder.where(depth=6)
-figures.show(
-    draw.scaling(widths, "width", "width of the stream"),
-    f"At six layers, half of the loss is recovered at {tables.ends(widths.this, 'f50', 'width')[0]} in the narrowest model and at {tables.ends(widths.this, 'f50', 'width')[1]} in the widest.",
-)
+caption = f"At six layers, half of the loss is recovered at {' and '.join(tables.ends(widths.this, 'f50', 'width'))} in the narrowest and the widest models."
+figures.show(draw.scaling(widths, "width", "width of the stream"), caption)
 
 # %% [markdown]
 # ## Other models
@@ -466,11 +424,8 @@ log.alone(part="arms").say("all", quantities.gap(TRANSFORMED, RAW, 0.8), ".3f", 
 log.alone(part="arms", seed=tuple(range(5))).say("few", quantities.gap(TRANSFORMED, RAW, 0.8), ".3f", "nats")
 
 # %% tags=["hide-input"]
-chapter.table(
-    tables.across(log),
-    "The committed runs, full profile. f50 and width (f90 − f10) are shares kept; the rest are differences of losses in nats a token at the share "
-    "kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; even, prop.: noise of one size per row, in proportion",
-)
+caption = "The committed runs, full profile. f50 and width (f90 − f10) are shares kept; the rest are differences of losses in nats a token at the share kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; even, prop.: noise of one size per row, in proportion"
+chapter.table(tables.across(log), caption)
 
 # %% [markdown]
 # Read two pairs of numbers. At 90 % kept the transformed store of stories260K minus raw weights with the same positions lost is {glue:text}`stories260K_domain`; noise of one size per row minus

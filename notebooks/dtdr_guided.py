@@ -176,11 +176,8 @@ every, own = log.at(part="priors"), log.at(part="priors", model=found.name)
 # %% tags=["hide-input"]
 every.say("guided", quantities.of("d4_guided_minus_zero_0.4", quantities.guided), ".2f", "nats")
 every.say("random", quantities.of("d3_random_minus_zero_0.4", quantities.guided), ".2f", "nats")
-helped = tables.helpful(every.this, 0.4)
-figures.show(
-    draw.priors(every.map(tables.against_zero), 0.4),
-    f"At 40 % kept these priors lower the loss by more than {tables.LEAST:g} nats at their best weight: {helped}. Below the line a prior helps.{every.dashed}",
-)
+caption = f"At 40 % kept these priors lower the loss by more than {tables.LEAST:g} nats at their best weight: {tables.helpful(every.this, 0.4)}. Below the line a prior helps.{every.dashed}"
+figures.show(draw.priors(every.map(tables.against_zero), 0.4), caption)
 
 # %% [markdown]
 # At 40 % kept, the published anchor at $b = 0.15$ changes the loss by {glue:text}`guided`, random numbers by
@@ -190,9 +187,8 @@ figures.show(
 # $b^* = \langle A, P\rangle / \langle P, P\rangle$, which is $\rho$ over the ratio of norms. Where the two are near each other, a prior is worth what it knows.
 
 # %% tags=["hide-input"]
-chapter.table(
-    tables.worths(every.this, known, 0.4), "At 40 % kept: what a prior knows, and what it is worth at its best weight"
-)
+caption = "At 40 % kept: what a prior knows, and what it is worth at its best weight"
+chapter.table(tables.worths(every.this, known, 0.4), caption)
 
 # %% [markdown]
 # ## Does arithmetic predict it?
@@ -202,22 +198,18 @@ chapter.table(
 
 # %% tags=["hide-input"]
 points = quantities.predictions(own.this, known)
-away = f"{(points['cosine'] - points['predicted']).abs().max():.3f}"
-here.say("away", away)
-caption = (
-    f"Predicted and achieved cosine of {len(points)} rebuilt models. The largest distance from the line is {away}."
-)
+here.say("away", f"{(points['cosine'] - points['predicted']).abs().max():.3f}")
+caption = f"Predicted and achieved cosine of {len(points)} rebuilt models; on the dotted line the two are equal."
 figures.show(draw.predicted(points), caption)
 
 # %% tags=["hide-input"]
 for prior in ("leaked", "earlier", "other"):
     own.say(f"worth_{prior}", quantities.worth(prior), ".2f", "nats")
-figures.show(
-    draw.by_cosine(own),
-    "Losses against the achieved cosine; the line is zero fill. At equal cosine these priors differ from it by "
-    + tables.worth_of_each(own.this)
-    + ".",
+each = tables.worth_of_each(own.this)
+caption = (
+    f"Losses against the achieved cosine; the line is zero fill. At equal cosine these priors differ from it by {each}."
 )
+figures.show(draw.by_cosine(own), caption)
 
 # %% [markdown]
 # The prediction of the cosine holds to {glue:text}`away`. But is the cosine all that counts? At equal cosine the published anchor differs from zero fill by
@@ -235,10 +227,8 @@ figures.show(
 # %% tags=["hide-input"]
 whole = subject.texts([tokens[0, :12]], s.new)
 here.say("own_text", f"{lm.sense(found, tokens[0, :12], whole)[0]:.2f} nats to")
-chapter.table(
-    tables.nonsense(own.this),
-    "Loss and entropy in nats a token, repetition of greedy text, and the loss of that text to the whole model (its text)",
-)
+caption = "Loss and entropy in nats a token, repetition of greedy text, and the loss of that text to the whole model (its text)"
+chapter.table(tables.nonsense(own.this), caption)
 
 # %% [markdown]
 # ## Could the tests have said otherwise?

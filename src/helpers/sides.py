@@ -29,7 +29,7 @@ class Sides:
     @property
     def dashed(self) -> str:
         """What the dashed lines of a figure are, as the end of its caption; empty without a reference."""
-        return f" Dashed: the {self.label}." if self.reference is not None else ""
+        return f" Dashed: the {self.label}." if self.reference is not None and len(self.reference) else ""
 
     def where(self, **where: object) -> Sides:
         """Both sides' rows of some conditions."""

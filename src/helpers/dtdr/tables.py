@@ -118,7 +118,7 @@ def dose(rows: pd.DataFrame) -> pd.DataFrame:
 def ends(rows: pd.DataFrame, column: str, by: str = "outliers") -> tuple[str, str]:
     """The mean of a column at the smallest and at the largest value of `by`, as text."""
     means = rows.groupby(by)[column].mean()
-    return prose.mean(means.iloc[:1], ".2f"), prose.mean(means.iloc[-1:], ".2f")
+    return prose.mean(means.iloc[:1], "z.2f"), prose.mean(means.iloc[-1:], "z.2f")
 
 
 def of_common_width(rows: pd.DataFrame) -> pd.DataFrame:
