@@ -13,16 +13,21 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.func import grad, vmap
 from torch.nn import functional as F
 
-from helpers import devices, files
-from helpers.encoding import fused, sequential, stack, tasks
+from helpers import devices, files, stacked
+from helpers.encoding import fused, networks, tasks
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "encoding"))
+import sequential  # the tests' oracle is the loop that a user would write
 
 VOCAB, HIDDEN, WIDTHS, READOUT = 50, 64, (1, 2, 3, 4, 6, 8, 12, 16), "mlp"
 STEPS_A_RUN = 600
@@ -44,13 +49,13 @@ def data(device: str):
 
 def models(count: int, device: str):
     """`count` starting points over the widths, and their learning rates."""
-    single = [stack.one(READOUT, VOCAB, WIDTHS[i % len(WIDTHS)], HIDDEN, i // len(WIDTHS)) for i in range(count)]
+    single = [networks.one(READOUT, VOCAB, WIDTHS[i % len(WIDTHS)], HIDDEN, i // len(WIDTHS)) for i in range(count)]
     rates = torch.tensor([(0.003, 0.01)[i % 2] for i in range(count)], device=device)
     return single, rates
 
 
 def piled(single, device: str):
-    return {k: v.to(device) for k, v in stack.pile(single).items()}
+    return {k: v.to(device) for k, v in stacked.pile(single).items()}
 
 
 def ready(side: Callable, single, device: str):
@@ -67,7 +72,7 @@ def run_sequential(single, rates, x, y, table, steps: int, counted: bool) -> tor
             leaves = [p.requires_grad_(True) for p in params.values()]
             optimiser = torch.optim.Adam(leaves, lr=lr)
             for _ in range(steps):
-                loss = stack.cross_entropy(stack.forward(params, READOUT), table).sum()
+                loss = networks.cross_entropy(networks.forward(params, READOUT), table).sum()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -75,7 +80,7 @@ def run_sequential(single, rates, x, y, table, steps: int, counted: bool) -> tor
         else:
             final = {k: v[None] for k, v in sequential.train(start, READOUT, x, y, lr=lr, steps=steps)[1].items()}
         with torch.no_grad():
-            out.append(stack.cross_entropy(stack.forward(final, READOUT), table))
+            out.append(networks.cross_entropy(networks.forward(final, READOUT), table))
     return torch.cat(out)
 
 
@@ -85,7 +90,7 @@ def run_vmap(single, rates, x, y, table, steps: int, counted: bool) -> torch.Ten
     def loss(params):
         if counted:
             params = {k: v[None] for k, v in params.items()}
-            return stack.cross_entropy(stack.forward(params, READOUT), table).sum()
+            return networks.cross_entropy(networks.forward(params, READOUT), table).sum()
         return F.cross_entropy(sequential.logits(params, READOUT, x), y)
 
     gradient = vmap(grad(loss))
@@ -98,20 +103,20 @@ def run_vmap(single, rates, x, y, table, steps: int, counted: bool) -> torch.Ten
             second[k] = 0.999 * second[k] + 0.001 * g * g
             step = (first[k] / (1 - 0.9**t)) / ((second[k] / (1 - 0.999**t)).sqrt() + 1e-8)
             params[k] = params[k] - rate * step
-    return stack.cross_entropy(stack.forward(params, READOUT), table)
+    return networks.cross_entropy(networks.forward(params, READOUT), table)
 
 
 def run_stack(single, rates, x, y, table, steps: int, counted: bool) -> torch.Tensor:
     params = {k: v.clone() for k, v in single.items()}
-    stack.fit(params, lambda p, t: stack.cross_entropy(stack.forward(p, READOUT), table), lr=rates, steps=steps)
-    return stack.cross_entropy(stack.forward(params, READOUT), table)
+    stacked.fit(params, lambda p, t: networks.cross_entropy(networks.forward(p, READOUT), table), lr=rates, steps=steps)
+    return networks.cross_entropy(networks.forward(params, READOUT), table)
 
 
 def run_fused(single, rates, x, y, table, steps: int, counted: bool) -> torch.Tensor:
     params = {k: v.clone() for k, v in single.items()}
     index = torch.zeros(len(rates), dtype=torch.int32, device=x.device)
     fused.fit(params, READOUT, table, index, lr=rates, steps=steps)
-    return stack.cross_entropy(stack.forward(params, READOUT), table)
+    return networks.cross_entropy(networks.forward(params, READOUT), table)
 
 
 def clock(side: Callable, device: str, single, rates, *rest, steps: int, counted: bool, repeats: int) -> list[float]:

@@ -27,6 +27,8 @@
 # `benchmarks/`; this page shows their committed results and computes nothing but ratios.
 
 # %% tags=["hide-input"]
+import itertools
+
 import pandas as pd
 
 from helpers import chapter, figures, files
@@ -35,8 +37,10 @@ from helpers.figures import ROLE
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: no difference here, the page shows committed results
 
-# %% tags=["hide-input"]
+# %% tags=["settings", "hide-input"]
 here = chapter.start("benchmarks", profile=profile, device="cpu")
+
+# %% tags=["hide-input"]
 found = [files.read_json(path) for path in sorted(here.reference.glob("*.json"))]
 
 
@@ -66,7 +70,7 @@ results, stores = ([r for r in found if r["benchmark"] == kind] for kind in ("en
 # %% tags=["hide-input"]
 rows, goals = [], []
 fig = figures.figure("How many model-steps in a second?", "model-steps per second", "", height=420)
-for result, color in zip(results, (ROLE["control"], ROLE["precise"]), strict=False):
+for result, color in zip(results, itertools.cycle((ROLE["control"], ROLE["precise"]))):
     device = result["provenance"]["device"]
     medians = {}
     for side, run in result["speeds"].items():
@@ -128,7 +132,7 @@ rows, goals = [], []
 groups = {r["provenance"]["device"]: r for r in stores}
 sides = {side for r in stores for side in r["speeds"]}
 fig = figures.figure("How many weights in a second?", "weights per second", "", height=100 + 30 * len(sides))
-for (device, result), color in zip(groups.items(), (ROLE["control"], ROLE["precise"]), strict=False):
+for (device, result), color in zip(groups.items(), itertools.cycle((ROLE["control"], ROLE["precise"]))):
     medians = {}
     for side, run in result["speeds"].items():
         speed = pd.Series(run["weights_per_second"])

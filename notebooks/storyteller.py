@@ -28,31 +28,37 @@
 
 # %% tags=["hide-input"]
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
 
-from helpers import chapter, figures, lm, storyteller
+from helpers import chapter, figures, frames, lm, records, storyteller
+from helpers.chapter import Per
 from helpers.figures import ROLE
 from helpers.live import LivePlot
-from helpers.records import Record
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a small model on one CPU core, or the committed recipe on one GPU
 seeds: int = None  # 1..8: trainings, one a seed; None takes the profile's own
 device: str = "auto"  # auto | cpu | cuda: where to train; auto takes the GPU when there is one
-size: str = "profile"  # profile | small | default | depth2 | depth4 | depth8 | depth16 | width64 | width256 | width512: which model
+size: str = None  # small | default | depth2 | depth4 | depth8 | depth16 | width64 | width256 | width512: which model; None takes the profile's own
 steps: int = None  # 20..1000000: gradient steps; None takes the recipe's own
 novels: str = "none"  # none | PATH: also train a GPT-2-shaped model on this text or archive of novels
 novels_steps: int = 3000  # 1..1000000: gradient steps of that model
 family: bool = False  # also train the family of depths, widths and seeds that the other chapters' ladders take
 keep: bool = False  # keep the trained folder as checkpoint of this run, to be committed as the artefact
 
-# %% tags=["hide-input"]
-here = chapter.start("storyteller", profile=profile, device=device)
-settings = here.settings(quick={"seeds": 2, "size": "small"}, full={"seeds": 3, "size": "default"}, seeds=seeds)
-workers = min(8, os.cpu_count() or 1) if profile == "full" else 1  # processes that write the stories
-size = settings["size"] if size == "profile" else size
+# %% tags=["settings", "hide-input"]
+here = chapter.start("storyteller", profile=profile, device=device, seeds=seeds, size=size, steps=steps)
+s = here.settings(
+    seeds=Per(2, 3),
+    size=Per("small", "default"),
+    steps=None,  # the recipe's own
+    workers=Per(1, min(8, os.cpu_count() or 1)),  # processes that write the stories
+)
+recipes = [storyteller.recipe(s.size, seed, steps=s.steps) for seed in range(s.seeds)]
+novel = lm.novels.recipe(novels_steps)
 
 # %% [markdown]
 # ## The world
@@ -82,36 +88,27 @@ here.say("exact", f"{exact:.3f}")
 # forms of sentences but not who did what ends in between.
 
 # %%
-cards, records = [], []
-for seed in range(settings["seeds"]):
-    record = Record(here.name, f"{size}.fit", seed)
+cards, runs = [], [records.Record(here.name, f"{s.size}.fit", recipe.seed) for recipe in recipes]
+for record in runs:
+    name = f"{s.size}-seed{record.seed}"
     with LivePlot("training", "gradient step", "nats a token") as live:
-        card = storyteller.make(
-            here.folder / "checkpoints" / f"{size}-seed{seed}",
-            size=size,
-            seed=seed,
-            device=here.device,
-            steps=steps,
-            workers=workers,
-            work=here.work / f"{size}-seed{seed}",
-            report=live,
-            record=record,
+        how = {"device": here.device, "workers": s.workers, "work": here.work / name, "report": live, "record": record}
+        cards.append(
+            storyteller.make(here.folder / "checkpoints" / name, size=s.size, seed=record.seed, steps=s.steps, **how)
         )
-    cards.append(card)
-    records.append(record)
+    record.write(here.folder / "records")
 
 # %% tags=["hide-input"]
-shown = here.keep(records)
+shown = records.frame(record.as_dict() for record in runs)
 fig = figures.figure("How near to the truth?", "gradient step", "held-out loss (nats a token)")
 figures.level(fig, exact, "the grammar itself")
-wide = shown.pivot_table(index="seed", columns="step", values="held")
-figures.bands(fig, wide.columns.to_numpy(float), wide.to_numpy(), f"{size}, this run", ROLE["precise"])
+figures.bands(fig, *frames.curve(shown, "held", "step"), f"{s.size}, this run", ROLE["precise"])
 committed = storyteller.card.verify()
 figures.level(fig, committed["result"]["loss"], "the committed storyteller")
 losses = [c["result"]["loss"] for c in cards]
 figures.show(
     fig,
-    f"The {size} model ends at {np.mean(losses):.3f} nats a token over {len(losses)} seeds; the grammar has {exact:.3f}, the committed model "
+    f"The {s.size} model ends at {np.mean(losses):.3f} nats a token over {len(losses)} seeds; the grammar has {exact:.3f}, the committed model "
     f"{committed['result']['loss']:.3f}.",
 )
 
@@ -132,7 +129,11 @@ ask = {
     "violations_world": "sentences that contradict the story, of 1,000",
 }
 rows = [
-    {"": label, f"{size}, this run": np.mean([c["result"][key] for c in cards]), "committed": committed["result"][key]}
+    {
+        "": label,
+        f"{s.size}, this run": np.mean([c["result"][key] for c in cards]),
+        "committed": committed["result"][key],
+    }
     for key, label in ask.items()
 ]
 here.say("committed_excess", f"{committed['result']['excess']:.4f}")
@@ -166,13 +167,11 @@ rows = [
     {
         "seed": c["recipe"]["seed"],
         "weights": c["sha256"]["model.safetensors"][7:23],
-        "the committed bytes": "yes" if s else "no",
+        "the committed bytes": "yes" if equal else "no",
     }
-    for c, s in zip(cards, same, strict=True)
+    for c, equal in zip(cards, same, strict=True)
 ]
 if not keep:
-    import shutil
-
     shutil.rmtree(here.folder / "checkpoints", ignore_errors=True)
 chapter.table(pd.DataFrame(rows), "Checksums of the models trained here")
 
@@ -187,7 +186,7 @@ if novels != "none":
     card = lm.novels.make(
         here.work.with_name("novels"),
         novels,
-        recipe=lm.novels.recipe(novels_steps),
+        recipe=novel,
         device=here.device,
     )
     here.store("novels", card)
@@ -217,7 +216,7 @@ if family:
     asked = ("size", "parameters", "recipe", "stopped_at_step", "corpus", "result", "device", "torch", "sha256")
     here.store(
         "family",
-        {m.name: {k: m.card[k] for k in asked} for m in storyteller.family(device=here.device, workers=workers)},
+        {m.name: {k: m.card[k] for k in asked} for m in storyteller.family(device=here.device, workers=s.workers)},
     )
 members = here.stored("family")
 rows = [
@@ -243,8 +242,10 @@ chapter.table(
 #
 # ## Exercises
 #
-# 1. Train `width64` and `depth2`, which have about the same loss. Which of them answers more questions? Predict first.
-# 2. Give `steps = 2000` to the small model. Which row of the table moves first, and which last?
+# 1. Train two models that end at about the same loss, a narrow one and a shallow one:
+#    `ruc run storyteller -p size width64` and `ruc run storyteller -p size depth2`. Which of them answers more questions? Predict first; the row
+#    *questions answered* of each run tells.
+# 2. Give the small model more time: `ruc run storyteller -p steps 2000`. Which row of the table moves first, and which last?
 #
 # ```{footbibliography}
 # ```

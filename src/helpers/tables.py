@@ -15,16 +15,19 @@ import pandas as pd
 # What the table needs wherever it is shown, JupyterLab included; the book's colours and sizes are in book.css.
 STYLE = (
     "figure.texts .pages{display:grid}"
-    "figure.texts table{grid-area:1/1;width:100%;margin:0;table-layout:fixed;align-self:start}"
-    "figure.texts table[hidden]{display:table;visibility:hidden}"
-    "figure.texts :is(th,td){text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere}"
+    "figure.texts table{grid-area:1/1;width:100%;margin:0!important;table-layout:fixed;align-self:start}"
+    "figure.texts table[hidden]{display:table!important;visibility:hidden}"
+    "figure.texts :is(th,td){text-align:left!important;vertical-align:top!important;"
+    "white-space:pre-wrap;overflow-wrap:anywhere}"
     "figure.texts th:first-child{width:32%}"
+    "figure.texts input{width:16rem;vertical-align:middle}"
     "figure.texts caption{position:absolute;clip-path:inset(50%)}"
-    "@media print{figure.texts table[hidden],figure.texts input{display:none}}"
+    "@media print{figure.texts table[hidden],figure.texts input{display:none!important}}"
 )
 ALL = (
     "figure.texts .control{display:none!important}figure.texts .pages{display:block!important}"
     "figure.texts table[hidden]{display:table!important;visibility:visible!important}"
+    "figure.texts input{width:16rem;vertical-align:middle}"
     "figure.texts caption{position:static!important;clip-path:none!important}"
 )
 MOVE = (

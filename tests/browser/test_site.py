@@ -7,24 +7,15 @@ import functools
 import http.server
 import json
 import re
-import shutil
 import threading
 import time
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium with its chromedriver on the PATH"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FIGURES = {  # at least so many live figures
     "dtdr_emergence": 10,
@@ -65,35 +56,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-def start(*extra, scripts=True):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *extra):
-        options.add_argument(word)
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    if not scripts:
-        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    return webdriver.Chrome(options=options, service=Service(DRIVER))
-
-
-@pytest.fixture(scope="module")
-def wide():
-    browser = start("--window-size=1400,1000")
-    yield browser
-    browser.quit()
-
-
-@pytest.fixture(scope="module")
-def narrow():
-    browser = start("--window-size=390,844")
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    )
-    yield browser
-    browser.quit()
 
 
 def requests(browser):
@@ -240,75 +202,6 @@ def test_the_theme_button_repaints_the_figures(wide, address):
     assert max(int(v) for v in background[background.index("(") + 1 : -1].split(",")[:3]) < 60
 
 
-def test_the_text_slider_changes_what_the_model_says(wide, address):
-    visit(wide, f"{address}/book/chapters/dtdr_emergence.html")
-    plot = next(
-        p
-        for p in wide.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")
-        if p.find_elements(By.CSS_SELECTOR, ".table") and p.find_elements(By.CSS_SELECTOR, ".slider-rail-touch-rect")
-    )
-    wide.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
-    said = "return [...arguments[0].querySelectorAll('.table .cell-text')].map(t => t.textContent).join('|')"
-    before = wide.execute_script(said, plot)
-    assert "<" not in before.replace("<bos>", "").replace("<eos>", "").replace("<pad>", "").replace("<unk>", "")
-    ActionChains(wide).move_to_element(plot.find_element(By.CSS_SELECTOR, ".slider-rail-touch-rect")).click().perform()
-    WebDriverWait(wide, 10).until(lambda b: b.execute_script(said, plot) not in ("", before))
-
-
-FITS = """
-const [plot, position, done] = arguments;
-const step = plot._fullLayout.sliders[0].steps[position];
-Plotly.restyle(plot, step.args[0]).then(() => setTimeout(() => {
-  const heights = (cells) => [...cells].reduce((sum, cell) => sum + cell.getBoundingClientRect().height, 0);
-  const columns = [...plot.querySelectorAll(".table .y-column")];
-  const right = (cell, part) => cell.querySelector(part).getBoundingClientRect().right;
-  const aside = (cell) => right(cell, ".cell-rect") - right(cell, ".cell-text");
-  const box = plot.closest(".plotly-fig").getBoundingClientRect();
-  done({
-    spare: plot._fullLayout._size.h - Math.max(...columns.map((c) => heights(c.querySelectorAll(".cell-rect")))),
-    aside: Math.min(...[...plot.querySelectorAll(".table .column-cell")].map(aside)),
-    below: box.bottom - plot.querySelector(".slider-container").getBoundingClientRect().bottom,
-    first: columns[0].querySelector(".cell-rect").getBoundingClientRect().width / box.width,
-    height: box.height,
-  });
-}, 100));
-"""
-
-
-def tables(browser):
-    """The figures of texts on the page: what each looks like at every position of its slider."""
-    for plot in browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot"):
-        if plot.find_elements(By.CSS_SELECTOR, ".table"):
-            browser.execute_script("arguments[0].scrollIntoView()", plot)
-            count = browser.execute_script("return arguments[0]._fullLayout.sliders[0].steps.length", plot)
-            yield [browser.execute_async_script(FITS, plot, k) for k in range(count)]
-
-
-@pytest.mark.parametrize("name", ["dtdr_emergence", "dtdr_guided"])
-def test_no_text_of_a_model_is_cut_wide_narrow_or_turned(name, narrow, address):
-    def resize(width, height):
-        size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
-        narrow.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-    try:
-        for width, height, opened in ((390, 844, True), (844, 390, False), (390, 844, False), (1280, 900, True)):
-            resize(width, height)
-            if opened:  # or the same page on a phone that was turned
-                visit(narrow, f"{address}/book/chapters/{name}.html")
-            time.sleep(1)
-            found = list(tables(narrow))
-            assert found
-            for positions in found:
-                assert min(p["spare"] for p in positions) >= 0
-                assert min(p["aside"] for p in positions) >= 0
-                assert min(p["below"] for p in positions) >= 0
-                assert len({p["height"] for p in positions}) == 1
-                assert positions[0]["first"] == pytest.approx(1 / 3, abs=0.02)
-                assert width != 1280 or min(p["spare"] for p in positions) < 0.15 * positions[0]["height"]
-    finally:
-        resize(390, 844)
-
-
 @pytest.mark.parametrize("way", ["http", "file"])
 def test_search_finds_a_word_of_a_chapter(way, wide, address, site):
     root = address if way == "http" else f"file://{site}"
@@ -361,7 +254,7 @@ def test_a_chapter_opens_with_its_claims_and_closes_with_its_provenance(name, wi
     assert all(f"notebooks/{name}.ipynb" in link for link in launch if "binder" in link or "colab" in link)
 
 
-def test_without_scripts_a_sentence_stands_for_each_figure(address):
+def test_without_scripts_a_sentence_stands_for_each_figure(address, start):
     browser = start("--window-size=1000,900", scripts=False)
     try:
         browser.get(f"{address}/book/chapters/encoding_limits.html")

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from helpers import stacked
 from helpers.encoding import attention, readers, rules
 from helpers.encoding.attention import Reader, Shape
 
@@ -15,15 +16,13 @@ def shape():
     return Shape(vocab=11, stream=8, hidden=16, heads=2, layers=2, length=6)
 
 
-def stacked(shape, widths=(3, 8)):
-    from helpers.encoding import stack
-
-    return stack.pile([attention.one(shape, d, s) for s, d in enumerate(widths)])
+def pair(shape, widths=(3, 8)):
+    return stacked.pile([attention.one(shape, d, s) for s, d in enumerate(widths)])
 
 
 def test_forward_equals_one_model_at_a_time_with_torch_layers(shape):
     """Oracle: embedding, layer_norm and scaled_dot_product written out for a single model, head by head."""
-    params, x = stacked(shape), torch.randint(11, (2, 3, 6))
+    params, x = pair(shape), torch.randint(11, (2, 3, 6))
     logits = attention.forward(params, shape, x, torch.ones(2))
     for m, d in enumerate((3, 8)):
         p = dict(attention.one(shape, d, m))
@@ -43,7 +42,7 @@ def test_forward_equals_one_model_at_a_time_with_torch_layers(shape):
 
 
 def test_the_future_does_not_leak(shape):
-    params, x = stacked(shape), torch.randint(11, (2, 3, 6))
+    params, x = pair(shape), torch.randint(11, (2, 3, 6))
     y = x.clone()
     y[..., 4:] = (y[..., 4:] + 1) % 11
     a, b = (attention.forward(params, shape, t, torch.ones(2)) for t in (x, y))
@@ -52,7 +51,7 @@ def test_the_future_does_not_leak(shape):
 
 
 def test_without_attention_only_the_current_token_counts(shape):
-    params, x = stacked(shape), torch.randint(11, (2, 3, 6))
+    params, x = pair(shape), torch.randint(11, (2, 3, 6))
     y = x.clone()
     y[..., :3] = (y[..., :3] + 1) % 11
     a, b = (attention.forward(params, shape, t, torch.tensor([0.0, 1.0])) for t in (x, y))
@@ -61,7 +60,7 @@ def test_without_attention_only_the_current_token_counts(shape):
 
 
 def test_losses_against_cross_entropy(shape):
-    params, tokens = stacked(shape), torch.randint(11, (2, 3, 7))
+    params, tokens = pair(shape), torch.randint(11, (2, 3, 7))
     found = attention.losses(params, shape, tokens, torch.ones(2), start=2)
     logits = attention.forward(params, shape, tokens[..., :-1], torch.ones(2))
     expected = F.cross_entropy(logits[1, :, 2:].reshape(-1, 11), tokens[1, :, 3:].reshape(-1))
@@ -74,7 +73,7 @@ def test_shape_is_checked():
 
 
 def test_gradients_of_a_stack_are_each_models_own(shape):
-    params, tokens = stacked(shape), torch.randint(11, (2, 3, 7))
+    params, tokens = pair(shape), torch.randint(11, (2, 3, 7))
     leaves = {k: v.clone().requires_grad_(True) for k, v in params.items()}
     attention.losses(leaves, shape, tokens, torch.ones(2)).sum().backward()
     for m in range(2):

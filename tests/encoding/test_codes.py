@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.encoding import codes, stack, tasks
+from helpers import stacked
+from helpers.encoding import codes, networks, tasks
 
 
 def test_autoencoder_reaches_the_best_linear_compression():
@@ -26,11 +27,11 @@ def test_relu_codes_are_not_negative():
 
 def test_onehot_autoencoder_rebuilds_every_token_from_two_numbers():
     (code,) = codes.onehot_autoencoder(20, [2], [0], 3000)
-    params = stack.pile([dict(stack.one("linear", 20, 2, 0, 0)) | {"code": code}])
+    params = stacked.pile([dict(networks.one("linear", 20, 2, 0, 0)) | {"code": code}])
     same = torch.eye(20)[None] / 20
-    loss = lambda p, t: stack.cross_entropy(stack.forward(p, "linear"), same)
-    stack.fit(params, loss, lr=torch.tensor([0.1]), steps=3000, learn={"code": False})
-    assert (stack.forward(params, "linear")[0].argmax(1) == torch.arange(20)).float().mean() > 0.9
+    loss = lambda p, t: networks.cross_entropy(networks.forward(p, "linear"), same)
+    stacked.fit(params, loss, lr=torch.tensor([0.1]), steps=3000, learn={"code": False})
+    assert (networks.forward(params, "linear")[0].argmax(1) == torch.arange(20)).float().mean() > 0.9
 
 
 def test_principal_components_rebuild_low_rank_embeddings():

@@ -93,6 +93,7 @@ def test_interrupted_training_goes_on_to_the_same_bits(rows, tmp_path):
     assert same(whole, resumed)
     assert [m["held"] for m in again.record.metrics] == [m["held"] for m in done.record.metrics]
     assert [m["step"] for m in done.record.metrics] == [2, 4, 6, 8, 9]
+    assert all(set(m) == {"step", "timestamp", "train", "held"} for m in done.record.metrics)
     for step in (3, 8):
         assert done.milestones[step].read_bytes() == again.milestones[step].read_bytes()
     finished, _ = run(rows, recipe, tmp_path / "b", batches=lambda s: pytest.fail("nothing is left to do"))

@@ -1,10 +1,12 @@
 """From runs to chapters: freshness, current prose around old outputs, and failures that cost no good page."""
 
 import json
+import shutil
 
 import nbformat
 import pytest
 
+from helpers import claims
 from helpers.run import build, execute, reference
 from helpers.run.project import Project
 from helpers.run.store import Store
@@ -94,6 +96,12 @@ def test_in_book_reads_the_toc(project, root):
     assert {"learned_encoding", "encoding_limits", "benchmarks"} <= set(build.in_book(Project(root, root / "runs")))
 
 
+CLAIMS = """fixed: 2026-01-01
+claims:
+- {id: X, seed: '1', chapter: kinds, claim: c., printed: {text: p}, precise: {text: p, tests: [{quantity: q, above: 0}]}}
+"""
+
+
 def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
     source = (
         "from helpers.records import Record\nimport os\nfor s in range(3):\n    r = Record('x', 'c', s)\n"
@@ -104,6 +112,8 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
     path = project.root / "notebooks" / "kinds.py"
     path.write_text(path.read_text() + "\n# %%\n" + source)
     (tmp_path / "data.txt").write_text("x")
+    (project.root / "book").mkdir()
+    (project.root / "book" / "claims.yml").write_text(CLAIMS)
     given = {"profile": "full", "count": 4, "text": str(tmp_path / "data.txt")}
     execute.run(project, execute.plan(project, "kinds", given, texts=False))
     folder = reference.write(project, reference.newest(project, "kinds"))
@@ -112,6 +122,10 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
     assert header["seeds"] == 3
     assert json.loads((folder / "cards.json").read_text()) == {"a": 1}
     assert set(header["inputs"]) == {"text"}
+    given = {"profile": "full", "count": 4, "text": "data.txt", "device": "auto", "maybe": None}
+    assert {k: header["parameters"][k] for k in given} == given
+    assert set(header["parameters"]) == set(project.notebook("kinds").parameters)
+    assert header["claims"] == claims.digest(claims.of("kinds"))
     assert str(tmp_path) not in (folder / "reference.json").read_text()
     with pytest.raises(FileNotFoundError, match="with a key that starts with zz"):
         reference.newest(project, "kinds", "zz")
@@ -121,6 +135,23 @@ def test_a_run_without_records_is_no_reference(project):
     execute.run(project, execute.plan(project, "good", {"profile": "full"}))
     with pytest.raises(FileNotFoundError, match="holds no records"):
         reference.write(project, reference.newest(project, "good"))
+
+
+def test_an_exploration_is_a_reference_only_under_a_label(project):
+    path = project.root / "notebooks" / "good.py"
+    path.write_text(
+        path.read_text()
+        + "\n# %%\nfrom helpers.records import Record\nr = Record('x', 'c', 0)\nr.log(0, loss=1.0)\n"
+        + "place = os.environ['RUC_RUN_DIR']\nr.write(place + '/records')\n"
+        + "Path(place, 'verdicts.json').write_text(files.strict_json({'counts': False, 'verdicts': {}}))\n"
+    )
+    run, _ = execute.run(project, execute.plan(project, "good", {"profile": "full"}))
+    with pytest.raises(FileNotFoundError, match="no finished run with the full profile"):
+        reference.newest(project, "good")
+    with pytest.raises(ValueError, match="give it a --label"):
+        reference.write(project, run)
+    folder = reference.write(project, reference.newest(project, "good", label="other"), "other")
+    assert folder.name == "other"
 
 
 def test_a_reference_that_is_too_large_is_refused(project, monkeypatch):
@@ -134,6 +165,38 @@ def test_a_reference_that_is_too_large_is_refused(project, monkeypatch):
     execute.run(project, execute.plan(project, "good", {"profile": "full"}))
     with pytest.raises(ValueError, match="more than 10"):
         reference.write(project, reference.newest(project, "good"))
+
+
+JUDGES = """
+# %%
+import json
+
+one = {"id": "X1", "criterion": "precise", "verdict": "supported", "reason": f"seed {seed}", "outcomes": []}
+stored = {"chapter": "good", "verdicts": {"this run": [one]}}
+COUNTS
+Path(os.environ["RUC_RUN_DIR"], "verdicts.json").write_text(json.dumps(stored))
+"""
+
+
+@pytest.mark.parametrize("written", ['stored["counts"] = seed == 1', ""])
+def test_an_exploration_changes_no_verdict(project, written):
+    """With the chapter's own word for it, and for a run from before chapters gave it, by the parameters."""
+    path = project.root / "notebooks" / "good.py"
+    path.write_text(path.read_text() + JUDGES.replace("COUNTS", written))
+    runs = [execute.run(project, execute.plan(project, "good", {"seed": s}, texts=False))[0] for s in (1, 2)]
+    assert Store(project.runs).all("good")[0].folder == runs[1].folder
+    assert build.verdicts(project)["X1"]["reason"] == "seed 1"
+    (page,) = build.chapters(project)
+    page.run = runs[1]
+    build.assemble(project, [page])
+    sheet = project.root / "book" / "chapters" / "runs.json"
+    assert json.loads(sheet.read_text())["good"]["verdicts"] is None
+    assert build.chapters(project)[0].run.folder == runs[0].folder
+    edit(project, "good", "sum(numbers)", "1 / 0")
+    assert build.chapters(project)[0].run.folder == runs[0].folder, "the last good page is no exploration"
+    shutil.rmtree(runs[0].folder)
+    assert build.verdicts(project) == {}
+    assert build.chapters(project)[0].run is None
 
 
 def test_store_orders_runs_and_ignores_what_is_not_proven(project):

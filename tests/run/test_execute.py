@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -51,6 +52,58 @@ def test_a_good_run_is_proven_and_not_repeated(project):
     assert not new
     assert again.folder == run.folder
     assert tree(project.runs) == before
+
+
+def test_nothing_of_a_run_stays_in_the_temporary_folder(project, tmp_path, monkeypatch):
+    """Sockets, job and the connection file with the kernel's key, of a run that ends well and of one that does not."""
+    place = tmp_path / "t"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    go(project, "good")
+    with pytest.raises(RunError):
+        go(project, "fails")
+    assert list(place.iterdir()) == []
+
+
+def test_a_long_temporary_folder_is_gone_round(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 90)))
+    short = execute._short_folder()
+    Path(short).rmdir()
+    assert len(short) < 90
+    monkeypatch.setattr(execute.os, "access", lambda *a: False)
+    with pytest.raises(OSError, match="set TMPDIR to a shorter one"):
+        execute._short_folder()
+
+
+TELLS = """# %% [markdown]
+# # A notebook that tells how far it is
+
+# %% tags=["parameters"]
+profile: str = "quick"  # quick | full: how much work
+
+# %%
+import json, os, time
+from pathlib import Path
+
+for done, seconds in ((1, 100), (2, 200)):
+    Path(os.environ["RUC_RUN_DIR"], "progress.json").write_text(json.dumps({"done": done, "of": 50, "seconds": seconds}))
+    time.sleep(6)
+"""
+
+
+def test_progress_is_told_and_a_limit_that_will_not_do_once(project):
+    (project.root / "notebooks" / "tells.py").write_text(TELLS)
+    events = []
+    run, _ = go(project, "tells", limit=900, report=events.append)
+    told = [e for e in events if e["event"] == "progress"]
+    assert told
+    assert (told[0]["of"], told[0]["left"]) == (50, 100 * (50 - told[0]["done"]))
+    (long,) = (e for e in events if e["event"] == "long")
+    assert long["total"] > 4800
+    assert long["ask"] >= 1.2 * long["total"] - 1
+    assert not (run.folder / "progress.json").exists()
+    assert "progress.json" not in run.facts["files"]
 
 
 def test_two_runs_of_one_key_are_the_same_byte_for_byte(project):

@@ -1,5 +1,8 @@
 """What a run depends on: each part changes the key, and nothing else does."""
 
+import subprocess
+import sys
+
 import pytest
 
 from helpers.run import execute, keys
@@ -67,3 +70,76 @@ def test_names_of_notebooks(project_folder):
     assert project.notebook("notebooks/good.ipynb").name == "good"
     with pytest.raises(FileNotFoundError, match="did you mean good"):
         project.notebook("goood")
+
+
+HUB = """# %% [markdown]
+# # A notebook that downloads
+
+# %% tags=["parameters"]
+profile: str = "quick"  # quick | full: how much work
+model: str = "small"  # small | HUB-NAME | FOLDER: which model
+ends: bool = True  # whether all goes well
+
+# %%
+import os
+from pathlib import Path
+
+refs = Path(os.environ["HF_HOME"], "hub", "models--org--net", "refs")
+refs.mkdir(parents=True, exist_ok=True)
+(refs / "main").write_text("c0ffee")
+Path(os.environ["RUC_WORK_DIR"]).mkdir(parents=True, exist_ok=True)
+Path(os.environ["RUC_WORK_DIR"], "piece").write_text("x")
+assert ends
+"""
+
+
+@pytest.fixture
+def hub(project_folder, tmp_path, monkeypatch):
+    (project_folder / "notebooks" / "hub.py").write_text(HUB)
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    return tmp_path / "hf" / "hub" / "models--org--net" / "refs" / "main"
+
+
+def test_a_model_of_the_hub_enters_by_its_commit(hub, tmp_path, monkeypatch):
+    assert "model commit" not in plan("hub").parts
+    assert "model commit" not in plan("hub", model=str(tmp_path)).parts
+    before = plan("hub", model="org/net")
+    assert before.parts["model commit"] == "unknown"
+    hub.parent.mkdir(parents=True)
+    hub.write_text("a1\n")
+    first = plan("hub", model="org/net")
+    assert keys.changed(before.parts, first.parts) == ["model commit"]
+    hub.write_text("b2\n")
+    assert plan("hub", model="org/net").key != first.key
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
+    assert plan("hub", model="org/net").parts["model commit"] == "unknown"
+
+
+def test_planning_needs_neither_torch_nor_the_hubs_library(hub):
+    code = "import sys; from helpers.run import execute; from helpers.run.project import Project; "
+    code += "execute.plan(Project.find(), 'hub', {'model': 'org/net'}); "
+    code += "assert not {'torch', 'huggingface_hub', 'transformers'} & set(sys.modules), sys.modules.keys()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-600:]
+
+
+def test_a_run_that_downloaded_its_model_is_fresh_afterwards(hub):
+    project = Project.find()
+    before = plan("hub", model="org/net")
+    run, new = execute.run(project, before)
+    assert new
+    assert run.facts["parts"]["model commit"] == "c0ffee"
+    assert run.facts["key"] == run.folder.name == plan("hub", model="org/net").key != before.key
+    assert execute.run(project, plan("hub", model="org/net"))[1] is False
+    assert [p.name for p in run.folder.parent.iterdir()] == [run.folder.name]
+
+
+def test_a_run_that_failed_after_its_download_keeps_its_work_for_the_next(hub):
+    project = Project.find()
+    with pytest.raises(execute.RunError) as caught:
+        execute.run(project, plan("hub", model="org/net", ends=False))
+    key = plan("hub", model="org/net", ends=False).key
+    assert caught.value.kept.name == f"{key}.failed"
+    assert (caught.value.kept.with_name(f"{key}.work") / "piece").is_file()

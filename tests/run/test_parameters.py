@@ -1,5 +1,8 @@
 """The parameters cell: what is read from it, and what is refused before a kernel starts."""
 
+import math
+
+import numpy as np
 import pytest
 
 from helpers.run import parameters
@@ -110,6 +113,62 @@ def test_a_cell_that_is_not_typed_literals(cell, message):
         parameters.read_cell(cell)
 
 
+@pytest.mark.parametrize(
+    ("comment", "low", "high"),
+    [
+        ("1e-5..1: a rate", 1e-5, 1),
+        ("0.00001..1E+3: a rate", 1e-5, 1000),
+        ("-2.5..-1: below zero", -2.5, -1),
+        ("1 .. 64: with spaces", 1, 64),
+        ("..5: at most", -math.inf, 5),
+        ("5..: at least", 5, math.inf),
+    ],
+)
+def test_both_ends_belong_to_a_range(comment, low, high):
+    (found,) = parameters.read_cell(f"x: float = None  # {comment}").values()
+    assert (found.low, found.high) == (low, high)
+    for value in (v for v in (low, high) if math.isfinite(v)):
+        assert found.check(value) == value
+        beyond = np.nextafter(value, -math.inf if value == low else math.inf)
+        with pytest.raises(ParameterError, match="within"):
+            found.check(float(beyond))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x: float = 0.1  # 1e-..1: a rate",
+        "x: int = 3  # 1...9: three dots",
+        "x: int = 3  # 9..1: upside down",
+        "x: int = 3  # ..: nothing",
+        "x: int = 3  # 1..9 without a colon",
+        "x: int = 3  # from 1..9: with a word before",
+        "x: int = 3  # one..nine: in words",
+        "x: str = 'a'  # 1..9: of a text",
+        "x: str = 'a'  # a | b without a colon",
+        "x: str = 'a'  # a | two words: what",
+        "x: str = 'a'  # a || b: what",
+        "x: int = 3  # 3 | four: what",
+    ],
+)
+def test_what_looks_like_a_range_or_choices_and_is_none_is_refused(line):
+    with pytest.raises(ParameterError, match=r"looks like a range or choices|not all of them are numbers"):
+        parameters.read_cell(line)
+
+
+@pytest.mark.parametrize("comment", ["yes or no", "what it says; and so on...", "one: two", "a path, e.g. a/b"])
+def test_words_are_no_range(comment):
+    (found,) = parameters.read_cell(f"x: str = 'a'  # {comment}").values()
+    assert (found.limits, found.help) == ("", comment)
+
+
+def test_choices_of_numbers_are_numbers():
+    (found,) = parameters.read_cell("x: float = 0.5  # 0.5 | 1: how much").values()
+    assert (found.check(1), found.parse("1.0")) == (1.0, 1.0)
+    with pytest.raises(ParameterError, match=r"x=2\.0: expected one of 0\.5 \| 1"):
+        found.check(2)
+
+
 def test_exactly_one_parameters_cell(project_folder):
     path = project_folder / "notebooks" / "good.py"
     path.write_text(path.read_text().replace('tags=["parameters"]', ""))
@@ -124,7 +183,7 @@ def test_a_folder_or_a_name(tmp_path):
     assert found.check(str(tmp_path)) == str(tmp_path.resolve())
     assert found.is_file(str(tmp_path))
     assert not found.is_file("org/name")
-    for wrong in ("", "./absent", str(tmp_path / "absent"), "a/b/c"):
+    for wrong in ("", "FOLDER", "HUB-NAME", "./absent", str(tmp_path / "absent"), "a/b/c"):
         with pytest.raises(parameters.ParameterError, match="no such folder"):
             found.check(wrong)
 

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from helpers import devices
-from helpers.encoding import stack
+from helpers import devices, stacked
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def one(shape: Shape, d: int, seed: int) -> Mapping[str, Tensor]:
     return out
 
 
-def forward(params: stack.Params, shape: Shape, x: Tensor, attend: Tensor) -> Tensor:
+def forward(params: stacked.Params, shape: Shape, x: Tensor, attend: Tensor) -> Tensor:
     """Logits (M, B, T, V) of the token after each position of x (M, B, T). attend: (M,), 0 switches attention off.
 
     Pre-norm blocks (Xiong et al. 2020) without learned norms; positions are learned.
@@ -79,7 +78,7 @@ def forward(params: stack.Params, shape: Shape, x: Tensor, attend: Tensor) -> Te
     return logits.view(count, batch, length, shape.vocab)
 
 
-def losses(params: stack.Params, shape: Shape, tokens: Tensor, attend: Tensor, start: int = 0) -> Tensor:
+def losses(params: stacked.Params, shape: Shape, tokens: Tensor, attend: Tensor, start: int = 0) -> Tensor:
     """(M,) mean cross-entropy, nats a token, of tokens[:, :, start + 1 :] given what stands before. tokens: (M, B, T + 1)."""
     logits = forward(params, shape, tokens[..., :-1], attend)[:, :, start:]  # (M, B, T - start, V)
     targets = tokens[..., start + 1 :]
@@ -115,20 +114,20 @@ def train(
 
     batch(step) -> (S, B, T + 1) tokens on the device, step a 0-d tensor; held: {"validation", "test"}: (S, N, T + 1).
     code: the frozen or initial code (V, d) of a model, None for a fresh one. start: the first position
-    whose next token counts. Returns curves (M, marks, 2) of validation and test loss at `stack.spaced(steps, 12)`, and
+    whose next token counts. Returns curves (M, marks, 2) of validation and test loss at `stacked.spaced(steps, 12)`, and
     the projected embeddings (V, D) of every model.
     """
     starts = []
     for m in models:
         given = code(m)
         starts.append(dict(one(shape, m.d, m.seed)) | ({} if given is None else {"code": given}))
-    params = {k: v.to(device) for k, v in stack.pile(starts).items()}
+    params = {k: v.to(device) for k, v in stacked.pile(starts).items()}
     seeds = torch.tensor([m.seed for m in models], device=device)
     attend = torch.tensor([float(m.attend) for m in models], device=device)
     learn = torch.tensor([float(learns(m)) for m in models], device=device)
     rate = torch.tensor([m.rate for m in models], device=device)
     held = {k: v.to(device) for k, v in held.items()}
-    marks, curve = stack.spaced(steps, 12), []
+    marks, curve = stacked.spaced(steps, 12), []
 
     def probe(p):
         seen = []
@@ -143,7 +142,7 @@ def train(
         return losses(p, shape, batch(t)[seeds], attend, start)
 
     with _tensor_cores():
-        stack.fit(params, loss, lr=rate, steps=steps, learn={"code": learn}, log=marks, probe=probe)
+        stacked.fit(params, loss, lr=rate, steps=steps, learn={"code": learn}, log=marks, probe=probe)
     embeddings = [(params["code"][i] @ params["up"][i]).cpu() for i in range(len(models))]
     return torch.stack(curve, 1), embeddings
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from helpers import devices
-from helpers.encoding import stack, tasks
+from helpers.encoding import networks, tasks
 
 # arm: (stage one, code learned in stage two)
 ARMS = {
@@ -69,9 +69,9 @@ class Config:
             )
         for cell, arms in self.cells.items():
             source, _, readout = cell.partition("/")
-            if readout not in stack.READOUTS or not re.fullmatch(r"pattern|dirichlet|planted\d+", source):
+            if readout not in networks.READOUTS or not re.fullmatch(r"pattern|dirichlet|planted\d+", source):
                 raise ValueError(
-                    f"cell {cell!r}: expected pattern, dirichlet or plantedR, then one of {stack.READOUTS}"
+                    f"cell {cell!r}: expected pattern, dirichlet or plantedR, then one of {networks.READOUTS}"
                 )
             for arm in arms:
                 if arm not in ARMS or (arm == "wide" and readout != "mlp"):

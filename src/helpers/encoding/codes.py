@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import devices
-from helpers.encoding import stack
+from helpers import devices, stacked
+from helpers.encoding import networks
 
 RATE = 0.01  # stage one trains at the published learning rate
 
@@ -44,7 +44,7 @@ def autoencoder(
         rng, full = devices.torch_rng("autoencoder", d, seed, relu), x.shape[-1]
         encoder, decoder = (0.1 * torch.randn(shape, generator=rng) for shape in ((full, d), (d, full)))
         models.append({"e": encoder, "be": torch.zeros(1, d), "d": decoder, "bd": torch.zeros(1, full)})
-    params = {k: v.to(device) for k, v in stack.pile(models).items()}
+    params = {k: v.to(device) for k, v in stacked.pile(models).items()}
     x = x.to(device)
 
     def encode(p):
@@ -54,7 +54,7 @@ def autoencoder(
     def error(p, t=0):
         return (torch.baddbmm(p["bd"], encode(p), p["d"]) - x).pow(2).mean((1, 2))
 
-    stack.fit(params, error, lr=torch.full((len(models),), RATE, device=device), steps=steps)
+    stacked.fit(params, error, lr=torch.full((len(models),), RATE, device=device), steps=steps)
     with torch.no_grad():
         code, explained = encode(params).cpu(), 1 - error(params) / x.var((1, 2), correction=0)
     return [code[i, :, :d] for i, d in enumerate(widths)], explained.cpu()
@@ -67,11 +67,11 @@ def onehot_autoencoder(
 
     Two dimensions suffice for a perfect reconstruction (points on a circle), whatever the tokens mean.
     """
-    models = [stack.one("linear", vocab, d, 0, s) for d, s in zip(widths, seeds, strict=True)]
-    params = {k: v.to(device) for k, v in stack.pile(models).items()}
+    models = [networks.one("linear", vocab, d, 0, s) for d, s in zip(widths, seeds, strict=True)]
+    params = {k: v.to(device) for k, v in stacked.pile(models).items()}
     same = (torch.eye(vocab, device=device) / vocab).expand(len(models), vocab, vocab)
     rate = torch.full((len(models),), 3 * RATE, device=device)
-    stack.fit(params, lambda p, t: stack.cross_entropy(stack.forward(p, "linear"), same), lr=rate, steps=steps)
+    stacked.fit(params, lambda p, t: networks.cross_entropy(networks.forward(p, "linear"), same), lr=rate, steps=steps)
     return [params["code"][i, :, :d].cpu() for i, d in enumerate(widths)]
 
 

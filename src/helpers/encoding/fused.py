@@ -1,8 +1,8 @@
 """Training of context-free models in one GPU kernel: a program holds a whole model and its optimiser on the chip.
 
-The stacked engine (`stack.fit`) streams every tensor of every model through memory a few dozen times a step. Here one
+The stacked engine (`stacked.fit`) streams every tensor of every model through memory a few dozen times a step. Here one
 program owns one model, keeps parameters and both Adam moments in registers over many steps, and touches memory only for
-the table of transitions. It computes what `stack.fit` computes, which is its fallback and its oracle.
+the table of transitions. It computes what `stacked.fit` computes, which is its fallback and its oracle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor
 
-from helpers.encoding.stack import BETAS, EPSILON, Params, schedule
+from helpers.stacked import BETAS, EPSILON, Params, schedule
 
 try:
     import triton
@@ -49,13 +49,13 @@ def fit(
     probe: Callable[[Params], Tensor] | None = None,
     precision: str = "bf16x3",
 ) -> list[Tensor]:
-    """`stack.fit` for cross-entropy against tables (G, V, V), model m against tables[index[m]]; trains in place.
+    """`stacked.fit` for cross-entropy against tables (G, V, V), model m against tables[index[m]]; trains in place.
 
     lr: (M,). learn: (M,) of 0 and 1, whether the code is trained. precision: 'tf32x3' (three tensor-core products for
     each one, close to float32) or 'ieee'. Raises ValueError when `takes` is false.
     """
     if not takes(params, readout):
-        raise ValueError(f"the fused kernel does not take readout={readout!r} with these sizes; use stack.fit")
+        raise ValueError(f"the fused kernel does not take readout={readout!r} with these sizes; use stacked.fit")
     names, device = NAMES[readout], params["code"].device
     count, vocab, d = params["code"].shape
     hidden = params["w1"].shape[2] if readout == "mlp" else 16

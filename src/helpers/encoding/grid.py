@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import checkpoints, devices, files
-from helpers.encoding import codes, fused, stack
+from helpers import checkpoints, files, stacked
+from helpers.encoding import codes, fused, networks
 from helpers.encoding.chains import ARMS, Config, Data, Model
 
 Live = Callable[[int, dict[str, float]], None]
@@ -41,18 +41,17 @@ class Trainer:
     def __init__(self, config: Config, work: Path | None = None, live: Live | None = None):
         self.config, self.work, self.live = config, work, live
         self.data, self.grid = Data(config), Grid()
-        self.chunk = (
-            128 if config.device == "cpu" else 8192
-        )  # a stack that fits a core's cache, or one that fills a GPU
         self.made: dict[tuple, Tensor] = {}  # stage one's codes (V, d)
 
     def run(self) -> Grid:
         """Everything. Raises MemoryError before anything starts when the largest stack cannot fit."""
         c = self.config
-        devices.need_memory(60 * 4 * c.vocab**2 * self.chunk, c.device, "training the stack")
+        groups = self._groups()
+        for models in groups:
+            self._chunks(models)
         self._autoencoders()
         self._full_width()
-        for models in self._groups():
+        for models in groups:
             self._add(models, self._train(models, c.steps - c.before(models[0].arm)))
         return self.grid
 
@@ -112,7 +111,7 @@ class Trainer:
 
     def _add(self, models: list[Model], done: dict[str, Tensor]) -> None:
         grid, before = self.grid, self.config.before(models[0].arm)
-        marks = np.array(stack.spaced(self.config.steps - before)) + before
+        marks = np.array(stacked.spaced(self.config.steps - before)) + before
         grid.models += models
         grid.curves += list(done["curves"].numpy())
         grid.marks += [marks] * len(models)
@@ -121,26 +120,28 @@ class Trainer:
     def _train(self, models: list[Model], steps: int) -> dict[str, Tensor]:
         """Curves (N, T, 2), the matrices of the sampled models, and for full-width models the codes (N, V, D)."""
         parts = []
-        for start in range(0, len(models), self.chunk):
-            part = models[start : start + self.chunk]
+        for part in self._chunks(models):
             name = files.digest(repr((self.config, part, steps)))[7:31]
             compute = lambda part=part: self._train_chunk(part, steps)
             parts.append(checkpoints.once(self.work / f"{name}.safetensors", compute) if self.work else compute())
         return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
 
+    def _chunks(self, models: list[Model]) -> Iterator[list[Model]]:
+        return stacked.chunked(models, 60 * 4 * self.config.vocab**2, self.config.device, "training the stack")
+
     def _train_chunk(self, part: list[Model], steps: int) -> dict[str, Tensor]:
         c, data, readout = self.config, self.data, part[0].cell.partition("/")[2]
-        params = {k: v.to(c.device) for k, v in stack.pile([self._start(m) for m in part]).items()}
+        params = {k: v.to(c.device) for k, v in stacked.pile([self._start(m) for m in part]).items()}
         index = torch.tensor([data.index(m) for m in part])
         rate = torch.tensor([m.rate for m in part], device=c.device)
         learn = torch.tensor([float(ARMS[m.arm][1]) for m in part], device=c.device)
         held = [data.tables[k][index].to(c.device) for k in ("validation", "test")]  # (M, V, V) each
-        marks, before = stack.spaced(steps), c.before(part[0].arm)
+        marks, before = stacked.spaced(steps), c.before(part[0].arm)
         curve: list[Tensor] = []
 
         def probe(p):
-            logits = stack.forward(p, readout)
-            curve.append(torch.stack([stack.cross_entropy(logits, table) for table in held], 1).cpu())  # (M, 2)
+            logits = networks.forward(p, readout)
+            curve.append(torch.stack([networks.cross_entropy(logits, table) for table in held], 1).cpu())  # (M, 2)
             if self.live:
                 self.live(before + marks[len(curve) - 1], _by_arm(part, curve[-1][:, 0]))
 
@@ -149,18 +150,18 @@ class Trainer:
             fused.fit(params, readout, tables, index, lr=rate, steps=steps, learn=learn, log=marks, probe=probe)
         else:
             table = data.tables["train"][index].to(c.device)
-            loss = lambda p, t: stack.cross_entropy(stack.forward(p, readout), table)
-            stack.fit(params, loss, lr=rate, steps=steps, learn={"code": learn}, log=marks, probe=probe)
+            loss = lambda p, t: networks.cross_entropy(networks.forward(p, readout), table)
+            stacked.fit(params, loss, lr=rate, steps=steps, learn={"code": learn}, log=marks, probe=probe)
         sampled = [i for i, m in enumerate(part) if self._sampled(m)]
         with torch.no_grad():
-            matrices = torch.softmax(stack.forward(params, readout)[sampled], -1).cpu()
+            matrices = torch.softmax(networks.forward(params, readout)[sampled], -1).cpu()
         out = {"curves": torch.stack(curve, 1), "matrices": matrices}
         return out | ({"codes": params["code"].cpu()} if part[0].arm == "full" else {})
 
     def _start(self, m: Model) -> dict[str, Tensor]:
         c, readout = self.config, m.cell.partition("/")[2]
         up = c.full if m.arm == "factorised" else 0
-        start = dict(stack.one(readout, c.vocab, m.d, c.hidden_of(readout, m.arm), m.seed, up))
+        start = dict(networks.one(readout, c.vocab, m.d, c.hidden_of(readout, m.arm), m.seed, up))
         given = self.code(m)
         return start if given is None else start | {"code": given}
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import devices
-from helpers.encoding import codes, stack
+from helpers import devices, stacked
+from helpers.encoding import codes, networks
 from helpers.encoding.tasks import MOTIFS
 
 ARMS = ("learned", "traditional", "traditional_relu")
@@ -69,7 +69,7 @@ def walk(p: Printed, data: Tensor, code: Tensor | None) -> np.ndarray:
     rng = [devices.torch_rng("walk", s, code is None) for s in range(p.seeds)]
     losses = []
     for table in _tables(p, data):
-        loss = stack.cross_entropy(stack.forward(params, "residual"), table)  # (S,)
+        loss = networks.cross_entropy(networks.forward(params, "residual"), table)  # (S,)
         scale = torch.where(loss > 0.5, p.rate * loss.clamp(max=3.0), 0.0)
         for name, value in params.items():
             if name == "code" and code is not None:
@@ -86,19 +86,19 @@ def _train(p: Printed, data: Tensor, code: Tensor | None) -> np.ndarray:
     losses = []
 
     def loss(q, t):
-        losses.append(stack.cross_entropy(stack.forward(q, "residual"), tables[t]))
+        losses.append(networks.cross_entropy(networks.forward(q, "residual"), tables[t]))
         return losses[-1]
 
     learn = {"code": code is None}
     rate = torch.full((p.seeds,), p.rate, device=p.device)
-    stack.fit(params, loss, lr=rate, steps=len(tables), learn=learn, graph=False)  # the loss keeps a list
+    stacked.fit(params, loss, lr=rate, steps=len(tables), learn=learn, graph=False)  # the loss keeps a list
     return _by_epoch(p, [x.detach() for x in losses])
 
 
-def _start(p: Printed, code: Tensor | None) -> stack.Params:
+def _start(p: Printed, code: Tensor | None) -> stacked.Params:
     """The script's initialisation: N(0, 0.1²) everywhere, no biases."""
     out = {}
-    for name, shape in stack.shapes("residual", p.vocab, p.code, p.hidden).items():
+    for name, shape in networks.shapes("residual", p.vocab, p.code, p.hidden).items():
         if name != "b":
             rng = [devices.torch_rng("printed", name, s) for s in range(p.seeds)]
             out[name] = torch.stack([0.1 * torch.randn(shape, generator=g) for g in rng])
@@ -126,7 +126,7 @@ def _autoencoders(p: Printed, data: Tensor) -> dict[str, tuple[Tensor, np.ndarra
             errors.append((gap.pow(2).mean(2, keepdim=True) * seen[t]).sum((1, 2)))
             return errors[-1]
 
-        stack.fit(params, loss, lr=torch.full((p.seeds,), p.rate), steps=len(seen))
+        stacked.fit(params, loss, lr=torch.full((p.seeds,), p.rate), steps=len(seen))
         with torch.no_grad():
             out[name] = encode(params), _by_epoch(p, [e.detach() for e in errors], p.first_epochs)
     return out

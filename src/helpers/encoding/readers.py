@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import checkpoints, devices, files
-from helpers.encoding import attention, codes, stack
+from helpers import checkpoints, files, stacked
+from helpers.encoding import attention, codes
 from helpers.encoding.attention import Reader, Shape
 from helpers.encoding.chains import ARMS, TWO_STAGE
 
@@ -139,15 +139,13 @@ class _Study:
         """Rows of one group, and for full-width models their projected embeddings (V, D); chunk by chunk."""
         c, stream = self.config, self.stream
         a_model = _bytes_a_model(c, stream.shape)
-        size = max(1, MEMORY["cuda" if c.device.startswith("cuda") else "cpu"] // a_model)
-        devices.need_memory(min(size, len(models)) * a_model, c.device, "training the transformers")
+        most = max(1, MEMORY["cuda" if c.device.startswith("cuda") else "cpu"] // a_model)
         rows, projected = [], []
-        for at in range(0, len(models), size):
-            part = models[at : at + size]
+        for part in stacked.chunked(models, a_model, c.device, "training the transformers", most=most):
             compute = lambda part=part: self._train_chunk(part, steps, quiet)
             name = files.digest(repr((c, stream.name, stream.shape, stream.start, part, steps)))[7:31]
             done = checkpoints.once(self.work / f"{name}.safetensors", compute) if self.work else compute()
-            rows += _rows(c, part, stack.spaced(steps, 12), done["curve"].numpy())
+            rows += _rows(c, part, stacked.spaced(steps, 12), done["curve"].numpy())
             projected += list(done["vectors"])
         return rows, projected
 

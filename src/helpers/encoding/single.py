@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from helpers import devices
-from helpers.encoding import stack, tasks
+from helpers import devices, stacked
+from helpers.encoding import networks, tasks
 
 RATE = 0.01
 
@@ -17,12 +17,12 @@ def watch(
     chain: tasks.Chain, d: int = 2, steps: int = 400, frames: int = 24, seed: int = 0, readout: str = "mlp"
 ) -> dict[int, np.ndarray]:
     """{step: (V, d)}: the learned code of one model at about `frames` moments of its training on the chain's own table."""
-    params = stack.pile([stack.one(readout, chain.vocab, d, 64, seed)])
+    params = stacked.pile([networks.one(readout, chain.vocab, d, 64, seed)])
     table = torch.tensor(chain.joint, dtype=torch.float32)[None]
-    marks = stack.spaced(steps, frames)
-    seen = stack.fit(
+    marks = stacked.spaced(steps, frames)
+    seen = stacked.fit(
         params,
-        lambda p, t: stack.cross_entropy(stack.forward(p, readout), table),
+        lambda p, t: networks.cross_entropy(networks.forward(p, readout), table),
         lr=torch.tensor([RATE]),
         steps=steps,
         log=marks,
@@ -35,12 +35,12 @@ def predict(
     chain: tasks.Chain, widths: Sequence[int], readout: str, steps: int = 400, seed: int = 0
 ) -> dict[int, np.ndarray]:
     """{d: (V, V)}: the transitions that a model with a learned code of each width predicts after training."""
-    params = stack.pile([stack.one(readout, chain.vocab, d, 64, seed) for d in widths])
+    params = stacked.pile([networks.one(readout, chain.vocab, d, 64, seed) for d in widths])
     table = torch.tensor(chain.joint, dtype=torch.float32).expand(len(widths), -1, -1)
     rate = torch.full((len(widths),), RATE)
-    stack.fit(params, lambda p, t: stack.cross_entropy(stack.forward(p, readout), table), lr=rate, steps=steps)
+    stacked.fit(params, lambda p, t: networks.cross_entropy(networks.forward(p, readout), table), lr=rate, steps=steps)
     with torch.no_grad():
-        found = torch.softmax(stack.forward(params, readout), -1).numpy()
+        found = torch.softmax(networks.forward(params, readout), -1).numpy()
     return dict(zip(widths, found, strict=True))
 
 

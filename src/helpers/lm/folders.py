@@ -12,14 +12,14 @@ from pathlib import Path
 
 POINTER = b"version https://git-lfs"  # how a file begins that git-lfs has not fetched
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-SMALL = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"]
-SMALL += ["spiece.model", "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json"]
+READ = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"]
+READ += ["spiece.model", "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json"]
 Shapes = dict[str, tuple[int, ...]]
 
 
 def check_small(folder: Path, what: str, advice: str) -> None:
     """The config and the tokenizer's files: there, fetched, readable, and in need of no code that comes with them."""
-    _check_fetched([folder / name for name in SMALL], what)
+    _check_fetched([folder / name for name in READ], what)
     config = _read_json(folder / "config.json", what, advice)
     _check_own_code(folder, config, what)
     for name in ("tokenizer.json", "tokenizer_config.json"):

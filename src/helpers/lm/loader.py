@@ -26,7 +26,6 @@ LOCAL = {
     "local_files_only": True,
     "trust_remote_code": False,
 }  # no code is run, none asked about
-SMALL = 50_000_000  # parameters; a model below stays in float32 on every device
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def load(
 
         config = AutoConfig.from_pretrained(folder, **LOCAL)
     count, rows = parameters(config, model)
-    kind = DTYPES[dtype] if dtype else torch.float32 if device == "cpu" or count < SMALL else torch.bfloat16
+    kind = DTYPES[dtype] if dtype else torch.float32 if device == "cpu" or count < trial.SMALL else torch.bfloat16
     need_memory(int(count * kind.itemsize * 1.1), device, device_map, f"{model} ({count / 1e6:.1f}M parameters)")
     with quiet(), explained(model, source):
         tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)

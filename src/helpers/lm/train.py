@@ -194,7 +194,7 @@ def _key(model: PreTrainedModel, recipe: Recipe) -> str:
 
 def _log(record: Record, row: tuple[float, float, float], report: Report | None) -> None:
     values = {"train": row[1]} | ({"held": row[2]} if math.isfinite(row[2]) else {})
-    record.log(int(row[0]), force=True, **values)
+    record.log(int(row[0]), **values)
     if report:
         report(row[0], values)
 

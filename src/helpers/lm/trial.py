@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LENGTH = 16  # tokens of the trial text, of which the later half is changed
 EXACT = 1e-4  # of the largest logit: what later tokens may change in float32, where a sum may be taken in another order
 ROUGH = 0.1  # of what earlier tokens change: the same in half precision
-SMALL = 50_000_000  # parameters; a model below is tried in float32
+SMALL = 50_000_000  # parameters; a model below stays in float32 on every device, and is tried in it
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, rows: int, what: str) -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from helpers import claims, files
 from helpers.run import execute, keys
+from helpers.run.parameters import ParameterError
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
 
@@ -93,11 +94,30 @@ def chapters(
         try:
             page.run, page.new = execute.run(project, plan, force=force, report=lambda e, n=name: report(n, e))
             page.fresh = True
-        except execute.RunError as error:
+        except (ParameterError, RuntimeError) as error:
             page.error = str(error)
-            page.run = next(iter(Store(project.runs).all(name)), None)
+            page.run = _last_good(project, plan)
         done.append(page)
     return done
+
+
+def counts(notebook: Notebook, run: Run) -> bool:
+    """Whether a run judged the claims with the parameters that they are about, as its chapter wrote down; a run from before
+    chapters did counts when its parameters are the notebook's defaults, but for profile, seeds and device.
+    """
+    stored = run.read("verdicts.json")
+    if stored is None or "counts" in stored:
+        return stored is not None and bool(stored["counts"])
+    free = ("profile", "seeds", "device")
+    given = run.facts["parameters"]
+    return all(given.get(k, p.default) == p.default for k, p in notebook.parameters.items() if k not in free)
+
+
+def _last_good(project: Project, plan: execute.Plan) -> Run | None:
+    """The newest run that a page can show instead of one that failed: one of the same parameters, else one that counts."""
+    runs = Store(project.runs).all(plan.notebook.name)
+    same = (r for r in runs if r.facts["parameters"] == plan.chosen)
+    return next(same, None) or next((r for r in runs if counts(plan.notebook, r)), None)
 
 
 def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> None:
@@ -115,7 +135,7 @@ def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> No
             "fresh": page.fresh,
             "error": page.error,
             "run": None if run is None else {k: v for k, v in run.facts.items() if k != "files"},
-            "verdicts": None if run is None else run.read("verdicts.json"),
+            "verdicts": run.read("verdicts.json") if run and counts(page.notebook, run) else None,
         }
     _write_if_new(folder / SHEET, files.strict_json(sheet) + "\n")
 
@@ -128,17 +148,21 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
     command += ["--path-output", str(output), "--builder", builder]
     done = subprocess.run(command, capture_output=True, text=True, cwd=project.root)
     if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if "WARNING" in line or "ERROR" in line]
+        said = done.stdout + done.stderr
+        lines = [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line]
+        lines = lines or said.partition("Exception occurred:")[2].partition("The full traceback")[0].splitlines()
         raise RuntimeError("the site did not build:\n" + "\n".join(lines[-20:] or done.stderr.splitlines()[-20:]))
     return output / "_build" / "html" / "index.html"
 
 
 def verdicts(project: Project) -> dict[str, dict]:
-    """The verdict that counts for every claim judged so far, from each notebook's latest run."""
+    """The verdict that counts for every claim judged so far, from each notebook's newest run that counts: one with other
+    parameters than the claims' own is an exploration, and changes no verdict."""
     found, store = {}, Store(project.runs)
     for name in project.names:
-        for run in store.all(name)[:1]:
-            found |= claims.counting(run.read("verdicts.json"))
+        notebook = project.notebook(name)
+        run = next((r for r in store.all(name) if counts(notebook, r)), None)
+        found |= claims.counting(run.read("verdicts.json")) if run else {}
     return found
 
 

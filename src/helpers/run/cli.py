@@ -17,6 +17,7 @@ from helpers import claims as claims_module
 from helpers.run import build as building
 from helpers.run import execute
 from helpers.run import reference as reference_module
+from helpers.run.progress import words
 from helpers.run.project import Notebook, Project
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -81,7 +82,7 @@ def run(context, notebook, parameter, profile, force, limit, explain) -> None:
     with _Progress() as progress:
         done, new = execute.run(project, plan, force=force, limit=limit, report=lambda event: progress(name, event))
     what = f"done in {done.facts['seconds']:.0f} s" if new else "fresh, nothing to do (--force runs it)"
-    out.print(f"{name}: {what}\n  {done.folder}", soft_wrap=True)
+    out.print(f"{name}: {what}\n  {escape(str(done.folder))}", soft_wrap=True)
 
 
 @command("build", "ruc build            (then open the page it prints)")
@@ -101,7 +102,10 @@ def build(find, profile, png, force, output) -> None:
     building.assemble(project, pages, png=png)
     page = building.site(project, output)
     new = sum(p.new for p in pages)
-    out.print(f"{len(pages)} chapters, {new} run anew, {time.monotonic() - clock:.0f} s\nopen {page}", soft_wrap=True)
+    out.print(
+        f"{len(pages)} chapters, {new} run anew, {time.monotonic() - clock:.0f} s\nopen {escape(str(page))}",
+        soft_wrap=True,
+    )
     sys.exit(1 if failed else 0)
 
 
@@ -149,10 +153,10 @@ def claims(find, seed) -> None:
 def reference(find, notebook, label, key) -> None:
     """Keep a full-scale run of NOTEBOOK in the repository: its records and a header, under book/reference/."""
     project = find()
-    folder = reference_module.write(project, reference_module.newest(project, notebook, key), label)
+    folder = reference_module.write(project, reference_module.newest(project, notebook, key, label), label)
     for path in sorted(folder.iterdir()):
         if path.is_file():
-            out.print(f"{path.relative_to(project.root)}  {path.stat().st_size} bytes", soft_wrap=True)
+            out.print(f"{escape(str(path.relative_to(project.root)))}  {path.stat().st_size} bytes", soft_wrap=True)
 
 
 @command("import-pkl", "ruc import-pkl mistral_7b_compressed_2x.pkl mistral_7b.safetensors")
@@ -180,7 +184,8 @@ class _Progress:
             TimeElapsedColumn(),
         )
         self.bar = Progress(*columns, console=err) if err.is_terminal else None
-        self.task, self.name, self.said = None, "", 0.0
+        self.task, self.name, self.far = None, "", ""
+        self.said: dict[str, float] = {}  # when each notebook was last heard of
 
     def __enter__(self):
         if self.bar:
@@ -194,11 +199,24 @@ class _Progress:
     def __call__(self, name: str, event: dict) -> None:
         if event["event"] == "cell":
             self._cell(name, event)
-        elif event["event"] == "alive" and not self.bar and event["seconds"] - self.said > 30:
-            self.said = event["seconds"]
-            err.print(f"{name}: still running, {event['seconds']:.0f} s")
+        elif event["event"] == "progress":
+            self.far = f"{event['done']} of {event['of']}"
+            self.far += f", about {words(event['left'])} left" if "left" in event else ""
+            if self.bar and self.task is not None:
+                self.bar.update(self.task, line=self.far)
+        elif event["event"] == "long":
+            total, limit = words(event["total"]), words(event["limit"])
+            err.print(
+                f"{name}: about {total} on this machine, and it will be ended after {limit}; --limit {event['ask']} lets "
+                "it finish",
+                soft_wrap=True,
+            )
+        elif event["event"] == "alive" and not self.bar and event["seconds"] - self.said.get(name, 0) > 30:
+            self.said[name] = event["seconds"]
+            err.print(f"{name}: still running, {event['seconds']:.0f} s{self.far and f'; {self.far}'}")
 
     def _cell(self, name: str, event: dict) -> None:
+        self.far = ""
         line = escape(event["line"])
         if not self.bar:
             err.print(f"{name}: cell {event['index']}/{event['of']}  {line}", soft_wrap=True)

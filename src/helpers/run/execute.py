@@ -14,14 +14,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 from helpers import devices, files
-from helpers.run import job, keys, parameters
+from helpers.run import check, job, keys, parameters, progress
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
 
@@ -81,12 +81,14 @@ def run(
     """Run a plan unless its key has a finished run. Returns the run and whether it is new.
 
     force: run in any case. limit: seconds of wall time, by default the profile's. report: called with every event
-    (cell, alive, failed, done). Raises RunError when the notebook fails, its kernel dies, or the time is up; OSError
-    when the folder cannot be written; ValueError when a run.json is corrupt; KeyboardInterrupt after cleaning up.
+    (cell, alive, progress, long, failed, done). Raises ParameterError when the notebook's settings cell refuses the
+    parameters; RunError when the notebook fails, its kernel dies, or the time is up; OSError when the folder cannot be
+    written; ValueError when a run.json is corrupt; KeyboardInterrupt after cleaning up.
     """
     name, key, store = plan.notebook.name, plan.key, Store(project.runs)
     if not force and (known := store.find(name, key)):
         return known, False
+    check.apart(project, plan.notebook, plan.chosen)
     folder = store.open(name, key)
     free = shutil.disk_usage(folder).free
     if free < SPACE:
@@ -98,21 +100,27 @@ def run(
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
         _supervise(_job(project, plan, folder, store.place(name, key)), folder, limit, report)
-    except RunError as error:
-        raise RunError(str(error), store.fail(folder, name, key), error.code) from None
-    except KeyboardInterrupt:
-        store.fail(folder, name, key)
+    except (RunError, KeyboardInterrupt) as error:
+        kept = store.fail(folder, name, store.move(name, key, _settled(plan).key))
+        if isinstance(error, RunError):
+            raise RunError(str(error), kept, error.code) from None
         raise
+    settled = _settled(plan)
     facts = {
         "title": plan.notebook.title,
         "parameters": plan.chosen,
         "inputs": plan.files,
-        "parts": plan.parts,
+        "parts": settled.parts,
         "started": started,
         "seconds": round(time.monotonic() - clock, 1),
         "provenance": _provenance(folder),
     }
-    return store.commit(folder, name, key, facts), True
+    return store.commit(folder, name, store.move(name, key, settled.key), facts), True
+
+
+def _settled(plan: Plan) -> Plan:
+    """The plan with the commits that the hub's models have now: one may have come during the run, and is what it used."""
+    return replace(plan, parts=plan.parts | keys.commits(plan.notebook, plan.chosen))
 
 
 def _job(project: Project, plan: Plan, folder: Path, place: Path) -> dict:
@@ -137,12 +145,12 @@ def _environment(sockets: str) -> dict[str, str]:
 
 def _supervise(order: dict, folder: Path, limit: float, report: Report) -> None:
     """Start the job in its own process group and follow it to its end, or end it."""
-    short = tempfile.mkdtemp(prefix="ruc-")  # IPC sockets live here; their paths must stay short
+    short = _short_folder()
     job_file = Path(short) / "job.json"
     job_file.write_text(json.dumps(order), encoding="utf-8")
     log = (folder / "log.txt").open("wb")
     child = subprocess.Popen(
-        [sys.executable, "-m", "helpers.run.job", str(job_file)],
+        [sys.executable, "-P", "-m", "helpers.run.job", str(job_file)],
         stdout=subprocess.PIPE,
         stderr=log,
         env=_environment(short),
@@ -150,7 +158,7 @@ def _supervise(order: dict, folder: Path, limit: float, report: Report) -> None:
     )
     last, pids = {"event": "start"}, {child.pid}
     try:
-        for event in _events(child, limit):
+        for event in _events(child, limit, progress.Progress(folder, limit)):
             if event["event"] == "kernel":
                 pids.add(event["pid"])
             if event["event"] == "cell":
@@ -168,12 +176,21 @@ def _supervise(order: dict, folder: Path, limit: float, report: Report) -> None:
     finally:
         _end(child, pids)
         log.close()
+        (folder / progress.FILE).unlink(missing_ok=True)
         shutil.rmtree(short, ignore_errors=True)
 
 
-def _events(child: subprocess.Popen, limit: float, beat: float = 5.0):
-    """The child's events as they come, an `alive` every `beat` seconds between them, `late` when the limit is over. Ends with
-    the child, also where what it started outlives it."""
+def _short_folder() -> str:
+    """A new temporary folder for the kernel's sockets and its connection file; the path of a socket has 107 bytes at most."""
+    for place in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/dev/shm")):
+        if len(os.fsencode(place)) <= 80 and os.access(place, os.W_OK):
+            return tempfile.mkdtemp(prefix="ruc-", dir=place)
+    raise OSError(36, f"the temporary folder {tempfile.gettempdir()} has too long a name; set TMPDIR to a shorter one")
+
+
+def _events(child: subprocess.Popen, limit: float, watch: progress.Progress, beat: float = 5.0):
+    """The child's events as they come, an `alive` every `beat` seconds between them, what its log says of its progress, and
+    `late` when the limit is over. Ends with the child, also where what it started outlives it."""
     lines: queue.Queue = queue.Queue()
 
     def pump() -> None:
@@ -195,6 +212,7 @@ def _events(child: subprocess.Popen, limit: float, beat: float = 5.0):
             if child.poll() is not None:  # killed, while its kernel lives on and holds the other end of the pipe
                 return
             yield {"event": "alive", "seconds": time.monotonic() - start}
+            yield from watch.events(time.monotonic() - start)
             continue
         if line is None:
             return

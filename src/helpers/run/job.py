@@ -35,11 +35,13 @@ BANNER = '<div style="border-left:4px solid #d55e00;padding:.5em">This run faile
 class LocalKernel(AsyncKernelManager):
     """A kernel over IPC: no ports to collide, nothing on the network. It tells its process id.
 
-    The sockets are named here: left alone, they are called kernel-ipc-1 to -5 in the working folder, in every run.
+    The sockets are named here: left alone, they are called kernel-ipc-1 to -5 in the working folder, in every run. So is the
+    connection file, which holds the kernel's key and would stay in the temporary folder.
     """
 
     def __init__(self, **kw):
-        super().__init__(transport="ipc", ip=str(Path(os.environ["JUPYTER_RUNTIME_DIR"]) / "kernel"), **kw)
+        place = Path(os.environ["JUPYTER_RUNTIME_DIR"])
+        super().__init__(transport="ipc", ip=str(place / "kernel"), connection_file=str(place / "kernel.json"), **kw)
 
     async def _async_launch_kernel(self, kernel_cmd, **kw):
         await super()._async_launch_kernel(kernel_cmd, **kw)

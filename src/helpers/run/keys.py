@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,12 +26,31 @@ def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
         assets = sources.source(module).parent / "assets"
         if sources.source(module).name == "__init__.py" and assets.is_dir():
             found[f"{module} assets"] = files.digest(assets)
-    return found | inputs(project, notebook.name)
+    return found | commits(notebook, chosen) | inputs(project, notebook.name)
 
 
 def key(found: Mapping[str, str]) -> str:
     """The run's key: sha256 over its parts, the first 16 hex digits."""
     return files.digest(files.strict_json(dict(sorted(found.items())), compact=True))[7:23]
+
+
+def commits(notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, str]:
+    """The commit of every model that is named on the hub, as the hub's cache has it; 'unknown' before the first download."""
+    known = notebook.parameters
+    hub = {k: v for k, v in chosen.items() if "HUB-NAME" in known[k].choices and v not in known[k].choices}
+    return {f"{k} commit": _commit(str(v)) for k, v in hub.items() if v is not None and not known[k].is_file(v)}
+
+
+def _commit(model: str) -> str:
+    """What `main` of a hub model points to in the cache of huggingface_hub, read without that library and without a network."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
+    home = Path(os.environ.get("HF_HOME", home))
+    cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or home / "hub"
+    try:
+        folder = Path(cache).expanduser() / f"models--{model.replace('/', '--')}"
+        return (folder / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return "unknown"
 
 
 def inputs(project: Project, name: str) -> dict[str, str]:

@@ -7,6 +7,9 @@ is held to, up to a colon:
     seeds: int = None  # 2..64: repetitions of every condition; None takes the profile's own
     text: str = "embedded"  # embedded | tinyshakespeare | PATH: what the models read; PATH is any file
     model: str = "small"  # small | HUB-NAME | FOLDER: FOLDER is any folder; what is none is taken for a name
+    rate: float = 0.01  # 1e-5..1: both ends belong to a range
+
+What looks like choices or a range and cannot be read as such is refused: it would silently hold the value to nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +27,12 @@ from pathlib import Path
 SCALARS = {"bool": bool, "int": int, "float": float, "str": str}
 TYPES = (*SCALARS, *(f"list[{t}]" for t in SCALARS))
 CHOICES = re.compile(r"^([\w.\-]+(?:\s*\|\s*[\w.\-]+)+)\s*:\s*")
-RANGE = re.compile(r"^(-?[\d.e]+)?\.\.(-?[\d.e]+)?\s*:\s*")
+NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+RANGE = re.compile(rf"^({NUMBER})?\s*\.\.\s*({NUMBER})?\s*:\s*")
+LOOKS = re.compile(
+    r"^\s*\S+\s*\||^[^:]*\|[^:]*:|^\S*\.\.|^[^:]*(?:\d\s*\.\.|\.\.\s*[+-]?\d)[^:]*:"
+)  # held to something?
+SPECIAL = ("PATH", "FOLDER", "HUB-NAME")  # choices that stand for many values
 
 
 class ParameterError(ValueError):
@@ -48,7 +56,8 @@ class Parameter:
         """'quick | full', '2..64' or ''."""
         if self.choices:
             return " | ".join(self.choices)
-        ends = ["" if math.isinf(v) else f"{v:g}" for v in (self.low, self.high)]
+        whole = lambda v: v == int(v) and abs(v) < 1e9
+        ends = ["" if math.isinf(v) else f"{v:.0f}" if whole(v) else f"{v:g}" for v in (self.low, self.high)]
         return "..".join(ends) if any(ends) else ""
 
     def is_file(self, value: object) -> bool:
@@ -88,16 +97,22 @@ class Parameter:
             raise self._error(value, "a finite number")
         if kind in (int, float) and not self.low <= value <= self.high:
             raise self._error(value, f"a number within {self.limits}")
-        if self.choices and (value == "PATH" or str(value) not in self.choices):
+        if self.choices and (value in SPECIAL or value not in self._known):
             special = {"PATH": self._file, "FOLDER": self._folder}
             return next((f for k, f in special.items() if k in self.choices), self._choice)(value)
         return value
+
+    @property
+    def _known(self) -> list[object]:
+        """The choices as values of the declared type."""
+        kind = SCALARS[self._inner()]
+        return [kind(c) for c in self.choices if c not in SPECIAL] if kind in (int, float) else list(self.choices)
 
     def _folder(self, value: str) -> str:
         path = Path(value).expanduser()
         if value and path.is_dir():
             return str(path.resolve())
-        if not value or path.is_file() or value.startswith((".", "~", "/")) or value.count("/") > 1:
+        if not value or value in SPECIAL or path.is_file() or value.startswith((".", "~", "/")) or value.count("/") > 1:
             raise self._error(value, f"{self.limits}, and there is no such folder")
         return value
 
@@ -179,10 +194,20 @@ def resolve(known: Mapping[str, Parameter], given: Mapping[str, object], *, text
 
 
 def _parameter(name: str, kind: str, default: object, comment: str) -> Parameter:
+    number = kind.removeprefix("list[").rstrip("]") in ("int", "float")
     if match := CHOICES.match(comment):
         choices = tuple(c.strip() for c in match[1].split("|"))
+        if number and not all(re.fullmatch(NUMBER, c) for c in choices):
+            raise ParameterError(f"{name}: {match[1]!r} are choices of a {kind}, and not all of them are numbers")
         return Parameter(name, kind, default, comment[match.end() :], choices=choices)
-    if match := RANGE.match(comment):
+    match = RANGE.match(comment)
+    if match and number:
         low, high = (float(g) if g else sign * math.inf for g, sign in ((match[1], -1), (match[2], 1)))
-        return Parameter(name, kind, default, comment[match.end() :], low=low, high=high)
+        if low <= high and (match[1] or match[2]):
+            return Parameter(name, kind, default, comment[match.end() :], low=low, high=high)
+    if match or LOOKS.match(comment):
+        raise ParameterError(
+            f"{name}: {comment!r} looks like a range or choices of a {kind} and is none; write `1..64: what it is` "
+            "(numbers only, the smaller first, 1e-5 will do) or `a | b: what it is`"
+        )
     return Parameter(name, kind, default, comment)

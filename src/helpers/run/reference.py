@@ -11,11 +11,12 @@ from helpers.run.store import Run, Store
 LIMIT = 300_000  # bytes a reference may take
 
 
-def newest(project: Project, name: str, key: str = "") -> Run:
-    """The newest full-profile run of a notebook, or the one whose key starts with `key`. Raises FileNotFoundError."""
+def newest(project: Project, name: str, key: str = "", label: str = "") -> Run:
+    """The newest full-profile run of a notebook, or the one whose key starts with `key`. Without a label it must be one of the
+    claims' own parameters. Raises FileNotFoundError."""
     runs = Store(project.runs).all(project.notebook(name).name)
     for run in runs:
-        full = run.facts["parameters"].get("profile") == "full"
+        full = run.facts["parameters"].get("profile") == "full" and (label or _own(run))
         if run.facts["key"].startswith(key) if key else full:
             return run
     wanted = f"with a key that starts with {key}" if key else "with the full profile"
@@ -23,17 +24,27 @@ def newest(project: Project, name: str, key: str = "") -> Run:
 
 
 def write(project: Project, run: Run, label: str = "") -> Path:
-    """Write `book/reference/NAME[/label]/`. Returns the folder. Raises ValueError when it would exceed the limit."""
+    """Write `book/reference/NAME[/label]/`: records, and a header with all parameters (a file by its name, since its folder
+    means nothing elsewhere), the digest of the claims as they stood, and what it ran on. Returns the folder.
+
+    Raises ValueError when it would exceed the limit, or when a run with other parameters than the claims' own has no label.
+    """
     facts, name = run.facts, run.facts["notebook"]
+    if not label and not _own(run):
+        raise ValueError(f"run {facts['key']} has other parameters than {name}'s claims are about; give it a --label")
     found = [records.read(path) for path in sorted((run.folder / "records").glob("audit_log_*.json"))]
     if not found:
         raise FileNotFoundError(f"{run.folder} holds no records; only a notebook that keeps records can be a reference")
-    given = _given(project, run)
+    known = project.notebook(name).parameters
+    named = {k: Path(v).name if k in known and known[k].is_file(v) else v for k, v in facts["parameters"].items()}
+    given = {k: v for k, v in named.items() if k in known and facts["parameters"][k] != known[k].default}
     header = {
         "notebook": name,
         "command": " ".join(["ruc run", name, *(f"-p {k} {v}" for k, v in given.items())]),
         "date": facts["started"][:10],
         "profile": facts["parameters"].get("profile"),
+        "parameters": named,
+        "claims": facts["parts"].get("claims"),
         "seeds": len({r["metadata"]["seed"] for r in found}),
         "seconds": facts["seconds"],
         "key": facts["key"],
@@ -51,11 +62,6 @@ def write(project: Project, run: Run, label: str = "") -> Path:
     return folder
 
 
-def _given(project: Project, run: Run) -> dict[str, object]:
-    """Parameters that differ from the notebook's defaults; a file by its name, since its folder means nothing elsewhere."""
-    known = project.notebook(run.facts["notebook"]).parameters
-    out = {}
-    for name, value in run.facts["parameters"].items():
-        if name in known and value != known[name].default:
-            out[name] = Path(value).name if known[name].is_file(value) else value
-    return out
+def _own(run: Run) -> bool:
+    """Whether the run has the claims' own parameters, as far as its chapter says."""
+    return bool((run.read("verdicts.json") or {}).get("counts", True))

@@ -94,6 +94,16 @@ class Store:
         folder.rename(kept)
         return kept
 
+    def move(self, name: str, key: str, to: str) -> str:
+        """What a try under one key has left now belongs to another, which is returned."""
+        if key != to:
+            for kind in ("work", "failed"):
+                old, new = (self.place(name, k).with_name(f"{k}.{kind}") for k in (key, to))
+                if old.exists() and not new.exists():
+                    old.rename(new)
+                shutil.rmtree(old, ignore_errors=True)
+        return to
+
     def _read(self, folder: Path) -> Run:
         facts = files.read_json(folder / PROOF)
         missing = [f for f in FIELDS if not isinstance(facts, dict) or f not in facts]

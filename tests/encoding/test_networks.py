@@ -1,10 +1,12 @@
-"""The stacked engine against the sequential loop: same losses, same parameters, whatever is stacked beside."""
+"""Stacked context-free networks against the sequential loop: same losses, same parameters, whatever is stacked beside."""
 
 import numpy as np
 import pytest
+import sequential
 import torch
 
-from helpers.encoding import fused, sequential, stack, tasks
+from helpers import stacked
+from helpers.encoding import fused, networks, tasks
 
 VOCAB, HIDDEN = 12, 16
 
@@ -22,24 +24,24 @@ def double(model):
     return {k: v.double() for k, v in model.items()}
 
 
-@pytest.mark.parametrize("readout", stack.READOUTS)
+@pytest.mark.parametrize("readout", networks.READOUTS)
 @pytest.mark.parametrize("up", [0, 9])
 def test_losses_equal_the_sequential_loops(readout, up):
     """Four models of different width, rate, data and freezing: every loss of 100 steps within 1e-5 (1e-9 in doubles)."""
     widths, rates, learn = (1, 3, 3, 5), (0.01, 0.03, 0.003, 0.01), (True, True, False, True)
-    models = [double(stack.one(readout, VOCAB, d, HIDDEN, s, up)) for s, d in enumerate(widths)]
+    models = [double(networks.one(readout, VOCAB, d, HIDDEN, s, up)) for s, d in enumerate(widths)]
     data = [pairs(s) for s in range(4)]
     tables = torch.stack([t for _, _, t in data])
-    params = stack.pile(models)
+    params = stacked.pile(models)
     params = {k: v.double() for k, v in params.items()}
-    seen = stack.fit(
+    seen = stacked.fit(
         params,
-        lambda p, t: stack.cross_entropy(stack.forward(p, readout), tables),
+        lambda p, t: networks.cross_entropy(networks.forward(p, readout), tables),
         lr=torch.tensor(rates, dtype=torch.float64),
         steps=100,
         learn={"code": torch.tensor([float(b) for b in learn], dtype=torch.float64)},
         log=range(100),
-        probe=lambda p: stack.cross_entropy(stack.forward(p, readout), tables),
+        probe=lambda p: networks.cross_entropy(networks.forward(p, readout), tables),
     )
     for i, (start, (x, y, _)) in enumerate(zip(models, data, strict=True)):
         losses, end = sequential.train(start, readout, x, y, lr=rates[i], steps=100, learn_code=learn[i])
@@ -50,23 +52,23 @@ def test_losses_equal_the_sequential_loops(readout, up):
 
 
 def test_single_precision_stays_within_one_in_a_hundred_thousand():
-    models = [stack.one("mlp", VOCAB, d, HIDDEN, d) for d in (2, 4)]
+    models = [networks.one("mlp", VOCAB, d, HIDDEN, d) for d in (2, 4)]
     x, y, table = pairs()
-    params = stack.pile(models)
-    loss = lambda p, t: stack.cross_entropy(stack.forward(p, "mlp"), table.float())
-    (end,) = stack.fit(params, loss, lr=torch.full((2,), 0.01), steps=50, log=[50], probe=lambda p: loss(p, 0))
+    params = stacked.pile(models)
+    loss = lambda p, t: networks.cross_entropy(networks.forward(p, "mlp"), table.float())
+    (end,) = stacked.fit(params, loss, lr=torch.full((2,), 0.01), steps=50, log=[50], probe=lambda p: loss(p, 0))
     for i, start in enumerate(models):
         final = sequential.train(double(start), "mlp", x, y, lr=0.01, steps=50)[1]
         exact = torch.nn.functional.cross_entropy(sequential.logits(final, "mlp", x), y)
         assert abs(end[i] - exact) < 1e-5
 
 
-@pytest.mark.parametrize("readout", stack.READOUTS)
+@pytest.mark.parametrize("readout", networks.READOUTS)
 def test_padding_stays_zero(readout):
-    params = stack.pile([stack.one(readout, VOCAB, d, HIDDEN, 0) for d in (2, 6)])
+    params = stacked.pile([networks.one(readout, VOCAB, d, HIDDEN, 0) for d in (2, 6)])
     *_, table = pairs()
-    loss = lambda p, t: stack.cross_entropy(stack.forward(p, readout), table.float())
-    stack.fit(params, loss, lr=torch.full((2,), 0.03), steps=30)
+    loss = lambda p, t: networks.cross_entropy(networks.forward(p, readout), table.float())
+    stacked.fit(params, loss, lr=torch.full((2,), 0.03), steps=30)
     assert params["code"][0, :, 2:].abs().max() == 0
     assert params["code"][1, :, 2:].abs().max() > 0
 
@@ -75,55 +77,44 @@ def test_a_model_does_not_depend_on_its_neighbours():
     *_, table = pairs()
     ends = []
     for widths in ((3,), (3, 5, 1)):
-        params = stack.pile([stack.one("linear", VOCAB, d, 0, 7) for d in widths])
-        loss = lambda p, t: stack.cross_entropy(stack.forward(p, "linear"), table.float())
-        stack.fit(params, loss, lr=torch.full((len(widths),), 0.01), steps=20)
+        params = stacked.pile([networks.one("linear", VOCAB, d, 0, 7) for d in widths])
+        loss = lambda p, t: networks.cross_entropy(networks.forward(p, "linear"), table.float())
+        stacked.fit(params, loss, lr=torch.full((len(widths),), 0.01), steps=20)
         ends.append(params["code"][0, :, :3])
     assert torch.allclose(*ends, atol=1e-6)
 
 
 def test_starts_are_shared_by_arms_and_differ_by_seed_and_width():
-    a, b = stack.one("mlp", VOCAB, 3, HIDDEN, 0), stack.one("mlp", VOCAB, 3, HIDDEN, 1)
-    assert stack.one("mlp", VOCAB, 3, HIDDEN, 0) is a
+    a, b = networks.one("mlp", VOCAB, 3, HIDDEN, 0), networks.one("mlp", VOCAB, 3, HIDDEN, 1)
+    assert networks.one("mlp", VOCAB, 3, HIDDEN, 0) is a
     assert not torch.equal(a["w1"], b["w1"])
     assert a["code"].shape == (VOCAB, 3)
     with pytest.raises(ValueError, match="readout='deep' is unknown"):
-        stack.shapes("deep", 4, 2, 3)
+        networks.shapes("deep", 4, 2, 3)
 
 
 def test_rank_of_linear_and_residual_logits_is_the_width():
     for readout in ("linear", "residual"):
-        params = stack.pile([stack.one(readout, 30, 4, HIDDEN, 0)])
+        params = stacked.pile([networks.one(readout, 30, 4, HIDDEN, 0)])
         params["b"].zero_()
-        assert torch.linalg.matrix_rank(stack.forward(params, readout)[0]) == 4
-    wide = stack.pile([stack.one("mlp", 30, 4, HIDDEN, 0)])
-    assert torch.linalg.matrix_rank(stack.forward(wide, "mlp")[0]) > 4
+        assert torch.linalg.matrix_rank(networks.forward(params, readout)[0]) == 4
+    wide = stacked.pile([networks.one("mlp", 30, 4, HIDDEN, 0)])
+    assert torch.linalg.matrix_rank(networks.forward(wide, "mlp")[0]) > 4
 
 
 def test_cross_entropy_against_torch():
     logits, y = torch.randn(1, VOCAB, VOCAB), torch.randint(VOCAB, (VOCAB,))
     weights = torch.nn.functional.one_hot(y, VOCAB).float()[None] / VOCAB
-    assert stack.cross_entropy(logits, weights)[0] == pytest.approx(
+    assert networks.cross_entropy(logits, weights)[0] == pytest.approx(
         torch.nn.functional.cross_entropy(logits[0], y).item()
     )
 
 
-def test_spaced_marks():
-    marks = stack.spaced(500)
-    assert marks[0] == 0
-    assert marks[-1] == 500
-    assert marks == sorted(set(marks))
-    assert 15 < len(marks) < 30
-    assert stack.spaced(1) == [0, 1]
-    with pytest.raises(ValueError, match="steps=0"):
-        stack.spaced(0)
-
-
 def test_the_kernel_is_not_used_without_a_gpu():
-    params = stack.pile([stack.one("mlp", VOCAB, 3, HIDDEN, 0)])
+    params = stacked.pile([networks.one("mlp", VOCAB, 3, HIDDEN, 0)])
     if fused.triton is None or not torch.cuda.is_available():
         assert not fused.takes(params, "mlp")
-        with pytest.raises(ValueError, match=r"use stack\.fit"):
+        with pytest.raises(ValueError, match=r"use stacked\.fit"):
             fused.fit(params, "mlp", torch.ones(1, 1, 1), torch.zeros(1), lr=torch.ones(1), steps=1)
 
 
@@ -133,25 +124,28 @@ def test_the_kernel_is_not_used_without_a_gpu():
 @pytest.mark.parametrize(("vocab", "d", "hidden"), [(12, 5, 16), (50, 16, 64), (64, 33, 50)])
 def test_the_kernel_equals_its_fallback(readout, vocab, d, hidden):
     """Odd sizes, frozen and learned codes, several tables and rates: losses of 25 steps within 1e-5 of doubles."""
-    if not fused.takes(stack.pile([stack.one(readout, vocab, d, hidden, 0)]) | {}, readout) and fused.triton is None:
+    if (
+        not fused.takes(stacked.pile([networks.one(readout, vocab, d, hidden, 0)]) | {}, readout)
+        and fused.triton is None
+    ):
         pytest.skip("no triton")
     widths = [1, d, max(1, d // 2), d]
-    models = [stack.one(readout, vocab, w, hidden, s) for s, w in enumerate(widths)]
+    models = [networks.one(readout, vocab, w, hidden, s) for s, w in enumerate(widths)]
     tables = torch.stack([torch.tensor(tasks.dirichlet(vocab, np.random.default_rng(s)).joint) for s in range(2)])
     index = torch.tensor([0, 1, 1, 0])
     rates, learn = torch.tensor([0.01, 0.003, 0.01, 0.03]), torch.tensor([1.0, 0.0, 1.0, 1.0])
     marks = [0, 10, 25]
-    exact = {k: v.double() for k, v in stack.pile(models).items()}
-    oracle = stack.fit(
+    exact = {k: v.double() for k, v in stacked.pile(models).items()}
+    oracle = stacked.fit(
         exact,
-        lambda p, t: stack.cross_entropy(stack.forward(p, readout), tables[index]),
+        lambda p, t: networks.cross_entropy(networks.forward(p, readout), tables[index]),
         lr=rates.double(),
         steps=25,
         learn={"code": learn.double()},
         log=marks,
-        probe=lambda p: stack.cross_entropy(stack.forward(p, readout), tables[index]),
+        probe=lambda p: networks.cross_entropy(networks.forward(p, readout), tables[index]),
     )
-    params = {k: v.cuda() for k, v in stack.pile(models).items()}
+    params = {k: v.cuda() for k, v in stacked.pile(models).items()}
     held = tables[index].float().cuda()
     seen = fused.fit(
         params,
@@ -162,11 +156,11 @@ def test_the_kernel_equals_its_fallback(readout, vocab, d, hidden):
         steps=25,
         learn=learn,
         log=marks,
-        probe=lambda p: stack.cross_entropy(stack.forward(p, readout), held).cpu(),
+        probe=lambda p: networks.cross_entropy(networks.forward(p, readout), held).cpu(),
     )
     for a, b in zip(oracle, seen, strict=True):
         assert (a - b).abs().max() < 1e-5
-    assert torch.equal(params["code"][1].cpu(), stack.pile(models)["code"][1])
+    assert torch.equal(params["code"][1].cpu(), stacked.pile(models)["code"][1])
 
 
 @pytest.mark.gpu
@@ -176,12 +170,13 @@ def test_a_recorded_step_equals_an_eager_one():
     ends = []
     for graph in (False, True):
         params = {
-            k: v.cuda() for k, v in stack.pile([stack.one("residual", VOCAB, d, HIDDEN, 0) for d in (3, 5)]).items()
+            k: v.cuda()
+            for k, v in stacked.pile([networks.one("residual", VOCAB, d, HIDDEN, 0) for d in (3, 5)]).items()
         }
         table = pairs()[2].float().cuda()
-        marks = stack.fit(
+        marks = stacked.fit(
             params,
-            lambda p, t, table=table: stack.cross_entropy(stack.forward(p, "residual"), table),
+            lambda p, t, table=table: networks.cross_entropy(networks.forward(p, "residual"), table),
             lr=torch.tensor([0.01, 0.003], device="cuda"),
             steps=30,
             learn={"code": torch.tensor([1.0, 0.0], device="cuda")},

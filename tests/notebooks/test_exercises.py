@@ -1,0 +1,110 @@
+"""Every printed exercise can be done: its commands pass the settings cell, and run to the end at the smallest scale."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import SMALL
+
+from helpers.run import check, execute, parameters
+from helpers.run.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = Project(ROOT, ROOT / "runs")
+SCALE = (
+    "seeds",
+    "steps",
+    "texts",
+    "epochs",
+)  # what makes a run long: the smallest value, also where an exercise names one
+ALONE = {"benchmarks"}  # shows committed results; nothing to be tried
+
+
+def exercises(notebook):
+    """The text of a notebook's exercises."""
+    prose = "\n\n".join(c.source for c in notebook.content.cells if c.cell_type == "markdown")
+    found = re.search(r"^## Exercises$(.*?)(?=^## |\Z)", prose, re.M | re.S)
+    return found[1] if found else ""
+
+
+def commands(text):
+    """{parameter: text} of every `ruc run NAME …` in the text, in order, with the notebook's name."""
+    for line in re.findall(r"`(ruc run [^`]+)`|^\s*(ruc run .+)$", text, re.M):
+        _, _, name, *words = shlex.split(" ".join(line))
+        given = {}
+        while words:
+            flag = words.pop(0)
+            given |= {"profile": words.pop(0)} if flag == "--profile" else {words.pop(0): words.pop(0)}
+        yield name, given
+
+
+def printed():
+    """Every distinct exercise of the book: (notebook, parameters as printed)."""
+    found = [(n, g) for name in PROJECT.names for n, g in commands(exercises(PROJECT.notebook(name)))]
+    return [e for i, e in enumerate(found) if e not in found[:i]]
+
+
+def smallest():
+    """Every exercise at the smallest scale, but for what is then the same as another or as the shared run."""
+    found = []
+    for name, given in printed():
+        scale = {k: str(v) for k, v in SMALL.get(name, {}).items()}
+        tiny = given | {k: v for k, v in scale.items() if k in SCALE or k not in given}
+        if tiny != scale and (name, tiny) not in found:
+            found.append((name, tiny))
+    return found
+
+
+def label(exercise):
+    return f"{exercise[0]}:{','.join(f'{k}={v}' for k, v in exercise[1].items())}"
+
+
+@pytest.fixture
+def own(tmp_path, root):
+    """What a reader puts in place of the words in capitals: a file and a folder of one's own."""
+    (tmp_path / "a.txt").write_text("one word follows another , and this is a line of them .\n" * 3000)
+    folder = next(p.parent for p in (root / "src").rglob("model.safetensors"))
+    return {
+        "PATH": str(tmp_path / "a.txt"),
+        "FILE": str(tmp_path / "a.txt"),
+        "FOLDER": str(folder),
+        "HUB-NAME": str(folder),
+    }
+
+
+every = pytest.mark.parametrize("exercise", printed(), ids=label)
+
+
+@pytest.mark.parametrize("name", sorted(set(PROJECT.names) - ALONE))
+def test_a_chapter_prints_its_exercises_as_commands_and_says_what_to_look_at(name):
+    text = exercises(PROJECT.notebook(name))
+    assert list(commands(text)), f"{name}: write what is to be run as `ruc run {name} -p NAME VALUE`"
+    for sentence in re.split(r"\n# ?\d+\. |\n\d+\. ", "\n" + text)[1:]:
+        assert len(sentence.split()) >= 12, f"{name}: say what to predict and where the answer is seen: {sentence!r}"
+
+
+def test_commands_are_found_in_prose_and_in_blocks():
+    text = "1. Try `ruc run one -p a 1 -p b 'x y'`, then\n```\nruc run two --profile full -p text FILE\n```\nand `ruc build`."
+    assert list(commands(text)) == [("one", {"a": "1", "b": "x y"}), ("two", {"profile": "full", "text": "FILE"})]
+
+
+@every
+def test_an_exercise_passes_the_check(exercise, own):
+    name, given = exercise
+    notebook = PROJECT.notebook(name)
+    chosen = parameters.resolve(notebook.parameters, {k: own.get(v, v) for k, v in given.items()})
+    assert check.cells(notebook), f"{name} has no settings cell"
+    check.check(PROJECT, notebook, chosen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", smallest(), ids=label)
+def test_an_exercise_runs_to_the_end(exercise, own, tmp_path):
+    """At the smallest scale; those that are then the same as another one, or as the run that all tests share, run once."""
+    name, given = exercise
+    project = Project(ROOT, tmp_path / "runs")
+    plan = execute.plan(project, name, {k: own.get(v, v) for k, v in given.items()})
+    run, new = execute.run(project, plan, limit=180)
+    assert new
+    assert run.facts["parameters"] == plan.chosen
