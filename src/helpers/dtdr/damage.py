@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from helpers.codec import ORDERS, Fill, decode, noisy
+from helpers.codec import ORDERS, Fill, decode
 from helpers.codec.fills import KINDS as FILLS
 from helpers.codec.transform import KINDS as DOMAINS
 
@@ -175,5 +175,4 @@ class Noise(Damage):
         return grid.kept
 
     def apply(self, subject: Subject, level: float, seed: int) -> None:
-        for name, part in subject.weights.parts.items():
-            part.tensor.copy_(noisy(subject.weights.whole[name].float(), level**0.5, seed, name, per=self.per))
+        subject.weights.noise(self.per, level**0.5, seed)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from helpers import devices, lm
-from helpers.codec import Codec, corrupt, decode, encode, fused
+from helpers.codec import Codec, corrupt, decode, encode
+from helpers.codec.pairs import Products
 from helpers.dtdr.damage import FROM_KEPT
 from helpers.stores import StoreFile, matrices, read_pkl
 
@@ -134,8 +135,8 @@ def load_pkl(model: nn.Module, path: str | Path) -> None:
 def similarity(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> tuple[float, float]:
     """Cosine and ratio of norms ‖b‖/‖a‖ over all matrices that both have."""
     names = [name for name in a if name in b]
-    own = fused.Products([(a[n], a[n]) for n in names])()[1]
-    dot, other = fused.Products([(a[n], b[n].to(a[n])) for n in names])()
+    own = Products([(a[n], a[n]) for n in names])()[1]
+    dot, other = Products([(a[n], b[n].to(a[n])) for n in names])()
     return (dot / (own * other) ** 0.5 if other else 0.0), (other / own) ** 0.5
 
 

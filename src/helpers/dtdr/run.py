@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from helpers.study import Log
 
 
-def run(subject: Subject, config: Trial, log: Log, **more: object) -> None:
+def run(subject: Subject, config: Trial, log: Log) -> None:
     """Every damage at every level with every mask.
 
     With config.new, rows of the first mask hold a greedy `text` of the first prompt, its `sense` (the loss, nats a token, that
-    the whole model gives it after the same prompt), and the repetition `rep4` of all prompts' texts. more: further columns.
+    the whole model gives it after the same prompt), and the repetition `rep4` of all prompts' texts.
     """
     done, of = 0, len(config.damages) * config.masks
     with log.live(f"loss while damages are tried: {config.part}", "condition", "nats a token") as live:
@@ -39,7 +39,7 @@ def run(subject: Subject, config: Trial, log: Log, **more: object) -> None:
             for seed in range(config.masks):
                 levels = damage.levels(config)
                 key = (config.part, damage, seed, levels, config.new if not seed else 0, _key(subject, damage))
-                log.once(key, lambda d=damage, s=seed: _trial(subject, config, d, s, log.name, more))
+                log.once(key, lambda d=damage, s=seed: _trial(subject, config, d, s, log.name))
                 done += 1
                 live(done, {damage.label: log.records[-1]["metrics"][-1]["nll"]})
                 log.progress(done, of)
@@ -63,7 +63,7 @@ def run_outliers(found: lm.LM, tokens: Tensor, config: Outliers, log: Log, block
     try:
         for times, trial in config.trials.items():
             with outlier_channels(found, tokens[:4], times=times) as unequal:
-                run(Subject(unequal, tokens, cap=block), trial, log, outliers=times)
+                run(Subject(unequal, tokens, cap=block, more={"outliers": times}), trial, log)
     except OutliersRefused as error:
         print(f"Not tried: {error}")
 
@@ -112,15 +112,13 @@ def _key(subject: Subject, damage: Damage) -> tuple:
     return subject.found.name, subject.model_seed, subject.digest(getattr(damage, "prior", ""))
 
 
-def _record(
-    subject: Subject, part: str, damage: Damage, seed: int, experiment: str, more: dict | None = None
-) -> Record:
-    facts = {"part": part} | damage.columns | subject.facts | (more or {})
+def _record(subject: Subject, part: str, damage: Damage, seed: int, experiment: str) -> Record:
+    facts = {"part": part} | damage.columns | subject.facts
     return Record(experiment, f"{part}.{subject.found.name}.{damage.label}", seed, facts)
 
 
-def _trial(subject: Subject, config: Trial, damage: Damage, seed: int, experiment: str, more: dict) -> Record:
-    record = _record(subject, config.part, damage, seed, experiment, more)
+def _trial(subject: Subject, config: Trial, damage: Damage, seed: int, experiment: str) -> Record:
+    record = _record(subject, config.part, damage, seed, experiment)
     with subject.damaged():
         for step, level in enumerate(damage.levels(config)):
             row = {damage.level: level, "cosine": subject.rebuild(damage, level, seed)} | subject.measure()

@@ -82,7 +82,8 @@ class Subject:
 
     tokens: (N, T) on any device. priors: {prior: {tensor name: weight}}, for guided fill; those named in FROM_KEPT are made
     from the kept part itself. prompts: (t,) tokens each, to be continued. begin: (t,), the printed experiment's prompt, the
-    first of `prompts` by default. cap: largest block. model_seed: what the model was trained with, for the records.
+    first of `prompts` by default. cap: largest block. model_seed: what the model was trained with. more: other facts for its
+    records.
     """
 
     def __init__(
@@ -94,10 +95,12 @@ class Subject:
         cap: int = 128,
         model_seed: int = 0,
         begin: Tensor | None = None,
+        more: Mapping[str, object] | None = None,
     ):
         if tokens.ndim != 2 or tokens.shape[1] < 2 or not len(tokens):
             raise ValueError(f"tokens has shape {tuple(tokens.shape)}; expected (texts, two tokens or more)")
-        self.found, self.model, self.cap, self.model_seed = found, found.model, cap, model_seed
+        self.found, self.model, self.cap = found, found.model, cap
+        self.model_seed, self.more = model_seed, dict(more or {})
         self.tokens = tokens.to(next(self.model.parameters()).device)
         self.prompts = list(prompts)
         self.begin = begin if begin is not None else self.prompts[0] if self.prompts else self.tokens[0, :1]
@@ -125,7 +128,7 @@ class Subject:
         depth, width = (int(getattr(config, k, 0) or 0) for k in ("num_hidden_layers", "hidden_size"))
         size = sum(p.numel() for p in self.model.parameters())
         known = {"model": self.found.name, "intact": self.intact["nll"], "nothing": self.nothing, "parameters": size}
-        return known | {"depth": depth, "width": width, "model_seed": self.model_seed}
+        return known | {"depth": depth, "width": width, "model_seed": self.model_seed} | self.more
 
     def parts(self) -> pd.DataFrame:
         """What is damaged and what stays whole: columns what, tensors, share (of the parameters), then."""

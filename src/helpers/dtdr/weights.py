@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers import stores
-from helpers.codec import fused
+from helpers.codec.pairs import Noises, Products
 
 TITLES = {
     "embed": "embedding", "head": "output head", "attention": "attention", "mlp": "feed-forward and experts",
@@ -26,7 +26,8 @@ class Weights:
         if not self.parts:
             raise ValueError(f"{type(model).__name__} has no matrices: there is nothing to take apart")
         self.whole = {name: part.tensor.detach().clone() for name, part in self.parts.items()}
-        self._products = fused.Products([(self.whole[n], p.tensor) for n, p in self.parts.items()])
+        self._pairs = [(self.whole[name], part.tensor) for name, part in self.parts.items()]
+        self._products, self._noises = Products(self._pairs), {}
         self._norm = float(self._products()[1])  # before any damage the two are the same
 
     @property
@@ -45,6 +46,12 @@ class Weights:
         """Of the model's matrices, as they are now, to the whole ones, over all of them."""
         dot, other = self._products()
         return dot / (self._norm * other) ** 0.5 if other else 0.0
+
+    def noise(self, per: str, cosine: float, seed: int) -> None:
+        """Write noisy weights of a cosine to the whole ones into the model. per: "row" or "entry", see `fills.noisy`."""
+        if per not in self._noises:
+            self._noises[per] = Noises(self._pairs, list(self.parts), per)
+        self._noises[per](cosine, seed)
 
     def table(self) -> pd.DataFrame:
         """What is damaged and what stays whole: a row a role with its tensors and its share of the parameters."""
