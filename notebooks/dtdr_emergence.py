@@ -44,7 +44,7 @@ from helpers.dtdr.run import write_curve
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
-seeds: int = None  # 1..64: masks drawn for every judged condition, five at least for causes and outliers, five at most where many models are tried; None takes the profile's own
+seeds: int = None  # 1..64: masks drawn for every judged condition; side experiments take five at least, or five at most; None takes the profile's own
 device: str = "auto"  # auto | cpu | cuda: where to run; auto takes the GPU when there is one
 model: str = "storyteller"  # storyteller | HUB-NAME | FOLDER: the embedded model, or any causal LM by name or folder
 text: str = "embedded"  # embedded | tinyshakespeare | PATH: what a model other than the storyteller is scored on
@@ -298,7 +298,7 @@ figures.show(draw.collapse(judged), caption)
 #
 # A network loses packets, a disk loses a stretch of bytes. One may hope that a transform spreads such a loss. It does so *within* its block.
 # A shard, one of many contiguous pieces of each matrix, takes whole blocks with it, and whole rows of raw weights. Storing the entries in shuffled order spreads it over everything, and transforms
-# nothing. Columns lost in every row at once, and a gain that puts the lost length back, stand beside it. These arms run in the full profile only; a quick run shows the committed ones.
+# nothing. Columns lost in every row at once, and a gain that puts the lost length back, stand beside it. These arms run in the full profile only, with five masks at most; a quick run shows the committed ones.
 
 # %%
 if s.further:
@@ -322,7 +322,7 @@ chapter.table(tables.summary(bursts.this, tables.PATTERNS), f"{caption}; {bursts
 # Look closely at 90 % kept. Where raw and transformed weights part there, what could part them? Rotations keep lengths. Losing raw weights
 # hits each weight in proportion to its size: what is small loses little. A rotation spreads the error evenly over a row, small weights included. If that
 # is the cause, plain noise should show it without any loss of coefficients: noise in proportion to each weight should do as the raw domain does, noise of one
-# size per row as the transformed one.
+# size per row as the transformed one. The difference is small, so five masks at least are drawn here.
 
 # %%
 dtdr.run(subject, config.cause, log)
@@ -347,7 +347,7 @@ chapter.table(tables.causes(cause.this), "Loss (nats a token) under four errors 
 #
 # Raw weights should not mind more than before when some are lost, for a lost entry takes the same part of the function with it. A transform spreads the loss of a large entry over
 # small ones. Corruption should do the opposite: one outlier sets the scale of a raw block, so that a flipped code in it is a large error. Rotations are used in
-# quantisation to tame just that {footcite:p}`ashkboos2024quarot`.
+# quantisation to tame just that {footcite:p}`ashkboos2024quarot`. At the largest size five masks at least are drawn.
 
 # %%
 dtdr.run_outliers(found, tokens, config.outliers, log, block)
@@ -476,12 +476,14 @@ verdict.table()
 #
 # ## Exercises
 #
-# 1. Predict the figure of losses for a small block before you run `ruc run dtdr_emergence -p block 16`. What would have to be true of the weights for the block to matter? Check:
-#    the run's verdict table has a column for the claims' own block of 128; then compare the p of the domain under *One curve for all?* with the committed one.
-# 2. Fewer masks, wider intervals. Which verdicts do you expect to turn *undecided* with two masks? Run `ruc run dtdr_emergence -p seeds 2` and look at `quantities.json` of the run, and at this run's half
-#    intervals in the text, beside those of the reference.
-# 3. The published curve may go up and down with the prompt. Find one for which it is monotone; begin with `ruc run dtdr_emergence -p prompt "once upon a time"`. Check: the number
-#    of falls under *As printed* is zero.
+# 1. Predict the figure of losses for a small block before you run `ruc run dtdr_emergence -p block 16`. What would have to be true of the weights for the block to matter? Check: the
+#    verdict table of that run stands alone, and its column *with the claim's own parameters* says what a block of 128 gave.
+# 2. Two masks are a small sample. Which claims can still be decided by `ruc run dtdr_emergence -p block 16 -p seeds 2`, and which cannot? Predict the *why* of each row, then look.
+#    ```{dropdown} Check
+#    An interval over two masks is wide, and below three nothing that rests on an interval is decided. D7 rests on a permutation: it can support its claim, and refutes none.
+#    ```
+# 3. The published curve may go up and down with the prompt. Find one for which it never falls; begin with `ruc run dtdr_emergence -p prompt "when jack and paul went to the river"`. Check:
+#    the number of falls under *As printed* is zero.
 #
 # ```{footbibliography}
 # ```
