@@ -88,7 +88,6 @@ found = lm.load(model, device=here.device)
 tokens = storyteller.tokens(found, count=s.texts, length=s.length, seed=0, text=text)
 begin = torch.tensor(found.tokenizer(prompt)["input_ids"]) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
-subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)  # a copy with one byte in a million wrong
 
 # %% tags=["hide-input"]
 store = subject.stored()
@@ -276,7 +275,9 @@ figures.show(draw.orders(damaged), caption)
 # faint copy of the truth) move the cosine up and down at equal share. If only the distance matters, all points of a model fall on one curve.
 
 # %%
+subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)  # a copy with one byte in a million wrong
 dtdr.run(subject, config.collapse, log)
+subject.priors.clear()  # a large model needs the room further down
 judged = log.at(part=quantities.EMERGENCE)
 spread = regression.spread(judged.this)
 judged.say("p_domain", quantities.of("d7_p_domain"), ".3f")
