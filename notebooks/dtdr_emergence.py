@@ -112,10 +112,10 @@ B, f, H = coded.block, 0.6, torch.ones(1, 1, device=W.device)
 while len(H) < B:
     H = torch.cat([torch.cat([H, H], 1), torch.cat([H, -H], 1)]) / 2**0.5  # H @ H is the identity
 flips = coded.codec.flips(name, W.shape[1], W.device)  # (in,) of ±1
-A = (W.float() * (1 if flips is None else flips)).view(-1, B) @ H  # coefficients, a run of B in each row
+A = (W.float() * flips).view(-1, B) @ H  # coefficients, a run of B in each row
 scale = coded.scales.float().view(-1, 1)
 kept = codec.orders.keep(coded, f)(0, len(W)).view(-1, B)  # the hashed positions that have arrived
-rebuilt = ((A / scale).round() * scale * kept @ H).view_as(W) * (1 if flips is None else flips)
+rebuilt = ((A / scale).round() * scale * kept @ H).view_as(W) * flips
 assert torch.dist(rebuilt, codec.decode(coded, f)) < 1e-3 * W.float().norm()
 
 # %% [markdown]
