@@ -69,7 +69,7 @@ SMALL = {  # parameters by notebook: everything the quick profile does, with few
 
 
 @pytest.fixture(scope="session")
-def book(tmp_path_factory) -> tuple[Project, dict[str, build.Chapter]]:
+def book(tmp_path_factory) -> tuple[Project, dict[str, build.Page]]:
     """A copy of the sources with every chapter run through the runner at its smallest: the project, and the chapters."""
     folder = tmp_path_factory.mktemp("book") / "project"
     skip = shutil.ignore_patterns(".*", "_build", "chapters", "runs", "*.egg-info", "__pycache__", "build")

@@ -73,29 +73,6 @@ def test_what_the_code_imports_is_declared(root, project):
     assert not missing
 
 
-def test_floors(root):
-    """Nothing below `run` and `book` imports them, papermill, ray or sphinx; experiments do not know each other; `codec` and
-    `stores` are ground for them.
-    """
-    for path in (root / "src" / "helpers").rglob("*.py"):
-        place = path.relative_to(root / "src" / "helpers").parts
-        if place[0] in ("run", "book"):
-            continue
-        source = path.read_text()
-        for name in re.findall(r"^\s*(?:from|import) ([\w.]+)", source, re.M):
-            top, _, rest = name.partition(".")
-            assert top not in ("papermill", "ray", "sphinx", "myst_nb"), f"{path} imports {name}"
-            inner = rest.partition(".")[0]
-            if top == "helpers":
-                assert inner not in ("run", "book"), f"{path} imports {name}"
-                known = {"codec": {"codec"}, "stores": {"codec", "stores"}}.get(place[0])
-                assert known is None or not rest or inner in known | GROUND, f"{path} imports {name}"
-                assert place[0] not in EXPERIMENTS or inner not in EXPERIMENTS - {place[0]}, f"{path} imports {name}"
-                above = EXPERIMENTS | {"storyteller"}
-                assert place[0] != "lm" or inner not in above, f"{path} imports {name}"
-                assert place[0] != "storyteller" or inner not in EXPERIMENTS, f"{path} imports {name}"
-
-
 def test_files_stay_below_three_hundred_lines(root):
     long = {str(p.relative_to(root)): n for p in (root / "src").rglob("*.py") if (n := p.read_text().count("\n")) > 300}
     assert not long

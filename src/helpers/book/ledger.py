@@ -69,7 +69,7 @@ class VerdictRole(SphinxRole):
         return [nodes.raw("", found.badge(self.text, _chapter(self.env, found.claims[self.text].chapter)), format="html")], []
 
 
-class Table(SphinxDirective, ABC):
+class SheetTable(SphinxDirective, ABC):
     """A directive that is one HTML table made from the sheet."""
 
     def run(self):
@@ -82,7 +82,7 @@ class Table(SphinxDirective, ABC):
         """The table."""
 
 
-class Parts(Table):
+class Parts(SheetTable):
     """{parts}: a row a notebook, with the badges of the claims that it judges; what is still to come is marked so."""
 
     def markup(self, found: Sheet) -> str:
@@ -99,7 +99,7 @@ class Parts(Table):
         return _table("parts", head, rows)
 
 
-class Ledger(Table):
+class Ledger(SheetTable):
     """{ledger}: every claim with both criteria and verdicts, filterable; links to its chapter and its seed document."""
 
     def markup(self, found: Sheet) -> str:
@@ -135,7 +135,7 @@ class Ledger(Table):
         )
 
 
-class Runs(Table):
+class Runs(SheetTable):
     """{runs}: what ran, when, on what, for how long, and whether it is of the source as it stands."""
 
     def markup(self, found: Sheet) -> str:
@@ -154,7 +154,7 @@ class Runs(Table):
         return _table("runs", f"<tr>{head}</tr>", rows)
 
 
-class Fill(SphinxPostTransform):
+class Badges(SphinxPostTransform):
     """Put the badges into a chapter's claims box, and its provenance at the foot of the page."""
 
     default_priority = 900
@@ -202,7 +202,7 @@ def setup(app) -> None:
     app.add_directive("parts", Parts)
     app.add_directive("ledger", Ledger)
     app.add_directive("runs", Runs)
-    app.add_post_transform(Fill)
+    app.add_post_transform(Badges)
     app.connect("html-page-context", add_script)
 
 

@@ -24,7 +24,7 @@ EMPTY = "This chapter has no finished run yet: {why}."
 
 
 @dataclass
-class Chapter:
+class Page:
     """One page to be: its notebook, the run it shows, and whether that run is of the source as it stands."""
 
     notebook: Notebook
@@ -82,7 +82,7 @@ def chapters(
     profile: str = "quick",
     force: bool = False,
     report: Callable[[str, dict], None] = lambda name, event: None,
-) -> list[Chapter]:
+) -> list[Page]:
     """Run every chapter that has no fresh run. A failure is kept in `error` and does not stop the others.
 
     given: parameters by notebook name, instead of the defaults (tests run smaller).
@@ -90,7 +90,7 @@ def chapters(
     done = []
     for name in in_book(project):
         plan = execute.plan(project, name, {"profile": profile} | dict((given or {}).get(name, {})))
-        page = Chapter(plan.notebook)
+        page = Page(plan.notebook)
         try:
             page.run, page.new = execute.run(project, plan, force=force, report=lambda e, n=name: report(n, e))
             page.fresh = True
@@ -120,7 +120,7 @@ def _last_good(project: Project, plan: execute.Plan) -> Run | None:
     return next(same, None) or next((r for r in runs if counts(plan.notebook, r)), None)
 
 
-def assemble(project: Project, pages: list[Chapter], *, png: bool = False) -> None:
+def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
     """Write `book/chapters/NAME.ipynb` for every page, and the sheet the site's extension reads."""
     folder = project.root / CHAPTERS
     sheet = {}
@@ -166,7 +166,7 @@ def verdicts(project: Project) -> dict[str, dict]:
     return found
 
 
-def _merge(page: Chapter) -> nbformat.NotebookNode:
+def _merge(page: Page) -> nbformat.NotebookNode:
     """The source's cells as they stand now, with the outputs of the run: prose may change without a new run."""
     source = page.notebook.content
     if page.run is None:
