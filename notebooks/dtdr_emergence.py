@@ -310,7 +310,7 @@ bursts = log.at(part=("arms", "further"), model=found.name, seed=tuple(range(5))
 for name in ("identity", "hadamard", "permutation"):
     bursts.say(f"shards_{name}", quantities.loss(dtdr.Keep(name, "shards"), 0.8), ".2f", "nats")
 caption = "Patterns of loss: where half of the loss is recovered (f50), how wide the rise is, and two losses"
-chapter.table(tables.summary(bursts.this, tables.PATTERNS), f"{caption}; {bursts.label or 'this run'}")
+chapter.table(tables.summary(bursts.this, tables.PATTERNS), f"{caption}.{bursts.source}")
 
 # %% [markdown]
 # With 80 % of the shards kept, raw weights are at {glue:text}`shards_identity`, transformed ones at {glue:text}`shards_hadamard`, and raw weights in shuffled order at
@@ -402,12 +402,12 @@ ladder = log.at(part=("arms", "ladder")).having(part="ladder").map(tables.rungs)
 
 # %% tags=["hide-input"]
 depths = ladder.map(tables.of_common_width)
-caption = f"Half of the loss is recovered at {' and '.join(tables.ends(depths.this, 'f50', 'depth'))} in the shallowest and the deepest models. The six-layer rung is the book's own model, which has read more stories than the others. {ladder.label}"
+caption = f"Half of the loss is recovered at {' and '.join(tables.ends(depths.this, 'f50', 'depth'))} in the shallowest and the deepest models. The six-layer rung is the book's own model, which has read more stories than the others.{ladder.source}"
 figures.show(draw.scaling(depths, "depth", "layers"), caption)
 
 # %% tags=["hide-input"]
 widths = ladder.where(depth=6)
-caption = f"At six layers, half of the loss is recovered at {' and '.join(tables.ends(widths.this, 'f50', 'width'))} in the narrowest and the widest models."
+caption = f"At six layers, half of the loss is recovered at {' and '.join(tables.ends(widths.this, 'f50', 'width'))} in the narrowest and the widest models.{ladder.source}"
 figures.show(draw.scaling(widths, "width", "width of the stream"), caption)
 
 # %% [markdown]

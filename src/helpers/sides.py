@@ -31,6 +31,11 @@ class Sides:
         """What the dashed lines of a figure are, as the end of its caption; empty without a reference."""
         return f" Dashed: the {self.label}." if self.reference is not None and len(self.reference) else ""
 
+    @property
+    def source(self) -> str:
+        """Where the rows come from, as the end of a caption, when they are a reference's alone; empty for this run's."""
+        return f" From the {self.label}." if self.label and self.reference is None else ""
+
     def where(self, **where: object) -> Sides:
         """Both sides' rows of some conditions."""
         other = None if self.reference is None else frames.rows(self.reference, **where)
@@ -43,7 +48,7 @@ class Sides:
     def having(self, **where: object) -> Sides:
         """These sides where this run has rows of some conditions; otherwise the reference as a side of its own, or nothing."""
         if len(frames.rows(self.this, **where)):
-            return Sides(self.this, self.reference)
+            return self
         return Sides(self.this.iloc[:0] if self.reference is None else self.reference, None, self.label)
 
     def read(self, quantity: Quantity) -> tuple[np.ndarray, np.ndarray | None]:

@@ -125,3 +125,16 @@ def test_texts_hold_every_text_once():
     assert markup.count("a story") >= 2 * 5
     assert "transformed" not in markup
     assert "A caption" in markup
+
+
+def test_sides_say_where_their_rows_come_from():
+    rows = one_size(frame())
+    both = Sides(rows, rows, "reference (full)")
+    assert both.having(part="arms").dashed == both.dashed == " Dashed: the reference (full)."
+    other = Sides(rows.iloc[:0], rows, "reference (full)").having(part="arms")
+    assert len(other.this) == len(rows)
+    assert (other.reference, other.source, other.dashed) == (None, " From the reference (full).", "")
+    alone = Sides(rows).having(part="ladder")
+    assert (len(alone.this), alone.source) == (0, "")
+    assert Sides(rows, rows.iloc[:0], "reference").dashed == ""
+    assert len(both.map(lambda r: r.head(2)).reference) == 2

@@ -15,7 +15,7 @@ SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
 
 
 @dataclass(frozen=True)
-class Plan:
+class Common:
     """Settings that both chapters have. seeds: masks for every judged condition. new: tokens of a greedy text."""
 
     block: int = 128
@@ -38,7 +38,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Emergence(Plan):
+class Emergence(Common):
     """The trials of the first chapter. grid: shares kept; fewer: those of the data collapse; times: sizes of outlier channels;
     further: whether patterns of loss beyond the main ones are tried.
     """
@@ -91,7 +91,7 @@ class Emergence(Plan):
 
 
 @dataclass(frozen=True)
-class Guided(Plan):
+class Guided(Common):
     """The trials of the second chapter. weights: of a prior; mode: which fills the printed experiment shows."""
 
     weights: tuple[float, ...] = (0.15, 0.6, 1.0)
