@@ -183,7 +183,7 @@ figures.show(draw.loss(arms), caption)
 
 # %% [markdown]
 # Transformed minus raw is {glue:text}`gap_0.6` at 60 % kept and {glue:text}`gap_0.8` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
-# masks do not settle the claim: in a model this small, one mask hits a weight that matters and another does not. What they do settle is the size: *functional* against
+# masks do not settle the claim: in a small model one mask hits a weight that matters and another does not. What they do settle is the size: *functional* against
 # *non-functional* would be a difference of nats, as between the top and the bottom of the figure.
 #
 # How far does the published reading stand apart? Leading rows

@@ -251,7 +251,7 @@ verdict.table()
 # %% [markdown]
 # Random completion is worse than none: {verdict}`D3`. A weak aligned prior recovers language, also when it does not contain the answer: {verdict}`D4`.
 #
-# Where D4 holds, read it with the table above: a model after a quarter of its training *does* contain a good part of the answer, as its cosine says. The prior that shares the recipe and
+# Where D4 holds, read it with the table above: a model after a quarter of its training contains as much of the answer as its cosine says. The prior that shares the recipe and
 # nothing else, another seed, is the one that would have shown compatible constraints at work.
 #
 # ## Limits
