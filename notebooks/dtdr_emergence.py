@@ -382,7 +382,6 @@ figures.show(draw.dose(dose), caption)
 
 # %% tags=["hide-input"]
 both = tables.verdicts(log, as_trained=judged.this, with_outlier_channels=outliers.this)
-here.say("turned", tables.turned(both))
 chapter.table(both, "One function, two sets of weights, judged alike. D7 needs more arms")
 
 # %% [markdown]
@@ -449,6 +448,7 @@ chapter.table(tables.across(log), caption)
 # %% tags=["hide-input"]
 verdict = log.verdict()
 here.say("told", verdict.passed)
+here.say("turned", tables.turned(both, verdict.verdicts))
 verdict.probe_table()
 
 # %% [markdown]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames, prose
+from helpers.claims import SUPPORTED, Verdict
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep, Noise
 from helpers.dtdr.quantities import ANCHORED, RANDOM, RAW, SPOILED, SPOILED_RAW, THOUSANDTH, TRANSFORMED, Quantity
@@ -203,10 +204,10 @@ def verdicts(log: Log, **sets: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(judged).drop(columns="D7", errors="ignore")
 
 
-def turned(table: pd.DataFrame) -> str:
-    """The claims that the last row of `verdicts` supports and the first does not."""
-    claims = [c for c in table.columns if c not in ("weights", "masks")]
-    changed = [c for c in claims if table[c].iloc[-1] == "supported" != table[c].iloc[0]]
+def turned(table: pd.DataFrame, shown: Sequence[Verdict]) -> str:
+    """The claims that the second row of `verdicts` supports and the chapter's own verdicts do not."""
+    own = {v.id: v.verdict for v in shown if v.criterion == "precise"}
+    changed = [c for c in own if c in table and len(table) > 1 and table[c].iloc[1] == SUPPORTED != own[c]]
     return ", ".join(changed) or "none"
 
 
