@@ -9,7 +9,7 @@ book: .venv/ready
 # the second call runs the GPU kernels on the CPU, in Triton's interpreter
 test: .venv/ready
 	$(BIN)/pytest
-	TRITON_INTERPRET=1 $(BIN)/pytest tests/codec/test_fused.py tests/codec/test_live.py
+	TRITON_INTERPRET=1 $(BIN)/pytest tests/codec/test_fused.py tests/codec/test_live.py tests/codec/test_pairs.py
 
 lab: .venv/ready pairs
 	$(BIN)/jupyter lab notebooks

@@ -4,8 +4,9 @@ import pytest
 import torch
 import transformers
 
-from helpers import dtdr, lm, stores, storyteller
-from helpers.dtdr import outliers
+from helpers import lm, stores, storyteller
+from helpers.dtdr import Keep, Noise, Spoil, Subject, outliers
+from helpers.dtdr.outliers import OutliersRefused, outlier_channels
 
 SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
 KINDS = {
@@ -42,15 +43,16 @@ def same(found, before):
 def test_the_function_stays_and_one_channel_stands_out(kind):
     found = tiny(kind)
     before, logits = state(found), found.model(TOKENS).logits
-    with dtdr.outlier_channels(found, TOKENS) as planted:
+    with outlier_channels(found, TOKENS) as planted:
         assert planted.name == f"{kind}-outliers32"
         assert torch.allclose(planted.model(TOKENS).logits, logits, rtol=1e-5, atol=1e-5)
         after = state(planted)
     assert same(found, before)
+    parts = stores.parts(found.model)
     readers = [k for k in after if after[k].ndim == 2 and not torch.equal(after[k], before[k])]
     assert len(readers) == (4 if kind == "GPT2" else 10)  # of two blocks
     for name in readers:
-        old, new = (w[name] if stores.transposed(name) else w[name].T for w in (before, after))  # (width, out)
+        old, new = (w[name] if parts[name].transposed else w[name].T for w in (before, after))  # (width, out)
         ratio = new.norm(dim=1) / old.norm(dim=1)
         assert sorted(ratio.tolist()) == pytest.approx([1.0] * 63 + [outliers.TIMES])
 
@@ -58,7 +60,7 @@ def test_the_function_stays_and_one_channel_stands_out(kind):
 def test_they_are_taken_back_when_the_block_fails():
     found = tiny("Llama")
     before = state(found)
-    with pytest.raises(KeyError), dtdr.outlier_channels(found, TOKENS):
+    with pytest.raises(KeyError), outlier_channels(found, TOKENS):
         raise KeyError("something else")
     assert same(found, before)
 
@@ -67,7 +69,7 @@ def test_they_are_taken_back_when_the_block_fails():
 def test_blocks_that_are_built_otherwise_are_left_as_they_were(kind, why):
     found = tiny(kind)
     before = state(found)
-    with pytest.raises(dtdr.OutliersRefused, match=why), dtdr.outlier_channels(found, TOKENS):
+    with pytest.raises(OutliersRefused, match=why), outlier_channels(found, TOKENS):
         pass
     assert same(found, before)
 
@@ -76,27 +78,26 @@ def test_blocks_that_are_built_otherwise_are_left_as_they_were(kind, why):
     "wrong", [{"times": 0.0}, {"times": -2.0}, {"times": 1e9}, {"times": float("nan")}, {"every": 0}]
 )
 def test_factors_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"times=.*, every="), dtdr.outlier_channels(tiny("Llama"), TOKENS, **wrong):
+    with pytest.raises(ValueError, match=r"times=.*, every="), outlier_channels(tiny("Llama"), TOKENS, **wrong):
         pass
 
 
 def losses(found, tokens):
-    subject = dtdr.Subject(found, tokens, batch=16)
+    subject = Subject(found, tokens)
 
-    def at(arm, fraction):
-        subject.rebuild(arm, fraction, 0)
+    def at(damage, level):
+        subject.rebuild(damage, level, 0)
         return subject.measure()["nll"]
 
-    seen = {
-        "whole": subject.intact["nll"],
-        "raw": at(dtdr.Arm("identity"), 0.9),
-        "transformed": at(dtdr.Arm(), 0.9),
-        "noise": at(dtdr.Arm(dtdr.NOISE), 0.9),
-        "spoiled raw": at(dtdr.Arm("identity", dtdr.CORRUPT), 0.999),
-        "spoiled transformed": at(dtdr.Arm("hadamard", dtdr.CORRUPT), 0.999),
-    }
-    subject.restore()
-    return seen
+    with subject.damaged():
+        return {
+            "whole": subject.intact["nll"],
+            "raw": at(Keep("identity"), 0.9),
+            "transformed": at(Keep(), 0.9),
+            "noise": at(Noise(), 0.9),
+            "spoiled raw": at(Spoil("identity"), 0.001),
+            "spoiled transformed": at(Spoil(), 0.001),
+        }
 
 
 def test_outliers_alone_bring_about_what_the_document_saw():
@@ -106,7 +107,7 @@ def test_outliers_alone_bring_about_what_the_document_saw():
     found = lm.load("storyteller", device="cpu")
     tokens = storyteller.tokens(found, count=16, length=48, seed=0)
     before = losses(found, tokens)
-    with dtdr.outlier_channels(found, tokens) as planted:
+    with outlier_channels(found, tokens) as planted:
         after = losses(planted, tokens)
     assert after["whole"] == pytest.approx(before["whole"], abs=1e-5)
     assert after["raw"] == pytest.approx(before["raw"], abs=0.05)

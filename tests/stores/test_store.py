@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from helpers import files, stores
 from helpers.codec import ORDERS, Fill, decode, transform
 from helpers.codec.codec import Codec
-from helpers.stores import coded
 
 RAW = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.uint8, torch.bool]
 
@@ -285,58 +284,22 @@ def test_live_models(kind, tied, tmp_path):
 @pytest.mark.parametrize(("kind", "tied"), MODELS)
 def test_linears_alone_are_damaged(kind, tied):
     model = tiny(kind, tie_word_embeddings=tied)
-    found = stores.encode_model(model, Codec(cap=16))
+    found, roles = stores.encode_model(model, Codec(cap=16)), {k: p.role for k, p in stores.parts(model).items()}
     found.decode_into(model)
     whole = {k: v.clone() for k, v in model.state_dict().items()}
+    vocabulary = {k for k in roles if roles[k] in ("head", "embed")} | set(found.tied)
     found.decode_into(model, 0.0, damage="linears")
     for name, value in model.state_dict().items():
-        if stores.role(name) in ("embed", "head", "norm") or value.ndim != 2:
+        if name in vocabulary or value.ndim != 2:
             assert torch.equal(value, whole[name])
         else:
             assert not value.any()
     found.decode_into(model, 0.0, damage=["head", "embed"])
-    assert not any(v.any() for k, v in model.state_dict().items() if stores.role(k) in ("head", "embed"))
+    assert not any(v.any() for k, v in model.state_dict().items() if k in vocabulary)
     found.decode_into(model, 0.5, include=lambda n: "mlp" in n)
-    assert not any(v.any() for k, v in model.state_dict().items() if stores.role(k) in ("head", "embed"))
+    assert not any(v.any() for k, v in model.state_dict().items() if k in vocabulary)
     with pytest.raises(ValueError, match="damage='heads'"):
         found.decode_into(model, 0.5, damage="heads")
-
-
-@pytest.mark.parametrize(("kind", "tied"), MODELS)
-def test_roles_and_layouts_of_real_names(kind, tied):
-    model = tiny(kind, tie_word_embeddings=tied)
-    linear = {n for n, m in model.named_modules() if type(m).__name__ in ("Linear", "Conv1D")}
-    for name, value in model.state_dict().items():
-        role, module = stores.role(name), name.rpartition(".")[0]
-        assert role in coded.ROLES
-        assert role != "other"
-        assert (value.ndim == 1 and "bias" not in name) == (role == "norm" and "bias" not in name)
-        if value.ndim == 2:
-            expected = {"lm_head": "head"}.get(module) or (
-                ("attention" if "attn" in module else "mlp") if module in linear else "embed"
-            )
-            assert role == expected
-        assert stores.transposed(name) == (
-            kind == "GPT2" and module in linear and value.ndim == 2 and module != "lm_head"
-        )
-    matrices = stores.matrices(model)
-    assert all(v.ndim == 2 for v in matrices.values())
-    assert ("lm_head.weight" in matrices) != tied
-    assert stores.encode_model(model, Codec()).names() == list(matrices)
-
-
-@pytest.mark.parametrize(
-    ("name", "role"),
-    [
-        ("model.layers.3.self_attn.q_proj.weight", "attention"), ("model.layers.3.self_attn.q_norm.weight", "norm"),
-        ("model.layers.3.post_attention_layernorm.weight", "norm"), ("model.layers.3.mlp.gate_proj.weight", "mlp"),
-        ("lm_head.weight", "head"), ("transformer.wpe.weight", "embed"), ("transformer.ln_f.bias", "norm"),
-        ("transformer.h.0.ln_1.weight", "norm"), ("transformer.h.0.attn.c_proj.weight", "attention"),
-        ("h.11.mlp.c_proj.bias", "mlp"), ("model.norm.weight", "norm"), ("wte.weight", "embed"), ("count", "other"),
-    ],
-)  # fmt: skip
-def test_roles(name, role):
-    assert stores.role(name) == role
 
 
 def test_tied_weights_are_stored_once_and_reach_an_untied_model(tmp_path):
@@ -364,6 +327,7 @@ def test_another_model_is_refused_before_anything_is_written():
 
 
 def test_what_is_coded_can_be_chosen():
-    found = stores.encode_model(tiny("Llama"), Codec(), include=lambda n: stores.role(n) == "mlp")
-    assert {stores.role(n) for n in found.names()} == {"mlp"}
+    known = stores.parts(tiny("Llama"))
+    found = stores.encode_model(tiny("Llama"), Codec(), include=lambda n: known[n].role == "mlp")
+    assert {known[n].role for n in found.names()} == {"mlp"}
     assert "lm_head.weight" in found.raw_names()

@@ -185,7 +185,9 @@ def encode(weight: Tensor, codec: Codec, name: str, *, transposed: bool = False,
     out, width = w.shape
     covered = fused.supports(codec, "iid", "zero", w.device, width)
     if kernel is not False and covered and w.dtype in fused.FLOATS:
-        found = fused.encode(w, block=codec.block_of(width), sign_key=codec.sign_key(name), name=name)
+        found = fused.encode(
+            w, block=codec.block_of(width), sign_key=codec.sign_key(name), name=name, plain=fused.PLAIN[codec.transform]
+        )
         return Encoded(*found, codec, name, transposed)
     block, flips = codec.block_of(width), codec.flips(name, width, w.device)
     order = codec.permutation(name, w.numel(), w.device)

@@ -86,7 +86,8 @@ def item(encoded: Encoded, out: Tensor, prior: Encoded | None) -> fused.Item:
     """A matrix as the fused kernel is given it."""
     target = out.T if encoded.transposed else out
     known = prior and (prior.codes, prior.scales)
-    return fused.Item(encoded.codes, encoded.scales, target, encoded.block, encoded.codec.sign_key(encoded.name), known)
+    sign_key, plain = encoded.codec.sign_key(encoded.name), fused.PLAIN[encoded.codec.transform]
+    return fused.Item(encoded.codes, encoded.scales, target, encoded.block, sign_key, known, plain)
 
 
 def launch(

@@ -9,8 +9,10 @@ of a block, 1/sqrt(block) and the fill's weight come after it. The keep mask is 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -25,7 +27,8 @@ except ImportError:  # the CPU build of torch comes without it
 
 FULL = 2**32  # the threshold that keeps every coefficient
 BLOCKS = (16, 32, 64, 128, 256)
-FILLS = {"zero": 0, "gain": 0, "random": 1, "guided": 2}
+FILLS = {"zero": 0, "gain": 0, "random": 1, "guided": 2, "spoil": 3}
+PLAIN = {"hadamard": False, "identity": True}  # the transforms that the kernels know
 FLOATS = (torch.bfloat16, torch.float16, torch.float32)
 ROWS = 64  # of a tile: the height of one tensor-core product
 CHUNK = 1024  # rows of one program, so that it makes its H once for sixteen tiles
@@ -40,7 +43,7 @@ class Item:
     """One matrix to decode: codes (out, in) int8, scales (out, in/block) fp16, out (out, in) written in place.
 
     sign_key: key of the column signs, or None without them. prior: codes and scales of the same shapes, for the guided fill.
-    out may be None when only `Group.moments` is wanted.
+    out may be None when only `Group.moments` is wanted. plain: no transform.
     """
 
     codes: Tensor
@@ -49,20 +52,37 @@ class Item:
     block: int
     sign_key: int | None
     prior: tuple[Tensor, Tensor] | None = None
+    plain: bool = False
 
 
 def available(device: str | torch.device) -> bool:
-    """Whether the kernels run on this device: triton at hand, and CUDA or Triton's interpreter."""
+    """Whether the kernels run on this device: triton at hand, and CUDA or Triton's interpreter; a tiny one is tried once."""
     kind = torch.device(device).type
-    return triton is not None and (kind == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
+    known = triton is not None and (kind == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
+    return known and builds(str(device))
+
+
+@lru_cache(maxsize=64)
+def builds(device: str) -> bool:
+    """Whether triton can build and run a kernel on this device. Says so, once, where it cannot: without a C compiler, say."""
+    x, y = torch.arange(float(kernels.PROBE), device=device), torch.zeros(kernels.PROBE, device=device)
+    try:
+        with on(x.device):
+            kernels.copied[(1,)](x, y, N=kernels.PROBE)
+        return torch.equal(x, y)
+    except Exception as error:  # whatever a compiler, a driver or triton itself may raise
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        more = "torch does the work, more slowly; Triton needs a C compiler: install one, or name it in CC"
+        warnings.warn(f"kernels cannot be built for {device} ({why}); {more}", RuntimeWarning, stacklevel=2)
+        return False
 
 
 def supports(codec, order: str, fill: str, device: str | torch.device, width: int | None = None) -> bool:
-    """Whether `decode` covers this case: a Hadamard codec, order 'iid', a fill of FILLS, a block of BLOCKS on this width.
+    """Whether `decode` covers this case: a codec of PLAIN, order 'iid', a fill of FILLS, a block of BLOCKS on this width.
 
     fill: the name of its mode. Without a width only the codec's cap is looked at.
     """
-    if not available(device) or codec.transform != "hadamard" or order != "iid" or fill not in FILLS:
+    if not available(device) or codec.transform not in PLAIN or order != "iid" or fill not in FILLS:
         return False
     return width is None or codec.block_of(width) in BLOCKS
 
@@ -73,7 +93,7 @@ def fits(*tensors: Tensor) -> bool:
 
 
 def encode(
-    weight: Tensor, *, block: int, sign_key: int | None, name: str = "weight", check: bool = True
+    weight: Tensor, *, block: int, sign_key: int | None, name: str = "weight", check: bool = True, plain: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Codes (out, in) int8 and scales (out, in/block) fp16 of a matrix (out, in) in bf16, fp16 or fp32.
 
@@ -90,9 +110,9 @@ def encode(
     tile, key = _tile(block), sign_key or 0
     kind = torch.float16 if weight.dtype == torch.float16 else torch.bfloat16  # H and the parts of W are exact in it
     kind = kernels.TYPES[kind if weight.is_cuda else torch.float32]  # the interpreter multiplies no bf16
-    with _on(weight.device):
+    with on(weight.device):
         kernels.encode[(triton.cdiv(width, tile), triton.cdiv(rows, CHUNK))](
-            weight, codes, scales, key - (key >> 31 << 32), rows, width, SIGNED=sign_key is not None, KIND=kind,
+            weight, codes, scales, key - (key >> 31 << 32), rows, width, SIGNED=sign_key is not None, KIND=kind, PLAIN=plain,
             T=tile, B=block, CHUNK=CHUNK, ROWS=ROWS, STAGES=STAGES["encode"], **OPTIONS[tile],
         )  # fmt: skip
     if check and not bool(torch.isfinite(scales).all()):
@@ -137,6 +157,7 @@ class _Launch:
     dtype: torch.dtype | None
     chunk: int  # rows of one program
     units: Tensor  # (programs, 3) int32: item, tile of columns, first row
+    plain: bool
     lengths: Tensor  # programs of each item
     index: Tensor  # the items
 
@@ -154,17 +175,17 @@ class Group:
         self.device = items[0].codes.device
         for item in self.items:
             _check(item, self.device)
-        self._table = _send(torch.tensor([_row(i) for i in items], dtype=torch.int64), self.device)  # (n, 8)
+        self._table = send(torch.tensor([_row(i) for i in items], dtype=torch.int64), self.device)  # (n, 8)
         self._all = torch.tensor([[0, *_limit(FULL), 0, 0]], device=self.device).repeat(len(items), 1)  # no mask
         self._plain = torch.tensor([[1.0, 0.0]], device=self.device).repeat(len(items), 1)  # zero fill
         self._outs = all(i.out is not None for i in items)
         self._priors = all(i.prior for i in items)
         kinds: dict[tuple, list[int]] = {}
         for n, item in enumerate(self.items):
-            kinds.setdefault((item.block, None if item.out is None else item.out.dtype), []).append(n)
+            kinds.setdefault((item.block, None if item.out is None else item.out.dtype, item.plain), []).append(n)
         self._launches = [self._launch(chosen, *kind) for kind, chosen in kinds.items()]
 
-    def _launch(self, chosen: list[int], block: int, dtype: torch.dtype | None) -> _Launch:
+    def _launch(self, chosen: list[int], block: int, dtype: torch.dtype | None, plain: bool) -> _Launch:
         tile = _tile(block)
         shapes = [self.items[n].codes.shape for n in chosen]
         tiles = sum(triton.cdiv(rows, ROWS) * triton.cdiv(width, tile) for rows, width in shapes)
@@ -175,8 +196,8 @@ class Group:
             columns = torch.arange(triton.cdiv(width, tile), dtype=torch.int32)
             pair = torch.cartesian_prod(starts, columns)  # neighbours in a row run side by side
             parts.append(torch.stack([torch.full_like(pair[:, 0], n), pair[:, 1], pair[:, 0]], dim=1))
-        lengths, index = (_send(torch.tensor(x), self.device) for x in ([len(p) for p in parts], chosen))
-        return _Launch(block, dtype, chunk, _send(torch.cat(parts), self.device), lengths, index)
+        lengths, index = (send(torch.tensor(x), self.device) for x in ([len(p) for p in parts], chosen))
+        return _Launch(block, dtype, chunk, send(torch.cat(parts), self.device), plain, lengths, index)
 
     def decode(
         self,
@@ -187,10 +208,12 @@ class Group:
         weights: Sequence[float] | Tensor | None = None,
         fill_keys: Sequence[tuple[int, int]] | None = None,
     ) -> None:
-        """Decode every item into its `out`. One key, threshold and weight an item, as in `decode`."""
+        """Decode every item into its `out`. One key, threshold and weight an item, as in `decode`. "spoil": nothing is missing,
+        but codes below the threshold are XORed with 0x7F.
+        """
         if fill not in FILLS:
             raise ValueError(f"fill={fill!r} is unknown to the kernel; it takes {', '.join(FILLS)}")
-        if fill != "zero" and weights is None:
+        if fill not in ("zero", "spoil") and weights is None:
             raise ValueError(f"fill={fill!r} needs weights: gain's factor, random's sigma or guided's b of each matrix")
         if fill == "guided" and not self._priors:
             raise ValueError("fill='guided' needs a prior for each matrix")
@@ -198,14 +221,14 @@ class Group:
             raise ValueError("an item without `out` cannot be decoded, only measured")
         keys = self._keys(mask_keys, thresholds, fill_keys)
         pair = self._plain if weights is None else self._factors(weights, fill)
-        masked = min(thresholds) < FULL
+        masked = min(thresholds) < FULL or fill == "spoil"
         code = FILLS[fill] if masked else 0
         for a in self._launches:
-            with _on(self.device):
+            with on(self.device):
                 kernels.decode[(len(a.units),)](
                     a.units, self._table, keys, pair,
                     OUT=kernels.TYPES[a.dtype], T=_tile(a.block), B=a.block, CHUNK=a.chunk, ROWS=ROWS,
-                    MASK=masked, FILL=code, PACKED=self.device.type == "cuda",
+                    MASK=masked, FILL=code, PACKED=self.device.type == "cuda", PLAIN=a.plain,
                     STAGES=STAGES["decode"], **OPTIONS[_tile(a.block)], **({} if code else LEAN),
                 )  # fmt: skip
 
@@ -215,7 +238,7 @@ class Group:
         found = torch.zeros(len(self.items), 3, dtype=torch.float64, device=self.device)
         for a in self._launches:
             part = torch.empty(len(a.units), 3, dtype=torch.float32, device=self.device)
-            with _on(self.device):
+            with on(self.device):
                 kernels.moments[(len(a.units),)](
                     a.units, self._table, keys, part, T=_tile(a.block), B=a.block, CHUNK=a.chunk, ROWS=ROWS,
                     STAGES=STAGES["moments"], **OPTIONS[_tile(a.block)],
@@ -230,7 +253,7 @@ class Group:
         given = torch.as_tensor(weights, dtype=torch.float32)
         if given.shape != (len(self.items),):
             raise ValueError(f"weights {tuple(given.shape)} given, one for each of {len(self.items)} matrices expected")
-        return _send(torch.stack([given if fill == "gain" else torch.ones_like(given), given], dim=1), self.device)
+        return send(torch.stack([given if fill == "gain" else torch.ones_like(given), given], dim=1), self.device)
 
     def _keys(self, masks: Sequence[int], thresholds: Sequence[int], fills: Sequence[tuple[int, int]] | None) -> Tensor:
         fills = [(0, 0)] * len(self.items) if fills is None else fills
@@ -241,7 +264,7 @@ class Group:
         if min(thresholds) == FULL:
             return self._all
         rows = [(m, *_limit(t), *f) for m, t, f in zip(masks, thresholds, fills, strict=True)]
-        return _send(torch.from_numpy(np.array(rows, dtype=np.int64)), self.device)  # (n, 6)
+        return send(torch.from_numpy(np.array(rows, dtype=np.int64)), self.device)  # (n, 6)
 
 
 def _limit(threshold: int) -> tuple[int, int, int]:
@@ -249,7 +272,7 @@ def _limit(threshold: int) -> tuple[int, int, int]:
     return (0, 0, 1) if threshold == FULL else (FULL - 1, threshold >> 16, threshold)
 
 
-def _send(tensor: Tensor, device: torch.device) -> Tensor:
+def send(tensor: Tensor, device: torch.device) -> Tensor:
     """To the device without waiting for the work that runs there."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" != tensor.device.type else tensor
 
@@ -258,7 +281,7 @@ def _tile(block: int) -> int:
     return max(block, 64)  # columns of a tile
 
 
-def _on(device: torch.device):
+def on(device: torch.device):
     return torch.cuda.device(device if device.type == "cuda" else -1)
 
 

@@ -13,8 +13,16 @@ import triton
 import triton.language as tl
 
 TYPES = {torch.bfloat16: tl.bfloat16, torch.float16: tl.float16, torch.float32: tl.float32, None: tl.float32}
+PROBE = 16  # entries of the kernel that is tried first
 MAGIC = tl.constexpr(12582912.0)  # 1.5·2²³: adding it rounds a float32 to the nearest integer, half to even
 MAGIC_BITS = tl.constexpr(0x4B400000)
+
+
+@triton.jit
+def copied(x, y, N: tl.constexpr):
+    """y = x: the smallest kernel there is, to see whether any can be built."""
+    at = tl.arange(0, N)
+    tl.store(y + at, tl.load(x + at))
 
 
 @triton.jit
@@ -32,26 +40,29 @@ def _mix_rest(x):
 
 
 @triton.jit
-def _hash(x):
+def hash32(x):
     x = _mix(x)
     return x ^ (x >> 16)
 
 
 @triton.jit
-def _mixer(key, first, T: tl.constexpr, B: tl.constexpr, SIDE: tl.constexpr):
+def _mixer(key, first, T: tl.constexpr, B: tl.constexpr, SIDE: tl.constexpr, PLAIN: tl.constexpr):
     """(T, T) of ±1: Hadamard matrices of size B down the diagonal, with the signs of columns first … first + T-1.
 
-    SIDE 0 signs the rows of H (encode), 1 its columns (decode).
+    SIDE 0 signs the rows of H (encode), 1 its columns (decode). PLAIN: the unit matrix, for raw weights.
     """
     k, j = tl.arange(0, T)[:, None], tl.arange(0, T)[None, :]
-    odd = k & j & (B - 1)
-    odd ^= odd >> 4
-    odd ^= odd >> 2
-    odd ^= odd >> 1
-    column = (first + (k if SIDE == 0 else j)).to(tl.uint32)
-    flip = (_hash(column ^ key.to(tl.uint32)) >> 31).to(tl.int32)
-    one = 1 - 2 * ((odd ^ tl.where(key < 0, 0, flip)) & 1)
-    return one if B == T else tl.where(k // B == j // B, one, 0)
+    if PLAIN:
+        one = (k == j).to(tl.int32)
+    else:
+        odd = k & j & (B - 1)
+        odd ^= odd >> 4
+        odd ^= odd >> 2
+        odd ^= odd >> 1
+        column = (first + (k if SIDE == 0 else j)).to(tl.uint32)
+        flip = (hash32(column ^ key.to(tl.uint32)) >> 31).to(tl.int32)
+        one = 1 - 2 * ((odd ^ tl.where(key < 0, 0, flip)) & 1)
+    return one if B == T or PLAIN else tl.where(k // B == j // B, one, 0)
 
 
 @triton.jit
@@ -104,8 +115,8 @@ def _normals(row, width, first, radius_key, angle_key, ROWS: tl.constexpr, T: tl
     rows = (row + tl.arange(0, ROWS)[:, None]).to(tl.uint32)
     index = rows * width.to(tl.uint32) + first.to(tl.uint32) + tl.arange(0, T)[None, :].to(tl.uint32)
     step: tl.constexpr = 1.0 / 16777216
-    radius = ((_hash(index ^ radius_key) >> 8) + 1).to(tl.float32) * step  # in (0, 1]
-    angle = (_hash(index ^ angle_key) >> 8).to(tl.float32) * step  # in [0, 1), of a turn
+    radius = ((hash32(index ^ radius_key) >> 8) + 1).to(tl.float32) * step  # in (0, 1]
+    angle = (hash32(index ^ angle_key) >> 8).to(tl.float32) * step  # in [0, 1), of a turn
     u = tl.abs(angle - 0.5) - 0.25  # cos(2π angle) = sin(2π u), |u| ≤ 1/4: Taylor to u^11, 6e-8 off at most
     t = u * u
     s = u * (6.2831853 + t * (-41.341702 + t * (81.605249 + t * (-76.705860 + t * (42.058694 - t * 15.094643)))))
@@ -137,7 +148,7 @@ def _place(units, table, T: tl.constexpr):
 
 
 @triton.jit
-def _pointer(entry, n: tl.constexpr, TYPE: tl.constexpr):
+def pointer(entry, n: tl.constexpr, TYPE: tl.constexpr):
     return tl.multiple_of(tl.load(entry + n).to(tl.pointer_type(TYPE)), 16)
 
 
@@ -150,19 +161,21 @@ def _key(keys, n: tl.constexpr):
 def decode(
     units, table, keys, weights,
     OUT: tl.constexpr, T: tl.constexpr, B: tl.constexpr, CHUNK: tl.constexpr, ROWS: tl.constexpr, STAGES: tl.constexpr,
-    MASK: tl.constexpr, FILL: tl.constexpr, PACKED: tl.constexpr,
+    MASK: tl.constexpr, FILL: tl.constexpr, PACKED: tl.constexpr, PLAIN: tl.constexpr,
 ):  # fmt: skip
-    """out = scale / sqrt(B) · (codes · H), on each tile. FILL: 0 none, 1 random, 2 guided by the prior's codes."""
+    """out = scale / sqrt(B) · (codes · H), on each tile; PLAIN: scale · codes. FILL: 0 none, 1 random, 2 guided by the prior's
+    codes, 3: no gaps, but the codes below the bound are spoiled.
+    """
     item, entry, top, first, rows, width = _place(units, table, T)
-    codes, scales, out = _pointer(entry, 0, tl.int8), _pointer(entry, 1, tl.float16), _pointer(entry, 2, OUT)
+    codes, scales, out = pointer(entry, 0, tl.int8), pointer(entry, 1, tl.float16), pointer(entry, 2, OUT)
     if FILL == 2:
-        prior, prior_scales = _pointer(entry, 3, tl.int8), _pointer(entry, 4, tl.float16)
+        prior, prior_scales = pointer(entry, 3, tl.int8), pointer(entry, 4, tl.float16)
     keys += item * 6
     mask_key, use, high, bound = _key(keys, 0), _key(keys, 1), _key(keys, 2), _key(keys, 3)
     radius_key, angle_key = _key(keys, 4), _key(keys, 5)
-    norm: tl.constexpr = B**-0.5
+    norm: tl.constexpr = 1.0 if PLAIN else B**-0.5
     on_kept, on_fill = tl.load(weights + item * 2) * norm, tl.load(weights + item * 2 + 1) * norm
-    h = _mixer(tl.load(entry + 7), first, T, B, 1).to(tl.int8)
+    h = _mixer(tl.load(entry + 7), first, T, B, 1, PLAIN).to(tl.int8)
     r, j = tl.arange(0, ROWS)[:, None], tl.arange(0, T)[None, :]
     local = r * width + j
     for n in tl.range(0, CHUNK // ROWS, num_stages=STAGES):
@@ -173,7 +186,7 @@ def decode(
         c = tl.load(codes + tile + local, mask=inside, other=0)
         if MASK:
             drawn = _drawn(row, width, first, mask_key, use, high, ROWS, T, B)
-            c = _drop(c, drawn, bound, PACKED)
+            c = tl.where(drawn < bound, c ^ 127, c).to(tl.int8) if FILL == 3 else _drop(c, drawn, bound, PACKED)
         value = tl.dot(c, h, out_dtype=tl.int32).to(tl.float32)
         value *= factor
         if FILL == 1:  # two bytes of the normals, each an exact product
@@ -196,7 +209,7 @@ def moments(
 ):  # fmt: skip
     """Of each program's kept coefficients: how many, their sum, the sum of their squares."""
     item, entry, top, first, rows, width = _place(units, table, T)
-    codes, scales = _pointer(entry, 0, tl.int8), _pointer(entry, 1, tl.float16)
+    codes, scales = pointer(entry, 0, tl.int8), pointer(entry, 1, tl.float16)
     keys += item * 6
     mask_key, use, high, bound = _key(keys, 0), _key(keys, 1), _key(keys, 2), _key(keys, 3)
     r, j = tl.arange(0, ROWS)[:, None], tl.arange(0, T)[None, :]
@@ -219,14 +232,14 @@ def moments(
 @triton.jit(do_not_specialize=["key", "rows"])
 def encode(
     weight, codes, scales, key, rows, width,
-    SIGNED: tl.constexpr, KIND: tl.constexpr,
+    SIGNED: tl.constexpr, KIND: tl.constexpr, PLAIN: tl.constexpr,
     T: tl.constexpr, B: tl.constexpr, CHUNK: tl.constexpr, ROWS: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """Codes and scales of (weight · H) / sqrt(B). KIND: type of the factors; float32 weights go as three bf16 parts."""
     first, top = tl.program_id(0) * T, tl.program_id(1) * CHUNK
     split: tl.constexpr = weight.dtype.element_ty == tl.float32
     key = key.to(tl.int64) & 4294967295 if SIGNED else tl.full((), -1, tl.int64)
-    h = _mixer(key, first, T, B, 0).to(KIND)
+    h = _mixer(key, first, T, B, 0, PLAIN).to(KIND)
     r, j = tl.arange(0, ROWS)[:, None], tl.arange(0, T)[None, :]
     b = tl.arange(0, T // B)[None, :]
     for n in tl.range(0, CHUNK // ROWS, num_stages=STAGES):
@@ -243,7 +256,7 @@ def encode(
             c = tl.dot(high, h, acc=c)
         else:
             c = tl.dot(w.to(KIND), h)
-        c = tl.reshape(c * B**-0.5, (ROWS, T // B, B))
+        c = tl.reshape(c if PLAIN else c * B**-0.5, (ROWS, T // B, B))
         most = tl.max(tl.where(c == c, tl.abs(c), float("inf")), 2)  # (ROWS, T // B); NaN counts as infinite
         exact = tl.div_rn(most, tl.full(most.shape, 127.0, tl.float32))
         half = exact.to(tl.float16)

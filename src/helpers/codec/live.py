@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
-from helpers.codec import decoding, fills, fused
+from helpers.codec import decoding, fills, fused, hashing, orders
 from helpers.codec.codec import Encoded
 from helpers.codec.decoding import ZERO
 from helpers.codec.fills import Fill
@@ -37,6 +37,9 @@ class Live:
         whole: Collection[str] = (),
     ) -> None:
         """Decode every matrix in place, each as `decoding.decode` does it. whole: names that lose nothing."""
+        if order == "rows" and fill.kind == "zero" and not whole:
+            self._leading(fraction)
+            return
         groups, rest = self._shared(order, fill)
         for group, index in groups:
             names = [self.pairs[i][0].name for i in index]
@@ -47,6 +50,29 @@ class Live:
                 decoding.decode(encoded, out=out)
             else:
                 decoding.decode(encoded, fraction, order, fill, mask_seed, out=out)
+
+    @torch.no_grad()
+    def spoil(self, share: float, seed: int) -> None:
+        """Decode every matrix whole, but with a random share of its codes wrong, as `orders.corrupt` makes them."""
+        groups, rest = self._shared("iid", ZERO)
+        for group, index in groups:
+            keys = [hashing.key32(seed, self.pairs[i][0].name, "corrupt") for i in index]
+            group.decode(mask_keys=keys, thresholds=[hashing.threshold(share)] * len(index), fill="spoil")
+        for i in rest:
+            encoded, out = self.pairs[i]
+            decoding.decode(orders.corrupt(encoded, share, seed), out=out)
+
+    def _leading(self, fraction: float) -> None:
+        """The leading rows of every matrix: transforms stay within a row, so all are decoded whole and the others cleared."""
+        mixed = [i for i, (e, _) in enumerate(self.pairs) if e.codec.transform == "permutation" or not e.whole]
+        for i in mixed:
+            encoded, out = self.pairs[i]
+            decoding.decode(encoded, fraction, "rows", out=out)
+        if not mixed:
+            self.decode()
+            for encoded, out in self.pairs:
+                rows = out.T if encoded.transposed else out
+                rows[orders.leading(fraction, len(rows)) :] = 0
 
     def _shared(self, order: str, fill: Fill) -> tuple[list[tuple[fused.Group, list[int]]], list[int]]:
         """Groups of matrices, one a device, that the kernel decodes together, and the others' places."""

@@ -65,11 +65,15 @@ def _hashed(encoded: Encoded, fraction: float, order: str, mask_seed: int) -> Ma
         kept = hashed(hashing.index32(0, width, device))
         return lambda start, stop: kept.expand(stop - start, width)
     if order == "rows":
-        leading = max(1, int(fraction * out)) if fraction else 0
-        kept = torch.arange(out, device=device) < leading
+        kept = torch.arange(out, device=device) < leading(fraction, out)
     else:
         kept = hashed(hashing.index32(0, out, device))
     return lambda start, stop: kept[start:stop, None].expand(stop - start, width)
+
+
+def leading(fraction: float, rows: int) -> int:
+    """How many rows the order "rows" keeps: the published reading, none at 0 and otherwise one at least."""
+    return max(1, int(fraction * rows)) if fraction else 0
 
 
 def _magnitude(encoded: Encoded, fraction: float) -> Mask:

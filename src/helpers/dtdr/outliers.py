@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from helpers import lm
 from helpers.codec.hashing import key32
 from helpers.codec.transform import permutation
-from helpers.stores.coded import transposed
+from helpers.stores import parts
 
 TIMES = 32.0  # a power of two, so that products are the same to the last bit
 EVERY = 64  # one channel in so many is an outlier
@@ -43,7 +43,7 @@ def outlier_channels(
 
     One channel in `every`, the same in all blocks, becomes `times` as large in the weights that read it and as much smaller
     in the norm before them, so that the model computes what it computed. In place, for a second copy of a large model may not
-    fit; matrices that the block has changed must be put back by it (`Subject.restore`). tokens: (N, T) to see that the
+    fit; matrices that the block has changed must be put back by it (`Subject.damaged`). tokens: (N, T) to see that the
     function is the same. Raises OutliersRefused for blocks of another kind, ValueError for times or every out of range.
     """
     if not 2**-10 <= times <= 2**10 or every < 1:
@@ -68,13 +68,12 @@ def outlier_channels(
 
 def _pairs(model: nn.Module) -> Iterator[tuple[nn.Module, list[Tensor]]]:
     """Each norm of READERS with the weights (out, width) that read it; views, so that writing to them changes the model."""
-    parts = dict(model.named_modules())
-    for name, norm in parts.items():
+    known = parts(model)
+    for name, norm in model.named_modules():
         head, _, last = name.rpartition(".")
-        readers = [f"{head}.{reader}" for reader in READERS.get(last, ())]
-        if readers and all(reader in parts for reader in readers):
-            weights = [(f"{reader}.weight", parts[reader].weight) for reader in readers]
-            yield norm, [w.T if transposed(n) else w for n, w in weights]
+        readers = [known.get(f"{head}.{reader}.weight") for reader in READERS.get(last, ())]
+        if readers and all(readers):
+            yield norm, [part.tensor.T if part.transposed else part.tensor for part in readers]
 
 
 def _scale(pairs: list[tuple[nn.Module, list[Tensor]]], channels: Tensor, times: float) -> None:

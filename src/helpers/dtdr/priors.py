@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from helpers import devices
-from helpers.codec.codec import Codec, encode
-from helpers.codec.decoding import decode
-from helpers.codec.orders import corrupt
-from helpers.stores.coded import matrices
-from helpers.stores.legacy import read_pkl
+from helpers import devices, lm
+from helpers.codec import Codec, corrupt, decode, encode
+from helpers.codec.pairs import Products
+from helpers.dtdr.damage import FROM_KEPT
+from helpers.stores import StoreFile, matrices, read_pkl
 
 ASSETS = Path(__file__).parent / "assets"
 EMBEDDED = ("earlier", "other", "tuned")  # relatives of the embedded storyteller, as stores
-FROM_KEPT = ("row_mean", "low_rank")
 RANK = 8
 LEAK = 1e-6  # share of the codes that the published anchor has wrong
 
@@ -49,29 +50,58 @@ def neighbour(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def from_kept(kind: str, unbiased: Tensor) -> Tensor:
-    """A prior from what has arrived and nothing else. unbiased: (out, in), zero fill divided by the fraction.
+def factors(kind: str, unbiased: Tensor) -> tuple[Tensor, Tensor]:
+    """(out, r) and (r, in), whose product is a prior from what has arrived and nothing else. unbiased: (out, in), zero fill
+    divided by the share kept.
 
     row_mean: every entry is the mean of its row. low_rank: the leading singular directions, `RANK` of them.
     Raises ValueError for another kind.
     """
     w = unbiased.float()
     if kind == "row_mean":
-        return w.mean(1, keepdim=True).expand_as(w).contiguous()
+        return w.mean(1, keepdim=True), torch.ones(1, w.shape[1], device=w.device)
     if kind != "low_rank":
         raise ValueError(f"a prior from the kept part is one of {', '.join(FROM_KEPT)}, not {kind!r}")
     with torch.random.fork_rng(devices=[w.device] if w.is_cuda else []):
         torch.manual_seed(0)  # the algorithm starts from random directions, and the same key must give the same run
         u, s, v = torch.svd_lowrank(w, q=min(RANK, *w.shape), niter=4)
-    return (u * s) @ v.T
+    return u * s, v.T
+
+
+def fitting(weights: Mapping[str, Tensor], prior: Mapping[str, Tensor], what: str) -> None:
+    """Raises ValueError, with names and shapes, unless the prior has every matrix of the model in the model's shape."""
+    missing = [name for name in weights if name not in prior]
+    other = [name for name in weights if name in prior and prior[name].shape != weights[name].shape]
+    if missing or other:
+        first = (other or missing)[0]
+        looks = f"{tuple(prior[first].shape)}, the model's is {tuple(weights[first].shape)}" if other else "not there"
+        raise ValueError(
+            f"{what} does not fit the model: {first} is {looks} ({len(other)} matrices of another shape, {len(missing)} "
+            "missing); a relative has the same architecture and sizes, such as a fine-tuned version of the model"
+        )
+
+
+def relative(weights: Mapping[str, Tensor], found: lm.LM) -> dict[str, Tensor]:
+    """The matrices of another model, as a prior. Raises ValueError unless they fit, before anything is rebuilt."""
+    out = matrices(found.model)
+    fitting(weights, out, f"relative {found.name!r}")
+    return {name: out[name] for name in weights}
+
+
+def with_weights(found: lm.LM, weights: Mapping[str, Tensor], name: str) -> lm.LM:
+    """A copy of a model with other matrices, under another name. Raises ValueError for a matrix that is missing."""
+    model = copy.deepcopy(found.model)
+    fitting(matrices(model), weights, name)
+    with torch.no_grad():
+        for key, parameter in matrices(model).items():
+            parameter.copy_(weights[key])
+    return replace(found, model=model, name=name)
 
 
 def embedded(name: str) -> dict[str, Tensor]:
     """Weights of a relative of the embedded storyteller: 'earlier' (a quarter of the same training), 'other' (another seed),
     'tuned' (trained on in another style). Raises ValueError for another name, or a store that does not match its checksum.
     """
-    from helpers.stores.store import StoreFile
-
     if name not in EMBEDDED:
         raise ValueError(f"there is no embedded prior {name!r}; there are {', '.join(EMBEDDED)}")
     store = StoreFile.open(ASSETS / f"{name}.safetensors")
@@ -104,18 +134,13 @@ def load_pkl(model: nn.Module, path: str | Path) -> None:
 
 def similarity(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> tuple[float, float]:
     """Cosine and ratio of norms ‖b‖/‖a‖ over all matrices that both have."""
-    dot = own = other = 0.0
-    for name, weight in a.items():
-        x = weight.double()
-        y = b[name].to(x)
-        dot, own, other = dot + float((x * y).sum()), own + float(x.square().sum()), other + float(y.square().sum())
+    names = [name for name in a if name in b]
+    own = Products([(a[n], a[n]) for n in names])()[1]
+    dot, other = Products([(a[n], b[n].to(a[n])) for n in names])()
     return (dot / (own * other) ** 0.5 if other else 0.0), (other / own) ** 0.5
 
 
 def _layer(name: str) -> tuple[str, int, str] | None:
-    """('model.layers.', 3, '.mlp.up_proj.weight') for a tensor in a block, None for others."""
-    head, *rest = name.split(".")
-    for i, part in enumerate(rest):
-        if part.isdigit():
-            return ".".join([head, *rest[:i]]) + ".", int(part), "." + ".".join(rest[i + 1 :])
-    return None
+    """('model.layers.', 3, '.mlp.up_proj.weight') for a tensor in a block, None for others: its first number counts blocks."""
+    found = re.match(r"(\D+\.)(\d+)(\..+)$", name)
+    return found and (found[1], int(found[2]), found[3])

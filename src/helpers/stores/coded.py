@@ -1,8 +1,7 @@
-"""Which tensors of a model are coded, what each is for, and writing decoded weights into a live model."""
+"""A model as codes in memory, and writing decoded weights into a live model."""
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,57 +13,9 @@ from helpers.codec.codec import Codec, Encoded, encode
 from helpers.codec.decoding import ZERO, decode
 from helpers.codec.fills import Fill
 from helpers.codec.live import Live
+from helpers.stores.parts import ROLES, codable, parts, split
 
-ROLES = ("embed", "head", "attention", "mlp", "norm", "other")
 LINEARS = frozenset(ROLES) - {"embed", "head"}
-_PATTERNS = (  # the first that matches a component of the name decides
-    ("norm", r"(^|\.)[a-z_]*(norm|layernorm)\w*\.|(^|\.)ln_\w+\."),
-    ("embed", r"(^|\.)(embed_tokens|embed_positions|wte|wpe|tok_embeddings)\."),
-    ("head", r"(^|\.)(lm_head|embed_out)\."),
-    ("attention", r"(^|\.)(self_attn|attn|attention|crossattention)\."),
-    ("mlp", r"(^|\.)(mlp|feed_forward|block_sparse_moe)\."),
-)
-_CONV1D = re.compile(r"(^|\.)(c_attn|q_attn|c_proj|c_fc)\.weight$")
-
-
-def role(name: str) -> str:
-    """What a tensor of a Llama, Mistral, Qwen2 or GPT-2 state dict is for: one of ROLES."""
-    return next((kind for kind, pattern in _PATTERNS if re.search(pattern, name)), "other")
-
-
-def transposed(name: str) -> bool:
-    """Whether the weight is stored (in, out): GPT-2's Conv1D layers."""
-    return bool(_CONV1D.search(name))
-
-
-def matrices(model: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Name -> tensor of the matrices that a codec takes: floating point, two dimensions. Tied ones once, by first name."""
-    state, tied = split(model)
-    return {k: v for k, v in state.items() if k not in tied and codable(v)}
-
-
-def codable(tensor: Tensor) -> bool:
-    """Whether a codec takes this tensor; all others are stored as they are."""
-    return tensor.ndim == 2 and tensor.is_floating_point() and tensor.numel() > 0
-
-
-def split(model: nn.Module | Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """State dict (sharing storage with the model), and {name: first name of the same storage} of its tied tensors.
-
-    Raises ValueError for tensors without data (on the meta device).
-    """
-    state = dict(model.state_dict() if isinstance(model, nn.Module) else model)
-    first: dict[tuple, str] = {}
-    tied = {}
-    for name, tensor in state.items():
-        if tensor.device.type == "meta":
-            raise ValueError(f"{name} has no data (meta device); load the whole model before encoding or decoding it")
-        if not tensor.numel():
-            continue
-        where = (tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
-        if (known := first.setdefault(where, name)) != name:
-            tied[name] = known
-    return state, tied
 
 
 def damaged_roles(damage: str | Collection[str]) -> frozenset[str]:
@@ -133,10 +84,11 @@ class Stored(ABC):
         that the model lacks or has in another shape.
         """
         chosen = [n for n in [*self.names(), *self.raw_names()] if include is None or include(n)]
-        roles, (state, _) = damaged_roles(damage), split(model)
+        roles, known = damaged_roles(damage), parts(model)
+        state = split(model)[0] | {name: part.tensor for name, part in known.items()}
         self._check_fit(chosen, state)
         coded = set(self.names())
-        whole = {name for name in chosen if role(name) not in roles}
+        whole = {name for name in chosen if name in known and known[name].role not in roles}
         with torch.no_grad():
             for name in chosen:
                 if name not in coded:
@@ -218,15 +170,12 @@ def encode_model(
 ) -> Coded:
     """Codes of a model's matrices, each on its device. include: which matrices are coded, all by default.
 
-    Norms, biases and everything else that is no floating-point matrix is copied. Raises ValueError that names the tensor.
+    Norms, biases and everything else that is no matrix is copied. Raises ValueError that names the tensor.
     """
-    state, tied = split(model)
-    matrices, others = {}, {}
-    for name, tensor in state.items():
-        if name in tied:
-            continue
-        if codable(tensor) and (include is None or include(name)):
-            matrices[name] = encode(tensor, codec, name, transposed=transposed(name))
-        else:
-            others[name] = tensor.detach().clone()
-    return Coded(codec, matrices, others, tied)
+    (state, tied), known = split(model), parts(model)
+    stacks = {name.rpartition(".")[0] for name in known if name not in state}  # taken apart into their matrices
+    coded = {k: p for k, p in known.items() if codable(p.tensor) and (include is None or include(k))}
+    rest = {k: p.tensor for k, p in known.items() if k not in coded}
+    rest |= {k: v for k, v in state.items() if k not in known and k not in tied and k not in stacks}
+    matrices = {k: encode(p.tensor, codec, k, transposed=p.transposed) for k, p in coded.items()}
+    return Coded(codec, matrices, {k: v.detach().clone() for k, v in rest.items()}, tied)

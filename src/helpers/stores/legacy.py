@@ -17,7 +17,7 @@ import torch
 
 from helpers import files
 from helpers.codec.codec import Codec, encode
-from helpers.stores.coded import Coded, transposed
+from helpers.stores.coded import Coded
 from helpers.stores.store import write_store
 from helpers.stores.unpickle import PickleRefused, array, kind, load
 
@@ -83,7 +83,7 @@ def import_pkl(src: str | Path, dst: str | Path, codec: Codec | None = None) -> 
         entry = entries.pop(name)
         tensor = torch.from_numpy(entry.values())
         if tensor.ndim == 2 and tensor.numel():
-            coded.matrices[name] = encode(tensor, codec, name, transposed=transposed(name))
+            coded.matrices[name] = encode(tensor, codec, name)
         else:
             coded.others[name] = tensor
     source = Path(src)

@@ -1,0 +1,158 @@
+"""The experiments of Part I: models rebuilt, measured, and written down. A record is one damage, one mask; a row a level."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from helpers import files, lm, storyteller
+from helpers.dtdr.config import Family, Outliers, Printed, Trial
+from helpers.dtdr.damage import Damage, Keep
+from helpers.dtdr.outliers import OutliersRefused, outlier_channels
+from helpers.dtdr.priors import leaked
+from helpers.dtdr.subject import Subject
+from helpers.records import Record
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from helpers.study import Log
+
+
+def run(subject: Subject, config: Trial, log: Log) -> None:
+    """Every damage at every level with every mask.
+
+    With config.new, rows of the first mask hold a greedy `text` of the first prompt, its `sense` (the loss, nats a token, that
+    the whole model gives it after the same prompt), and the repetition `rep4` of all prompts' texts.
+    """
+    done, of = 0, len(config.damages) * config.masks
+    with log.live(f"loss while damages are tried: {config.part}", "condition", "nats a token") as live:
+        for damage in config.damages:
+            for seed in range(config.masks):
+                levels = damage.levels(config)
+                key = (config.part, damage, seed, levels, config.new if not seed else 0, _key(subject, damage))
+                log.once(key, lambda d=damage, s=seed: _trial(subject, config, d, s, log.name))
+                done += 1
+                live(done, {damage.label: log.records[-1]["metrics"][-1]["nll"]})
+                log.progress(done, of)
+    subject.codes.clear()
+
+
+def run_printed(subject: Subject, config: Printed, log: Log) -> None:
+    """The seed document's own measurements on one prompt: cosine of the next token's logits and overlap of the ten likeliest
+    tokens, both against the store with everything in it, and a greedy text. One mask, as printed.
+    """
+    for damage in config.damages:
+        make = lambda d=damage: _printed(subject, config, d, log.name)
+        log.once((asdict(config), damage, _key(subject, damage)), make)
+
+
+def run_outliers(found: lm.LM, tokens: Tensor, config: Outliers, log: Log, block: int = 128) -> None:
+    """The same function from weights of unequal size, in one size after the other, each measured as `config.trials` say.
+
+    block: the largest of the transform. A model whose blocks are of another kind is said so, and left alone.
+    """
+    try:
+        for times, trial in config.trials.items():
+            with outlier_channels(found, tokens[:4], times=times) as unequal:
+                run(Subject(unequal, tokens, cap=block, more={"outliers": times}), trial, log)
+    except OutliersRefused as error:
+        print(f"Not tried: {error}")
+
+
+def run_family(subject: Subject, config: Family, log: Log) -> None:
+    """Storytellers of other seeds, and of other depths and widths where the config has a ladder; they are trained when they are
+    asked for first. subject: the embedded one, whose texts and block the others get, and whose weights are their prior "other".
+    """
+    shapes = {} if config.ladder else {"depths": (), "widths": ()}
+    for member in storyteller.family(device=log.device, workers=config.workers, **shapes):
+        if member.variant != "final" or member.name == "default-seed0":  # the embedded model is this one
+            continue
+        found = lm.load(str(member.folder), device=log.device)
+        taken = Subject(found, subject.tokens, cap=subject.cap, model_seed=member.seed)
+        make: dict[str, Callable] = {
+            "leaked": lambda s=taken: leaked(s.whole, cap=s.cap),
+            "other": lambda: subject.whole,
+        }
+        taken.priors |= {prior: make[prior]() for prior in config.priors}
+        for trial in config.trials if member.size == "default" else [config.ladder]:
+            run(taken, trial, log)
+
+
+def write_curve(rows: pd.DataFrame, folder: Path, figure: go.Figure | None = None) -> Path:
+    """The printed curve as `emergence_curve.csv`, and as `emergence_curve.png` where the `png` extra (kaleido) is installed.
+
+    rows: of the printed experiment, with a column `name` for each of its damages.
+    """
+    names = {"kept": "fraction", "cosine_last": "cosine", "top10": "top10_overlap"}
+    table = rows[["name", *names]].rename(columns=names)
+    path = files.write_atomic(Path(folder) / "emergence_curve.csv", table.to_csv(index=False))
+    if figure is not None and importlib.util.find_spec("kaleido"):
+        picture = figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
+        files.write_atomic(path.with_suffix(".png"), picture.to_image("png", width=900, height=520, scale=2))
+    return path
+
+
+def repetition(text: str, n: int = 4) -> float:
+    """Share of a text's n-grams (words) that occurred before in it: 0 for a text without repetition."""
+    words = text.split()
+    grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _key(subject: Subject, damage: Damage) -> tuple:
+    return subject.found.name, subject.model_seed, subject.digest(getattr(damage, "prior", ""))
+
+
+def _record(subject: Subject, part: str, damage: Damage, seed: int, experiment: str) -> Record:
+    facts = {"part": part} | damage.columns | subject.facts
+    return Record(experiment, f"{part}.{subject.found.name}.{damage.label}", seed, facts)
+
+
+def _trial(subject: Subject, config: Trial, damage: Damage, seed: int, experiment: str) -> Record:
+    record = _record(subject, config.part, damage, seed, experiment)
+    with subject.damaged():
+        for step, level in enumerate(damage.levels(config)):
+            row = {damage.level: level, "cosine": subject.rebuild(damage, level, seed)} | subject.measure()
+            if config.new and seed == 0:
+                texts = subject.texts(subject.prompts, config.new)
+                row |= {"text": texts[0], "rep4": float(np.mean([repetition(t) for t in texts]))}
+            record.log(step, **row)
+    _read(subject, record, subject.prompts)
+    return record
+
+
+def _printed(subject: Subject, config: Printed, damage: Keep, experiment: str) -> Record:
+    record = _record(subject, config.part, damage, 0, experiment)
+    with subject.damaged():
+        subject.rebuild(Keep(damage.domain), 1.0, 0)
+        whole = subject.last(subject.begin)  # (V,)
+        for step, level in enumerate(config.kept):
+            cosine = subject.rebuild(damage, level, 0)
+            logits = subject.last(subject.begin)
+            row = {
+                damage.level: level,
+                "cosine": cosine,
+                "cosine_last": float(torch.cosine_similarity(whole, logits, dim=0)),
+                "top10": len(set(whole.topk(10).indices.tolist()) & set(logits.topk(10).indices.tolist())) / 10,
+                "text": subject.texts([subject.begin], config.new)[0],
+            }
+            record.log(step, **row)
+    return record
+
+
+def _read(subject: Subject, record: Record, prompts: list[Tensor]) -> None:
+    """What the whole model, back in its place, makes of a record's texts."""
+    rows = [row for row in record.metrics if "text" in row]
+    for row, sense in zip(
+        rows, lm.sense(subject.found, prompts[0], [r["text"] for r in rows]) if rows else [], strict=True
+    ):
+        row["sense"] = sense
