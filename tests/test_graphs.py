@@ -90,6 +90,7 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly(device):
         warnings.simplefilter("error")
         graphs.recorded(step, [x])
     assert x.tolist() == [1, 1]
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
     step()
     assert x.tolist() == [2, 2]
     good, y, count = counter(device)

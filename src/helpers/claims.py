@@ -24,6 +24,7 @@ from helpers import files, stats
 SUPPORTED, REFUTED, UNDECIDED, AWAITING = "supported", "refuted", "undecided", "awaiting"
 VERDICTS = (SUPPORTED, REFUTED, UNDECIDED, AWAITING)
 INTERVALS = {"t": stats.t_interval, "bootstrap": stats.bootstrap, "wilson": stats.wilson, "exact": stats.exact}
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast, where libyaml is there
 INTERVALS["p"] = stats.exact  # a p-value: below its level it supports, above it nothing is refuted
 INTERVALS["every"] = stats.exact  # a statement on every unit: all inside support it, one outside refutes it
 
@@ -112,7 +113,7 @@ def load(path: str | Path | None = None) -> dict[str, Claim]:
     """All claims by id, in the file's order. Raises ValueError naming the claim that is not well formed."""
     path = Path(path or files.root() / "book" / "claims.yml")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), LOADER)
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     claims = {}

@@ -41,7 +41,7 @@ def recorded(step: Callable[[], T], state: State, *, warm: int = 3) -> Callable[
                     step()
         current.wait_stream(side)
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.stream(current), torch.cuda.graph(graph):  # torch stays on its own stream when it fails
                 result = step()
         except RuntimeError as error:
             torch.cuda.synchronize()

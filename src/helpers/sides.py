@@ -29,12 +29,27 @@ class Sides:
     @property
     def dashed(self) -> str:
         """What the dashed lines of a figure are, as the end of its caption; empty without a reference."""
-        return f" Dashed: the {self.label}." if self.reference is not None else ""
+        return f" Dashed: the {self.label}." if self.reference is not None and len(self.reference) else ""
+
+    @property
+    def source(self) -> str:
+        """Where the rows come from, as the end of a caption, when they are a reference's alone; empty for this run's."""
+        return f" From the {self.label}." if self.label and self.reference is None else ""
 
     def where(self, **where: object) -> Sides:
         """Both sides' rows of some conditions."""
         other = None if self.reference is None else frames.rows(self.reference, **where)
         return Sides(frames.rows(self.this, **where), other, self.label)
+
+    def map(self, make: Callable[[pd.DataFrame], pd.DataFrame]) -> Sides:
+        """Both sides with a frame that is made from each."""
+        return Sides(make(self.this), None if self.reference is None else make(self.reference), self.label)
+
+    def having(self, **where: object) -> Sides:
+        """These sides where this run has rows of some conditions; otherwise the reference as a side of its own, or nothing."""
+        if len(frames.rows(self.this, **where)):
+            return self
+        return Sides(self.this.iloc[:0] if self.reference is None else self.reference, None, self.label)
 
     def read(self, quantity: Quantity) -> tuple[np.ndarray, np.ndarray | None]:
         """A quantity, one value a unit, of this run and of the reference; None for one that is not there or lacks its rows."""

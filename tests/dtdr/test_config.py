@@ -3,7 +3,8 @@
 import pytest
 
 from helpers.codec import ORDERS
-from helpers.dtdr import Family, Keep, Noise, Outliers, Planes, Printed, Scope, Spoil, Trial, config
+from helpers.dtdr import Keep, Noise, Planes, Spoil, Trial, config
+from helpers.dtdr.config import Family, Outliers, Printed, Scope
 
 LISTS = (config.DOMAINS, config.SPOILS, config.FURTHER, config.COLLAPSE, config.CAUSES, config.PIECES, config.PRINTED)
 

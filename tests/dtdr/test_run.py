@@ -141,7 +141,7 @@ def logs(found, tokens, tmp_path_factory):
     both = []
     for _ in range(2):
         log = FakeLog(folder)
-        run_printed(subject, dtdr.Printed(kept=(0.2, 1.0), new=4), log)
+        run_printed(subject, config.Printed(kept=(0.2, 1.0), new=4), log)
         for trial in trials:
             run(subject, trial, log)
         both.append(log)
@@ -192,7 +192,7 @@ def test_a_text_is_read_by_the_whole_model(found, tokens, logs):
 
 def test_outliers_are_tried_where_they_can_be(found, tokens, capsys):
     log, names = FakeLog(), {f"{found.name}-outliers8", f"{found.name}-outliers0.125"}
-    small = dtdr.Outliers((1 / 8, 8), 1)
+    small = config.Outliers((1 / 8, 8), 1)
     run_outliers(found, tokens, small, log, block=64)
     assert {r["metadata"]["model"] for r in log.records} == names
     assert {(r["metadata"]["part"], r["metadata"]["outliers"]) for r in log.records} == {

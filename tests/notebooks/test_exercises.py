@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,17 +61,28 @@ def label(exercise):
     return f"{exercise[0]}:{','.join(f'{k}={v}' for k, v in exercise[1].items())}"
 
 
-@pytest.fixture
-def own(tmp_path, root):
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, root):
     """What a reader puts in place of the words in capitals: a file and a folder of one's own."""
-    (tmp_path / "a.txt").write_text("one word follows another , and this is a line of them .\n" * 3000)
-    folder = next(p.parent for p in (root / "src").rglob("model.safetensors"))
-    return {
-        "PATH": str(tmp_path / "a.txt"),
-        "FILE": str(tmp_path / "a.txt"),
-        "FOLDER": str(folder),
-        "HUB-NAME": str(folder),
-    }
+    path = tmp_path_factory.mktemp("own") / "a.txt"
+    path.write_text("one word follows another , and this is a line of them .\n" * 3000)
+    folder = str(next(p.parent for p in (root / "src").rglob("model.safetensors")))
+    return {"PATH": str(path), "FILE": str(path), "FOLDER": folder, "HUB-NAME": folder}
+
+
+@pytest.fixture(scope="module")
+def runs(request, own, tmp_path_factory):
+    """{label: a run to be} of the exercises that this session asks for, two at a time: most of each is one busy core."""
+    project = Project(ROOT, tmp_path_factory.mktemp("exercises"))
+    asked = [i.callspec.params["exercise"] for i in request.session.items if "runs" in getattr(i, "fixturenames", ())]
+
+    def go(name, given):
+        return execute.run(
+            project, execute.plan(project, name, {k: own.get(v, v) for k, v in given.items()}), limit=240
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        yield {label(e): pool.submit(go, *e) for e in asked}
 
 
 every = pytest.mark.parametrize("exercise", printed(), ids=label)
@@ -100,11 +112,10 @@ def test_an_exercise_passes_the_check(exercise, own):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("exercise", smallest(), ids=label)
-def test_an_exercise_runs_to_the_end(exercise, own, tmp_path):
+def test_an_exercise_runs_to_the_end(exercise, own, runs):
     """At the smallest scale; those that are then the same as another one, or as the run that all tests share, run once."""
     name, given = exercise
-    project = Project(ROOT, tmp_path / "runs")
-    plan = execute.plan(project, name, {k: own.get(v, v) for k, v in given.items()})
-    run, new = execute.run(project, plan, limit=180)
+    run, new = runs[label(exercise)].result()
     assert new
-    assert run.facts["parameters"] == plan.chosen
+    known = PROJECT.notebook(name).parameters
+    assert run.facts["parameters"] == parameters.resolve(known, {k: own.get(v, v) for k, v in given.items()})

@@ -21,24 +21,17 @@ from helpers.run.project import Project
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
 REFERENCE = 300_000  # bytes of a chapter's committed records
-JUDGED = ("arms", "damage", "collapse", "priors")  # parts of a DTDR run whose rows enter verdicts
 QUANTITIES = {  # from a folder of records to what the claims name
-    "dtdr_emergence": lambda found: controlled("dtdr_emergence", dtdr.emergence, dtdr.emergence_controls, found),
-    "dtdr_guided": lambda found: controlled("dtdr_guided", dtdr.guided, dtdr.guided_controls, found),
+    "dtdr_emergence": lambda found: measured("dtdr_emergence", dtdr.CHAPTERS, found),
+    "dtdr_guided": lambda found: measured("dtdr_guided", dtdr.CHAPTERS, found),
     "learned_encoding": lambda found: quantities.learned(encoding.frame(found)),
     "encoding_limits": lambda found: quantities.limited(encoding.frame(found)),
 }
 SEEDS = {"dtdr_emergence": 5, "dtdr_guided": 5, "learned_encoding": 10, "encoding_limits": 10}
 
 
-def controlled(name, read, controls, found):
-    probes = claims.probe(claims.of(name), controls(parts(found)))
-    return read(parts(found)) | claims.probed(probes)
-
-
-def parts(found):
-    shown = dtdr.frame(found)
-    return shown[shown["part"].isin(JUDGED)]
+def measured(name, chapters, found):
+    return chapters[name].measure(chapters[name].frame(found), claims.of(name))[0]
 
 
 every = pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)

@@ -20,11 +20,11 @@ PROJECT = Project(ROOT, ROOT / "runs")
 BEYOND = 10**6  # stands for a range that has no end
 TOGETHER = {  # parameters that are known to limit each other, at values where they do
     "learned_encoding": {
-        "learned_dim": (1, 6, 8, 15, 16, 17, 32),
-        "traditional_dim": (8, 16, 32, 33, 64),
-        "vocab_size": (35, 47, 48, 50, 128),
+        "learned_dim": (1, 6, 8, 17, 32),
+        "traditional_dim": (8, 32, 64),
+        "vocab_size": (35, 47, 128),
     },
-    "encoding_limits": {"k": (1, 2, 3, 5, 8), "vocab": (64, 256, 65536), "fasta": ("embedded", "ecoli")},
+    "encoding_limits": {"k": (1, 2, 3, 8), "vocab": (64, 65536), "fasta": ("embedded", "ecoli")},
     "dtdr_guided": {
         "mode": ("all", "zero", "random", "guided"),
         "relative": ("none", "FOLDER"),

@@ -1,18 +1,46 @@
-"""Distributed transform-domain representation (seed document 000): experiments on weights that arrive in part."""
+"""Distributed transform-domain representation (seed document 000): experiments on weights that arrive in part.
 
-from helpers.dtdr.config import Family, Outliers, Printed, Scope, Trial
+A `Subject` is a model that is taken apart; `Keep`, `Spoil`, `Planes` and `Noise` are what can be done to it. `Emergence` and
+`Guided` say what the chapters try, trial by trial; `run` and its siblings try it and write it down; `CHAPTERS` say how records
+become verdicts. Numbers are in `quantities`, tables in `tables`, figures in `figures`.
+"""
+
+from helpers.dtdr import controls, quantities
+from helpers.dtdr.config import Trial
 from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
+from helpers.dtdr.plans import Emergence, Guided
 from helpers.dtdr.run import run, run_family, run_outliers, run_printed
 from helpers.dtdr.subject import Subject
+from helpers.frames import rows
+from helpers.study import Study
+
+SAME = {"model": "storyteller", "text": "embedded", "prompt": "", "block": 128}
+CHAPTERS = {
+    "dtdr_emergence": Study(
+        frame=quantities.frame,
+        judged=lambda frame: rows(frame, part=quantities.EMERGENCE),
+        quantities=quantities.emergence,
+        controls=controls.emergence,
+        planted=controls.PLANTED,
+        same=SAME,
+    ),
+    "dtdr_guided": Study(
+        frame=quantities.frame,
+        judged=lambda frame: rows(frame, part=quantities.GUIDED),
+        quantities=quantities.guided,
+        controls=controls.guided,
+        planted=controls.PLANTED,
+        same=SAME | {"relative": "none", "pkl": "none", "anchor_pkl": "none", "mode": "all"},
+    ),
+}
 
 __all__ = [
-    "Family",
+    "CHAPTERS",
+    "Emergence",
+    "Guided",
     "Keep",
     "Noise",
-    "Outliers",
     "Planes",
-    "Printed",
-    "Scope",
     "Spoil",
     "Subject",
     "Trial",

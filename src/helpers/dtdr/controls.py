@@ -6,19 +6,21 @@ one that is, means that the instrument is at fault, and its claim stays undecide
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from helpers.dtdr import quantities
+from helpers import frames
+from helpers.controls import shifted
+from helpers.dtdr import quantities, regression
+from helpers.dtdr.damage import Damage
 from helpers.dtdr.quantities import Quantities
 
-STEP = 0.7  # where a planted threshold lies, as a fraction kept
+STEP = 0.7  # where a planted threshold lies, as a share kept
 SMALL = 0.3  # nats that are planted where a claim speaks of a difference, however small
-ZERO, RAW = "hadamard.iid.zero", "identity.iid.zero"
 BACKFITS = 20  # rounds of curve and means in turn (backfitting: Buja, Hastie and Tibshirani, 1989)
-Controls = dict[str, tuple[Quantities, Quantities]]
+Pair = tuple[Quantities, Quantities]
 PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "D1": ("up to a fifth kept does as little as nothing", "up to a fifth does as much as all"),
     "D2": (f"all of the loss comes back at {STEP:g}", "the loss comes back in proportion to what is kept"),
@@ -31,112 +33,108 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
 }
 
 
-def emergence_controls(found: pd.DataFrame) -> Controls:
-    """{claim: (quantities with its effect planted, quantities with none)} of the first chapter, from the frame it is
-    judged by. Claims whose arms are not in `found` are left out.
+def emergence(rows: pd.DataFrame) -> dict[str, Pair]:
+    """{claim: (quantities with its effect planted, quantities with none)} of the first chapter, from the rows it is judged by.
+    Claims whose damages are not in `rows` are left out.
     """
-    return _each(found, quantities.emergence(found), {"D1": _d1, "D2": _d2, "D5": _d5, "D6": _d6, "D7": _d7, "D8": _d8})
+    known = {"D1": _d1, "D2": _d2, "D5": _d5, "D6": _d6, "D7": _d7, "D8": _d8}
+    return _each(rows, quantities.emergence(rows), known)
 
 
-def guided_controls(found: pd.DataFrame) -> Controls:
+def guided(rows: pd.DataFrame) -> dict[str, Pair]:
     """The same for the second chapter."""
-    return _each(found, quantities.guided(found), {"D3": _d3, "D4": _d4})
+    return _each(rows, quantities.guided(rows), {"D3": _d3, "D4": _d4})
 
 
-def moved(found: pd.DataFrame, arm: str, base: str, fraction: float, to: float) -> pd.DataFrame:
-    """A copy in which the loss of `arm` at a fraction is shifted so that its mean difference from `base` is `to` nats.
+def _each(rows: pd.DataFrame, found: Quantities, known: Mapping[str, Callable]) -> dict[str, Pair]:
+    return {claim: make(rows) for claim, make in known.items() if any(k.startswith(f"{claim.lower()}_") for k in found)}
 
-    Where the two were not tried together, nothing moves.
+
+def _moved(rows: pd.DataFrame, a: Damage, b: Damage, at: float, to: float, base: float | None = None) -> pd.DataFrame:
+    """The rows with the loss under `a` at a level moved so that its mean difference from `b` at that level (at `base`, where
+    it is given) is `to` nats.
     """
-    now = quantities.difference(found, arm, base, fraction)
-    return _shifted(found, arm, fraction, to - now.mean()) if len(now) else found
+    other = b.columns | {b.level: at if base is None else base}
+    return shifted(rows, "nll", to, a.columns | {a.level: at}, other)
 
 
-def _shifted(found: pd.DataFrame, arm: str, fraction: float, by: float) -> pd.DataFrame:
-    mine = (found["arm"] == arm) & np.isclose(found["fraction"], fraction)
-    return found.assign(nll=found["nll"] + by * mine)
-
-
-def _each(found: pd.DataFrame, known: Quantities, make: dict[str, Callable]) -> Controls:
-    return {claim: each(found) for claim, each in make.items() if any(k.startswith(f"{claim.lower()}_") for k in known)}
-
-
-def _half(found: pd.DataFrame) -> float:
+def _half(rows: pd.DataFrame) -> float:
     """Half of the loss that lies between nothing and the whole model, in nats: what 'does not function' would cost."""
-    return float((found["nothing"] - found["intact"]).mean()) / 2
+    return float((rows["nothing"] - rows["intact"]).mean()) / 2
 
 
-def _d1(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
+def _d1(rows: pd.DataFrame) -> Pair:
     """Few coefficients do as little as none; few do as much as all."""
-    columns, mine = ["kl", "top1"], found[found["arm"] == ZERO]
+    columns, units = ["kl", "top1"], ["model", "seed"]
+    tried = frames.rows(rows, **quantities.TRANSFORMED.columns)
+    few = tried[tried["kept"].between(0, 0.2, inclusive="right")].drop(columns=columns)
 
-    def at(fraction: float) -> Quantities:
-        source = mine[np.isclose(mine["fraction"], fraction)].groupby(["model", "seed"])[columns].mean()
-        few = mine[mine["fraction"].between(0, 0.2, inclusive="right")]
-        return quantities._function(few.drop(columns=columns).join(source, on=["model", "seed"]))
+    def at(share: float) -> Quantities:
+        source = frames.rows(tried, kept=share).set_index(units)[columns]
+        return quantities.function(few.join(source, on=units))
 
     return at(0.0), at(1.0)
 
 
-def _d2(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
+def _d2(rows: pd.DataFrame) -> Pair:
     """All of the loss comes back in one step; it comes back in proportion to what is kept."""
-    return tuple(
-        quantities._threshold(found.assign(recovered=r))
-        for r in ((found["fraction"] >= STEP - 1e-9).astype(float), found["fraction"])
-    )
+    step = (rows["kept"] >= STEP - frames.CLOSE).astype(float)
+    return tuple(quantities.threshold(rows.assign(recovered=share)) for share in (step, rows["kept"]))
 
 
-def _d3(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
-    return tuple(_filled(found, ("hadamard.iid.random",), to) for to in (_half(found), 0.0))
+def _d3(rows: pd.DataFrame) -> Pair:
+    return tuple(_filled(rows, (quantities.RANDOM,), to) for to in (_half(rows), 0.0))
 
 
-def _d4(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
-    arms = tuple(f"hadamard.iid.guided.{prior}.0.15" for prior in ("leaked", "earlier", "before"))
-    return tuple(_filled(found, arms, to) for to in (-_half(found), 0.0))
+def _d4(rows: pd.DataFrame) -> Pair:
+    fills = (quantities.ANCHORED, *quantities.INDEPENDENT)
+    return tuple(_filled(rows, fills, to) for to in (-_half(rows), 0.0))
 
 
-def _filled(found: pd.DataFrame, arms: tuple[str, ...], to: float) -> Quantities:
-    for arm in arms:
-        for f in (0.2, 0.4, 0.6):
-            found = moved(found, arm, ZERO, f, to)
-    return quantities.guided(found)
+def _filled(rows: pd.DataFrame, fills: Iterable[Damage], to: float) -> Quantities:
+    for fill in fills:
+        for share in quantities.SHARES:
+            rows = _moved(rows, fill, quantities.TRANSFORMED, share, to)
+    return quantities.guided(rows)
 
 
-def _d5(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
-    """At the two judged fractions the transformed store is half-way to nothing; the domains do not differ."""
+def _d5(rows: pd.DataFrame) -> Pair:
+    """At the two judged shares the transformed store is half-way to nothing; the domains do not differ."""
 
     def at(to: float) -> Quantities:
-        return quantities._domains(moved(moved(found, ZERO, RAW, 0.6, to), ZERO, RAW, 0.8, to))
+        moved = rows
+        for share in (0.6, 0.8):
+            moved = _moved(moved, quantities.TRANSFORMED, quantities.RAW, share, to)
+        return quantities.domains(moved)
 
-    return at(_half(found)), at(0.0)
+    return at(_half(rows)), at(0.0)
 
 
-def _d6(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
+def _d6(rows: pd.DataFrame) -> Pair:
     """Truncation costs half of all more than corruption at equal cosine; it costs the same."""
-    now = float(np.mean(quantities._damage(found)["d6_signed"]))
-    cut = found["arm"] == ZERO
-    return tuple(quantities._damage(found.assign(nll=found["nll"] + (to - now) * cut)) for to in (_half(found), 0.0))
+    now = float(np.mean(quantities.kinds(rows)["d6_signed"]))
+    cut = rows.index.isin(frames.rows(rows, **quantities.TRANSFORMED.columns).index)
+    return tuple(quantities.kinds(rows.assign(nll=rows["nll"] + (to - now) * cut)) for to in (_half(rows), 0.0))
 
 
-def _d7(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
+def _d7(rows: pd.DataFrame) -> Pair:
     """No domain's mean lies off the curve of its model, but both transforms cost SMALL more; or none does."""
-    rows = quantities.shared(quantities.collapse_rows(found))
+    tried = regression.shared(regression.points(rows))
     for _ in range(BACKFITS):  # a large effect bends the curve that it is measured by
-        means = quantities.leftovers(rows).groupby([rows["model"], rows["domain"]]).transform("mean")
-        rows = rows.assign(nll=rows["nll"] - means)
-    planted = rows.assign(nll=rows["nll"] + SMALL * rows["domain"].isin(["hadamard", "dct"]))
-    return quantities._collapse(planted), quantities._collapse(rows)
+        means = regression.leftovers(tried).groupby([tried["model"], tried["domain"]]).transform("mean")
+        tried = tried.assign(nll=tried["nll"] - means)
+    planted = tried.assign(nll=tried["nll"] + SMALL * tried["domain"].isin(["hadamard", "dct"]))
+    return quantities.collapse(planted), quantities.collapse(tried)
 
 
-def _d8(found: pd.DataFrame) -> tuple[Quantities, Quantities]:
+def _d8(rows: pd.DataFrame) -> Pair:
     """The same corruption costs the transformed store nothing and plain INT8 half of all; it costs both nothing."""
+    pairs = ((quantities.SPOILED, quantities.TRANSFORMED), (quantities.SPOILED_RAW, quantities.RAW))
 
     def at(plain: float) -> Quantities:
-        ends = found
-        for domain, to in (("hadamard", 0.0), ("identity", plain)):
-            arm, whole = f"{domain}.corrupt", f"{domain}.iid.zero"
-            now = quantities.values(found, arm, 0.999) - quantities.values(found, whole, 1.0)
-            ends = _shifted(ends, arm, 0.999, to - now.mean())
-        return quantities._corruption(ends)
+        moved = rows
+        for (hit, whole), to in zip(pairs, (0.0, plain), strict=True):
+            moved = _moved(moved, hit, whole, quantities.THOUSANDTH, to, base=1.0)
+        return quantities.corruption(moved)
 
-    return at(_half(found)), at(0.0)
+    return at(_half(rows)), at(0.0)

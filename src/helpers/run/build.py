@@ -113,7 +113,7 @@ def counts(notebook: Notebook, run: Run) -> bool:
     return all(given.get(k, p.default) == p.default for k, p in notebook.parameters.items() if k not in free)
 
 
-def _last_good(project: Project, plan: execute.Plan) -> Run | None:
+def _last_good(project: Project, plan: execute.Planned) -> Run | None:
     """The newest run that a page can show instead of one that failed: one of the same parameters, else one that counts."""
     runs = Store(project.runs).all(plan.notebook.name)
     same = (r for r in runs if r.facts["parameters"] == plan.chosen)

@@ -39,7 +39,7 @@ class RunError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Planned:
     """What would run: all parameters with their values, the parts of the key, and the key."""
 
     notebook: Notebook
@@ -57,7 +57,7 @@ class Plan:
         return {k: files.digest(Path(v)) for k, v in self.chosen.items() if known[k].is_file(v)}
 
 
-def plan(project: Project, name: str, given: Mapping[str, object], *, texts: bool = True) -> Plan:
+def plan(project: Project, name: str, given: Mapping[str, object], *, texts: bool = True) -> Planned:
     """Check everything that can be checked without a kernel.
 
     Raises FileNotFoundError (no such notebook), ParameterError (name, type, range, choice, file), ValueError or
@@ -67,12 +67,12 @@ def plan(project: Project, name: str, given: Mapping[str, object], *, texts: boo
     chosen = parameters.resolve(notebook.parameters, given, texts=texts)
     if "device" in chosen:
         devices.resolve(chosen["device"])
-    return Plan(notebook, chosen, keys.parts(project, notebook, chosen))
+    return Planned(notebook, chosen, keys.parts(project, notebook, chosen))
 
 
 def run(
     project: Project,
-    plan: Plan,
+    plan: Planned,
     *,
     force: bool = False,
     limit: float | None = None,
@@ -118,12 +118,12 @@ def run(
     return store.commit(folder, name, store.move(name, key, settled.key), facts), True
 
 
-def _settled(plan: Plan) -> Plan:
+def _settled(plan: Planned) -> Planned:
     """The plan with the commits that the hub's models have now: one may have come during the run, and is what it used."""
     return replace(plan, parts=plan.parts | keys.commits(plan.notebook, plan.chosen))
 
 
-def _job(project: Project, plan: Plan, folder: Path, place: Path) -> dict:
+def _job(project: Project, plan: Planned, folder: Path, place: Path) -> dict:
     work = place.with_name(f"{plan.key}.work")
     return {
         "notebook": plan.notebook.content,

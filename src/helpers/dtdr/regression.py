@@ -1,0 +1,67 @@
+"""Does anything matter but the distance to the whole model? Losses regressed on the weight cosine that was reached.
+
+All domains and fills of a model stand on one falling curve if the answer is no; what is left over then knows nothing of the
+domain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import isotonic_regression
+
+from helpers import frames
+
+FILLS = ("zero", "random", "guided")  # they move the cosine up and down at an equal share
+DOMAINS = ("identity", "hadamard", "dct", "permutation")
+PERMUTATIONS = 999
+
+
+def points(rows: pd.DataFrame) -> pd.DataFrame:
+    """The points of the data collapse: four domains, scattered loss, three fills, shares strictly between 0 and 1."""
+    tried = frames.rows(rows, part=("arms", "collapse"), damage="keep", order="iid", domain=DOMAINS, fill=FILLS)
+    tried = frames.rows(tried, protect=False)
+    return tried[(tried["kept"] > 0) & (tried["kept"] < 1)]
+
+
+def shared(tried: pd.DataFrame) -> pd.DataFrame:
+    """The points of those shares and fills that were tried in all domains."""
+    count = tried.groupby(["model", "fill", "kept"])["domain"].transform("nunique")
+    return tried[count == tried["domain"].nunique()]
+
+
+def leftovers(tried: pd.DataFrame) -> pd.Series:
+    """Nats, a value a row: loss minus its best falling function of cosine, which each model has for itself."""
+    left = pd.Series(np.nan, index=tried.index)
+    for _, own in tried.groupby("model"):
+        tied = own.groupby("cosine")["nll"].agg(["mean", "size"])  # equal cosines get one value
+        fit = isotonic_regression(tied["mean"], weights=tied["size"], increasing=False).x
+        left[own.index] = own["nll"] - own["cosine"].map(pd.Series(fit, index=tied.index))
+    return left
+
+
+def p_domain(tried: pd.DataFrame, seed: int = 0) -> float:
+    """Does the domain explain loss beyond the achieved weight cosine? tried: of `points`.
+
+    Each model's loss is fitted by a falling function of cosine (isotonic regression). What is left over is averaged for every
+    mask and domain; the statistic is the sum over domains of the squared mean over masks. If only the cosine matters, the
+    domains of one mask may change their names: they are permuted within each mask, with all shares and fills that belong
+    together, because masks are nested and one that hits an important weight does so at every share. Only `shared` points
+    count. Returns the permutation p.
+    """
+    tried = shared(tried)
+    table = leftovers(tried).groupby([tried["seed"], tried["domain"]]).mean().unstack().to_numpy()  # (masks, domains)
+    rng = np.random.default_rng(seed)
+    observed = float((table.mean(0) ** 2).sum())
+    drawn = [(rng.permuted(table, axis=1).mean(0) ** 2).sum() for _ in range(PERMUTATIONS)]
+    return float((np.sum(np.array(drawn) >= observed - 1e-12) + 1) / (PERMUTATIONS + 1))
+
+
+def spread(rows: pd.DataFrame) -> dict[str, float]:
+    """How far the points of the data collapse lie from one falling curve, in nats: the standard deviation of all (`all`),
+    and the largest distance of a domain's mean (`domain`).
+    """
+    tried = points(rows)
+    away = leftovers(tried)
+    means = away.groupby(tried["domain"]).mean()
+    return {"all": float(away.std()), "domain": float(means.abs().max())}

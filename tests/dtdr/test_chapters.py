@@ -1,0 +1,94 @@
+"""The two chapters of Part I: their plans, their studies, and the references that the repository keeps."""
+
+import numpy as np
+import pytest
+
+from helpers import claims, records
+from helpers.dtdr import CHAPTERS, Emergence, Guided
+from helpers.dtdr.config import Scope
+
+REFERENCES = [
+    ("dtdr_emergence", ""),
+    ("dtdr_emergence", "novels"),
+    ("dtdr_emergence", "stories260K"),
+    ("dtdr_guided", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "label"), REFERENCES)
+def test_a_reference_gives_the_quantities_of_its_header(name, label, root):
+    folder, study = root / "book" / "reference" / name / label, CHAPTERS[name]
+    found, probes = study.measure(study.frame(records.load(folder)), claims.of(name))
+    header = records.header(folder)
+    assert set(found) == set(header["quantities"])
+    for key, values in header["quantities"].items():
+        assert np.asarray(found[key], float) == pytest.approx(values, rel=1e-4, abs=1e-9), key
+    assert {p.id for p in probes} == set(claims.of(name))
+
+
+@pytest.mark.parametrize(("name", "label"), REFERENCES)
+def test_a_reference_says_what_it_was_made_with_and_what_was_done_to_it(name, label, root):
+    header = records.header(root / "book" / "reference" / name / label)
+    assert set(CHAPTERS[name].same) < set(header["parameters"])
+    own = all(header["parameters"][k] == v for k, v in CHAPTERS[name].same.items())
+    assert own == (not label)
+    for given in header["command"].split(" -p ")[1:]:
+        key, _, value = given.partition(" ")
+        assert str(header["parameters"][key]) == value
+    assert header["migrated"].startswith("2026-11-27: ")
+
+
+@pytest.mark.parametrize(("name", "label"), REFERENCES)
+def test_each_row_of_a_reference_has_its_own_level_and_no_other(name, label, root):
+    rows = CHAPTERS[name].frame(records.load(root / "book" / "reference" / name / label))
+    levels = {"keep": "kept", "spoil": "spoiled", "planes": "bits", "noise": "energy"}
+    for damage, own in rows.groupby("damage"):
+        assert own[levels[damage]].notna().all()
+        assert own[[v for k, v in levels.items() if k != damage]].isna().all(axis=None)
+    assert not {"fraction", "arm"} & set(rows.columns)
+    units = [c for c in rows.columns if c in ("part", "model", "condition", "seed", "step")]
+    assert not rows.duplicated(units).any()
+
+
+def test_texts_have_their_sense_but_for_the_novels(root):
+    for name, label in REFERENCES:
+        rows = CHAPTERS[name].frame(records.load(root / "book" / "reference" / name / label))
+        told = rows[rows["text"].notna() & (rows["text"] != "")]
+        assert len(told)
+        assert told["sense"].notna().all() != (label == "novels")
+
+
+def test_plans_refuse_what_cannot_be_before_anything_is_loaded():
+    for wrong, words in (
+        ({"block": 8}, "16, 32, 64, 128, 256"),
+        ({"seeds": 0}, "the nearest is 1"),
+        ({"texts": 0}, "the nearest is 1"),
+        ({"length": 2}, "the nearest is 13"),
+        ({"new": 0}, "the nearest is 1"),
+        ({"grid": (0.0, 1.5)}, "the nearest that works is 1"),
+        ({"times": (4096.0,)}, "1024"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Emergence(**wrong)
+    with pytest.raises(ValueError, match="did you mean 'guided'"):
+        Guided(mode="guide")
+    with pytest.raises(ValueError, match="-8…8"):
+        Guided(weights=(9.0,))
+
+
+def test_masks_are_as_many_as_asked_for_but_where_the_page_says_otherwise():
+    for seeds in (1, 3, 12):
+        plan = Emergence(seeds=seeds)
+        assert {t.masks for t in (plan.arms, plan.damage, plan.collapse)} == {seeds}
+        assert plan.cause.masks == max(5, seeds)
+        assert plan.outliers.trials[32].masks == max(5, seeds)
+        assert plan.patterns.masks == plan.members.ladder.masks == min(5, seeds)
+        guided = Guided(seeds=seeds)
+        assert {t.masks for t in (guided.zero, guided.tuned, guided.fills(["leaked"]))} == {seeds}
+    assert Emergence(texts=4, length=20, block=16).scope == Scope(4, 20, 16)
+
+
+def test_the_printed_experiment_shows_the_mode_that_was_asked_for():
+    assert list(Guided(mode="random").modes.values()) == ["random"]
+    assert list(Guided().modes.values()) == ["zero", "random", "guided"]
+    assert Guided(mode="guided").printed.kept == (0.2, 0.4, 0.6)

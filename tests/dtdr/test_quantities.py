@@ -1,0 +1,157 @@
+"""Each quantity against a formula of its own, on frames that are small enough to check by hand."""
+
+import dtdr_rows as made
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.codec import fills
+from helpers.dtdr import quantities as q
+from helpers.dtdr import regression
+from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
+
+
+@pytest.fixture
+def rows():
+    return made.emergence(np.random.default_rng(0), gap=0.3)
+
+
+def of(rows, at, **columns):
+    """The plain way: a dictionary from mask to loss."""
+    chosen = rows[np.logical_and.reduce([rows[k] == v for k, v in columns.items()])]
+    return {r.seed: r.nll for r in chosen.itertuples() if abs(getattr(r, at[0]) - at[1]) < 1e-9}
+
+
+def test_a_gap_is_a_difference_of_each_mask(rows):
+    raw = of(rows, ("kept", 0.6), damage="keep", domain="identity")
+    turned = of(rows, ("kept", 0.6), damage="keep", domain="hadamard")
+    assert q.gap(q.TRANSFORMED, q.RAW, 0.6)(rows) == pytest.approx([turned[s] - raw[s] for s in range(made.MASKS)])
+    assert q.loss(q.RAW, 0.6)(rows) == pytest.approx(list(raw.values()))
+    assert q.rise(q.RAW, 0.6)(rows) == pytest.approx([v - made.WHOLE for v in raw.values()])
+    assert len(q.gap(q.TRANSFORMED, Keep("identity", "rows"), 0.6)(rows)) == 0
+
+
+def test_a_mask_without_its_pair_is_left_out_and_models_are_averaged(rows):
+    other = rows[(rows["domain"] != "identity") | (rows["seed"] > 0)]
+    assert len(q.gap(q.TRANSFORMED, q.RAW, 0.6)(other)) == made.MASKS - 1
+    two = pd.concat([rows, rows.assign(model="n", nll=rows["nll"] + 2 * (rows["domain"] == "hadamard"))])
+    assert q.gap(q.TRANSFORMED, q.RAW, 0.6)(two) == pytest.approx(q.gap(q.TRANSFORMED, q.RAW, 0.6)(rows) + 1)
+
+
+def test_each_damage_has_a_level_of_its_own():
+    rng, same = np.random.default_rng(0), lambda level: float(level)
+    damages = (Keep(), Spoil("hadamard"), Planes("hadamard"), Noise("row"), Noise("entry"))
+    rows = q.frame(pd.DataFrame([r for d in damages for r in made.rows(d, [1.0], same, rng, scatter=0)]))
+    assert rows[list(q.LEVELS)].notna().sum(axis=1).eq(1).all()
+    for damage in damages:
+        assert q.loss(damage, 1.0)(rows) == pytest.approx([1.0] * made.MASKS)
+    assert rows["sent"].dropna().unique() == pytest.approx([1.0, 0.125])
+
+
+def test_thresholds_of_a_straight_line_are_where_they_must_be():
+    rows = made.emergence(np.random.default_rng(0), scatter=0)
+    assert q.reach(q.RAW, 0.5)(rows) == pytest.approx([0.5] * made.MASKS)
+    assert q.width(q.RAW)(rows) == pytest.approx([0.8] * made.MASKS)
+    assert np.isnan(q.reach(q.RAW, 0.5)(rows[rows["kept"] < 0.4])).all()
+
+
+def test_function_is_the_worst_of_all_shares_up_to_a_fifth():
+    rows = made.emergence(np.random.default_rng(0), scatter=0)
+    found = q.function(rows)
+    assert found["d1_kl"] == pytest.approx([made.curve(0.2) - made.WHOLE] * made.MASKS)
+    assert found["d1_top1"] == pytest.approx([0.2**4] * made.MASKS)
+
+
+def told(sense):
+    levels = (0.2, 0.6, 0.8, 1.0)
+    made_rows = [r for f in levels for r in made.rows(Keep(), [f], made.curve, np.random.default_rng(0), masks=1)]
+    return q.frame(pd.DataFrame(made_rows).assign(text="a story", sense=sense))
+
+
+def test_readable_is_the_share_from_which_on_every_text_is_likely():
+    assert q.readable(q.TRANSFORMED)(told([5.0, 0.4, 0.8, 0.4])) == pytest.approx([0.6])
+    assert q.readable(q.TRANSFORMED)(told([0.5, 0.4, 2.0, 0.4])) == pytest.approx([1.0])
+    assert q.readable(q.TRANSFORMED)(told([0.5, np.nan, 0.4, 0.4])) == pytest.approx([0.8])
+    assert len(q.readable(q.RAW)(told([5.0, 0.4, 0.8, 0.4]))) == 0
+
+
+def test_a_whole_model_that_ends_at_once_has_no_threshold_of_reading():
+    """Its text with everything kept is empty: once an IndexError, minutes into a run."""
+    found = q.readable(q.TRANSFORMED)(told([5.0, 0.4, 0.8, np.nan]))
+    assert len(found) == 1
+    assert np.isnan(found).all()
+    assert len(q.own_text(told([5.0, 0.4, 0.8, np.nan]))) == 0
+
+
+def test_what_truncation_costs_more_comes_out_with_its_sign():
+    """Between two shares of spoiled codes the loss is read off a line, so what is compared is the change."""
+    at = lambda more: q.kinds(made.emergence(np.random.default_rng(0), scatter=0, spoiled=more))["d6_signed"]
+    assert at(0.4) - at(0.0) == pytest.approx([0.4] * made.MASKS)
+    assert q.kinds(made.emergence(np.random.default_rng(0), spoiled=-0.9))["d6_difference"].mean() > 0.5
+    assert abs(q.kinds(made.emergence(np.random.default_rng(0), scatter=0.2))["d6_difference"].mean()) < 0.2
+
+
+def test_corruption_is_measured_against_the_whole_store():
+    rows = made.emergence(np.random.default_rng(0))
+    found = q.corruption(rows)
+    spoiled, whole = (
+        of(rows, ("spoiled", 0.001), damage="spoil", domain="hadamard"),
+        of(rows, ("kept", 1.0), damage="keep", domain="hadamard"),
+    )
+    assert found["d8_loss_increase"] == pytest.approx([spoiled[s] - whole[s] for s in range(made.MASKS)])
+    assert q.corruption(rows[rows["domain"] != "identity"]) == {}
+
+
+def test_the_domain_is_found_where_it_matters_and_not_where_it_does_not():
+    rng = np.random.default_rng(0)
+    assert regression.p_domain(regression.points(made.emergence(rng, gap=1.0, scatter=0.01))) < 0.05
+    assert regression.p_domain(regression.points(made.emergence(rng, scatter=0.3))) > 0.05
+    spread = regression.spread(made.emergence(rng, scatter=0))
+    assert spread["all"] == pytest.approx(0, abs=1e-9)
+
+
+def test_guided_pairs_the_tuned_model_with_its_own_zero_fill():
+    rows = made.guided(np.random.default_rng(0), help_by=0.7, harm_by=0.2)
+    child = rows[(rows["prior"] == "before") | (rows["fill"] == "zero")].assign(model="tuned")
+    child["nll"] += 10.0  # another model, another loss
+    rows = pd.concat([rows[rows["prior"] != "before"], child], ignore_index=True)
+    found = q.guided(rows)["d4_independent_minus_zero"]
+    plain = [q.gap(p, q.TRANSFORMED, f)(rows) for p in q.INDEPENDENT for f in q.SHARES]
+    assert found == pytest.approx(np.mean(plain, axis=0))
+    assert abs(np.mean(found) + 0.7) < 0.1
+    assert set(q.guided(rows[rows["prior"] == ""])) == {f"d3_random_minus_zero_{f}" for f in (0.4, 0.6)}
+
+
+def test_the_best_weight_and_its_gain():
+    rng, fill = np.random.default_rng(0), lambda b: Keep(fill="guided", prior="other", weight=b)
+    rows = made.rows(Keep(), [0.4], made.curve, rng, scatter=0)
+    for b, gain in ((0.15, 0.1), (0.6, 0.5), (1.0, -0.2)):
+        rows += made.rows(fill(b), [0.4], lambda f, g=gain: made.curve(f) - g, rng, scatter=0)
+    frame = q.frame(pd.DataFrame(rows))
+    assert q.best("other", 0.4)(frame) == pytest.approx((-0.5, 0.6))
+    assert np.isnan(q.best("absent", 0.4)(frame)).all()
+
+
+def test_a_prior_is_worth_its_loss_minus_zero_fills_at_the_same_cosine():
+    rng, fill = np.random.default_rng(0), Keep(fill="guided", prior="other", weight=0.6)
+    rows = made.rows(Keep(), [0.2, 0.4, 0.6, 0.8], made.curve, rng, scatter=0)
+    rows += made.rows(fill, [0.4, 0.6], lambda f: made.curve(f) - 0.25, rng, scatter=0)
+    rows += made.rows(fill, [0.9], lambda f: 0.0, rng, scatter=0)  # past zero fill's cosines: does not count
+    assert q.worth("other")(q.frame(pd.DataFrame(rows))) == pytest.approx([-0.25] * made.MASKS)
+
+
+def test_predictions_are_those_of_arithmetic():
+    rng, fill = np.random.default_rng(0), Keep(fill="guided", prior="other", weight=0.6)
+    rows = made.rows(Keep(), [0.4], made.curve, rng) + made.rows(fill, [0.4], made.curve, rng)
+    rows += made.rows(Keep(fill="guided", prior="unknown", weight=0.6), [0.4], made.curve, rng)
+    points = q.predictions(q.frame(pd.DataFrame(rows)), {"other": (0.3, 2.0)})
+    assert set(points["prior"]) == {"", "other"}
+    assert points[points["prior"] == ""]["predicted"].to_numpy() == pytest.approx(0.4**0.5)
+    wanted = fills.cosine(0.4, "guided", weight=0.6, rho=0.3, ratio=2.0)
+    assert points[points["prior"] == "other"]["predicted"].to_numpy() == pytest.approx(wanted)
+
+
+def test_falls_are_counted():
+    rows = q.frame(pd.DataFrame(made.rows(Keep(), [0.1, 0.2, 0.3, 0.4], made.curve, np.random.default_rng(0), masks=1)))
+    rows["cosine_last"] = [0.3, 0.1, 0.095, 0.9]
+    assert q.falls(Keep(), "cosine_last")(rows).tolist() == [1]
