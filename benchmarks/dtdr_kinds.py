@@ -18,7 +18,7 @@ import torch
 from dtdr_condition import build
 
 from helpers import devices, lm
-from helpers.dtdr import Keep, Noise, Outliers, Planes, Printed, Spoil, Subject, Trial, config, priors
+from helpers.dtdr import Keep, Noise, Outliers, Planes, Published, Spoil, Subject, Trial, config, priors
 
 QUICK = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)
 GUIDED = (Keep(fill="random"), Keep(fill="gain"), *config.guided(("leaked", "row_mean", "low_rank"), (0.15, 0.6, 1)))
@@ -36,7 +36,7 @@ def planned(masks: int) -> Counter:
         Trial("priors", (Keep(),), config.GRID[1:-1], masks),
         Trial("priors", GUIDED, (0.2, 0.4, 0.6), masks),
     ]
-    found = Counter({d: len(config.PUBLISHED) for d in Printed().damages})
+    found = Counter({d: len(config.PUBLISHED) for d in Published().damages})
     for trial in trials:
         found.update({d: trial.masks * len(d.levels(trial)) for d in trial.damages})
     return found

@@ -4,7 +4,7 @@ import pytest
 
 from helpers.codec import ORDERS
 from helpers.dtdr import Keep, Noise, Planes, Spoil, Trial, config
-from helpers.dtdr.config import Family, Outliers, Printed, Scope
+from helpers.dtdr.config import Family, Outliers, Published, Scope
 
 LISTS = (config.DOMAINS, config.SPOILS, config.FURTHER, config.COLLAPSE, config.CAUSES, config.PIECES, config.PRINTED)
 
@@ -35,8 +35,8 @@ def test_every_bound_of_the_parameters_builds():
         (lambda: Trial("arms", (Spoil(),), spoiled=(-0.1,)), r"spoiled=-0.1 is not within 0…1; the nearest that works is 0"),
         (lambda: Trial("arms", (Planes(),), bits=(2.5,)), r"bits=2.5: a whole number of 0…8"),
         (lambda: Trial("arms", (Noise(),), (float("nan"),)), r"energy=nan"),
-        (lambda: Printed((Noise(),)), r"damages of the kind Keep"),
-        (lambda: Printed(new=0), r"new=0: .* the nearest is 1"),
+        (lambda: Published((Noise(),)), r"damages of the kind Keep"),
+        (lambda: Published(new=0), r"new=0: .* the nearest is 1"),
         (lambda: Outliers((0.0, 8)), r"times=\[0.0\]: factors of 2\^-10 … 2\^10"),
         (lambda: Outliers(()), r"times=\(\)"),
         (lambda: Family((Trial("priors", config.guided(["other"], [1.0])),)), r"\['other'\], which members .* do not get"),

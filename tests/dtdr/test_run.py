@@ -141,7 +141,7 @@ def logs(found, tokens, tmp_path_factory):
     both = []
     for _ in range(2):
         log = FakeLog(folder)
-        run_printed(subject, config.Printed(kept=(0.2, 1.0), new=4), log)
+        run_printed(subject, config.Published(kept=(0.2, 1.0), new=4), log)
         for trial in trials:
             run(subject, trial, log)
         both.append(log)

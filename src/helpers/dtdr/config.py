@@ -74,7 +74,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Printed:
+class Published:
     """The seed document's measurement: one prompt, one mask, levels as printed, and a greedy text of `new` tokens."""
 
     damages: tuple[Keep, ...] = PRINTED

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 
 from helpers.dtdr import config
-from helpers.dtdr.config import GRID, Family, Outliers, Printed, Scope, Trial
+from helpers.dtdr.config import GRID, Family, Outliers, Published, Scope, Trial
 from helpers.dtdr.damage import FROM_KEPT, Damage, Keep
 
 FEW = 5  # masks at least where causes and outliers are tried, and at most where many models or patterns are
@@ -49,8 +49,8 @@ class Emergence(Common):
     further: bool = False
 
     @cached_property
-    def printed(self) -> Printed:
-        return Printed(new=self.new)
+    def printed(self) -> Published:
+        return Published(new=self.new)
 
     @cached_property
     def arms(self) -> Trial:
@@ -103,8 +103,8 @@ class Guided(Common):
         return {damage: name for name, damage in config.modes(self.mode).items()}
 
     @cached_property
-    def printed(self) -> Printed:
-        return Printed(tuple(self.modes), SHARES, self.new)
+    def printed(self) -> Published:
+        return Published(tuple(self.modes), SHARES, self.new)
 
     @cached_property
     def zero(self) -> Trial:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from helpers import files, lm, storyteller
-from helpers.dtdr.config import Family, Outliers, Printed, Trial
+from helpers.dtdr.config import Family, Outliers, Published, Trial
 from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.outliers import OutliersRefused, outlier_channels
 from helpers.dtdr.priors import leaked
@@ -46,7 +46,7 @@ def run(subject: Subject, config: Trial, log: Log) -> None:
     subject.codes.clear()
 
 
-def run_printed(subject: Subject, config: Printed, log: Log) -> None:
+def run_printed(subject: Subject, config: Published, log: Log) -> None:
     """The seed document's own measurements on one prompt: cosine of the next token's logits and overlap of the ten likeliest
     tokens, both against the store with everything in it, and a greedy text. One mask, as printed.
     """
@@ -130,7 +130,7 @@ def _trial(subject: Subject, config: Trial, damage: Damage, seed: int, experimen
     return record
 
 
-def _printed(subject: Subject, config: Printed, damage: Keep, experiment: str) -> Record:
+def _printed(subject: Subject, config: Published, damage: Keep, experiment: str) -> Record:
     record = _record(subject, config.part, damage, 0, experiment)
     with subject.damaged():
         subject.rebuild(Keep(damage.domain), 1.0, 0)
