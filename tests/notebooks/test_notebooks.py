@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 import pytest
 
-from helpers import claims, dtdr, encoding, records
+from helpers import claims, dtdr, records
 from helpers.encoding import quantities
 from helpers.figures import MIME
 from helpers.run import execute
@@ -25,8 +25,8 @@ JUDGED = ("arms", "damage", "collapse", "priors")  # parts of a DTDR run whose r
 QUANTITIES = {  # from a folder of records to what the claims name
     "dtdr_emergence": lambda found: controlled("dtdr_emergence", dtdr.emergence, dtdr.emergence_controls, found),
     "dtdr_guided": lambda found: controlled("dtdr_guided", dtdr.guided, dtdr.guided_controls, found),
-    "learned_encoding": lambda found: quantities.learned(encoding.frame(found)),
-    "encoding_limits": lambda found: quantities.limited(encoding.frame(found)),
+    "learned_encoding": lambda found: quantities.learned(quantities.frame(found)),
+    "encoding_limits": lambda found: quantities.limited(quantities.frame(found)),
 }
 SEEDS = {"dtdr_emergence": 5, "dtdr_guided": 5, "learned_encoding": 10, "encoding_limits": 10}
 
