@@ -32,7 +32,10 @@ def learned(rows: pd.DataFrame) -> Controls:
     """
     if not {"chains", "rules"} <= set(rows["part"]):
         return {}
-    rows = rows[rows["end"] & (rows["part"].isin(["printed", "rules"]) | (rows["readout"] == "residual"))]
+    compared = (rows["readout"] == "residual") & rows["d"].isin(
+        quantities.widths(rows)
+    )  # of the chains all that is judged
+    rows = rows[rows["end"] & (compared | rows["part"].isin(["printed", "rules"]))]
     return {
         "E1": _pair(rows, "learned", "seed_ae", -LARGE, LARGE),
         "E3": _pair(rows, "trained_pca", "learned", LARGE, 0.0),
