@@ -100,6 +100,8 @@ def test_what_was_not_run_is_left_out(committed):
     only = {"e1_printed_ratio", "e1_walk_ratio", "e1_walk_loss", "e2_printed_ratio", "e4_printed_converged"}
     assert set(quantities.learned(frames.rows(rows, part="printed"))) == only
     assert len(quantities.at(rows, "nowhere", "linear", "learned")) == 0
+    for name, values in quantities.learned(rows).items():
+        assert list(quantities.named(name)(rows)) == pytest.approx(values, nan_ok=True)
     assert len(quantities.named("e6_gap")(frames.rows(rows, part="printed"))) == 0
     assert controls.learned(frames.rows(rows, part="printed")) == {}
 

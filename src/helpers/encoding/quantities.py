@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -85,9 +85,10 @@ def gap(source: str, readout: str, a: str, b: str) -> Callable[[pd.DataFrame], n
     return lambda rows: _less(at(rows, source, readout, a), at(rows, source, readout, b))
 
 
-def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
+def named(name: str) -> Callable[[pd.DataFrame], Sequence[float]]:
     """A quantity by the name that the claims use, of either chapter."""
-    return lambda rows: (limited if name.startswith(("e8", "e10")) else learned)(rows).get(name, [])
+    known = {"e6": context, "e7": elbow, "e8": limited, "e9": generation, "e10": limited}
+    return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
 
 def chosen(column: str, **where: object) -> Callable[[pd.DataFrame], pd.Series]:
