@@ -10,8 +10,8 @@ def test_only_reached_modules_count():
     parts = plan_of_code("from helpers import stats\n")
     assert {"helpers.stats", "helpers"} <= parts
     assert not parts & {"helpers.encoding", "helpers.run", "helpers.records"}
-    parts = plan_of_code("from helpers.encoding import measure\n")
-    assert {"helpers.encoding.measure", "helpers.encoding.tasks", "helpers.encoding", "helpers.devices"} <= parts
+    parts = plan_of_code("from helpers.encoding import quantities\n")
+    assert {"helpers.encoding.quantities", "helpers.encoding.tasks", "helpers.encoding", "helpers.devices"} <= parts
     assert "helpers.figures" not in plan_of_code("import helpers.data.text\n")
     assert plan_of_code("import numpy\n") == set()
 

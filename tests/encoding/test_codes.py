@@ -41,8 +41,10 @@ def test_principal_components_rebuild_low_rank_embeddings():
     centred = x - x.mean(0)
     assert torch.linalg.lstsq(code, centred).solution.shape == (3, 10)
     assert (code @ torch.linalg.lstsq(code, centred).solution - centred).abs().max() < 1e-4
-    with pytest.raises(ValueError, match="d=11 exceeds"):
-        codes.principal(x, 11)
+    wide = codes.principal(x, 11)  # there are ten components, three of them with variance
+    assert wide.shape == (30, 11)
+    assert torch.equal(wide[:, 10:], torch.zeros(30, 1))
+    assert torch.allclose(wide[:, :3], code)
 
 
 def test_spectral_code_is_nearly_the_best_two_numbers_for_the_log_odds():
@@ -67,3 +69,10 @@ def test_standardised_codes():
 def test_random_codes_differ_by_seed_and_width():
     assert torch.equal(codes.random(5, 2, 0), codes.random(5, 2, 0))
     assert not torch.equal(codes.random(5, 2, 0), codes.random(5, 2, 1))
+
+
+def test_the_best_compressor_of_random_vectors_against_their_own_spectrum():
+    """Isotropic vectors: d of D directions keep more than d / D, as chance makes some larger; all keep all."""
+    assert codes.best_explained(50, 64, 6) == pytest.approx(0.34, abs=0.02)
+    assert codes.best_explained(20, 8, 8) == pytest.approx(1)
+    assert codes.best_explained(20, 8, 12) == pytest.approx(1)

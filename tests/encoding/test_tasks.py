@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.encoding import tasks
-from helpers.encoding.rules import Rules
+from helpers.encoding.config import Rules
 from helpers.encoding.tasks import Chain
 
 
@@ -31,8 +31,6 @@ def test_pattern_is_deterministic_and_its_unigram_entropy_closed():
         motif = next(m for m in tasks.MOTIFS if row[0] in m)
         start = motif.index(row[0])
         assert list(row) == [motif[(start + t) % len(motif)] for t in range(20)]
-    with pytest.raises(ValueError, match="vocab=30 is too small"):
-        tasks.pattern(30)
 
 
 @pytest.mark.parametrize("rank", [1, 2, 6])
@@ -95,23 +93,44 @@ def test_chains_that_are_none(p, pi):
 
 def test_rule_task_is_the_rule():
     task = Rules(values=7, noise=0.05, length=12)
-    x = task.draw(4000, "test").numpy()
+    x = tasks.sequences(task, 4000, "test").numpy()
     rule = x[:, 0] - 7
     assert rule.min() == 0
     assert rule.max() == 6
     follows = (x[:, 2:] - x[:, 1:-1] - rule[:, None]) % 7 == 0
     assert follows.mean() == pytest.approx(0.95 + 0.05 / 7, abs=0.005)
-    assert np.array_equal(task.draw(5, "a").numpy(), task.draw(5, "a").numpy())
+    assert np.array_equal(tasks.sequences(task, 5, "a").numpy(), tasks.sequences(task, 5, "a").numpy())
 
 
 def test_rule_task_bayes_against_simulation_and_the_blind_optimum():
     task = Rules(values=5, noise=0.1, length=6)
     right = 0.9 + 0.1 / 5
-    assert task.bayes == pytest.approx(-right * math.log(right) - 4 * 0.02 * math.log(0.02))
-    x = task.draw(200_000, "blind").numpy()
+    assert tasks.rule_losses(task)["bayes"] == pytest.approx(-right * math.log(right) - 4 * 0.02 * math.log(0.02))
+    x = tasks.sequences(task, 200_000, "blind").numpy()
     pairs = tasks.bigram_counts(x[:, 3:5], 10)[:5, :5]
     pairs /= pairs.sum(1, keepdims=True)
     assert np.abs(pairs - 0.2).max() < 0.01  # given the current token alone, the next is uniform
-    assert task.unigram == pytest.approx(math.log(5))
-    with pytest.raises(ValueError, match="values=1"):
-        Rules(values=1)
+    assert tasks.rule_losses(task)["unigram"] == pytest.approx(math.log(5))
+
+
+def test_bigram_divergence_orders_models():
+    """The true chain sits at the sampling floor, a smoothed one above it, frequencies alone near the mutual information."""
+    chain = tasks.dirichlet(20, np.random.default_rng(0))
+    blurred = 0.8 * chain.transition + 0.2 / 20
+    alone = np.tile(chain.stationary, (20, 1))
+    floor, middle, top = (
+        tasks.bigram_kl(chain, p, 200_000, np.random.default_rng(1)) for p in (chain.transition, blurred, alone)
+    )
+    assert floor < 0.01
+    exact = float((chain.joint * np.log(chain.transition / blurred)).sum())
+    assert floor < middle
+    assert middle == pytest.approx(exact, rel=0.6)
+    assert top == pytest.approx(chain.unigram - chain.bayes, rel=0.1)
+
+
+def test_an_example_is_a_chain_of_its_rank_with_its_tokens_in_order():
+    chain = tasks.example(rank=2, vocab=20)
+    odds = np.log(chain.transition) - np.log(chain.transition).mean(1, keepdims=True)
+    assert np.linalg.matrix_rank(odds, tol=1e-6) == 2
+    leading = np.linalg.svd(np.log(chain.transition) - np.log(chain.transition).mean(0))[0][:, 0]
+    assert (np.diff(leading) > 0).all() or (np.diff(leading) < 0).all()

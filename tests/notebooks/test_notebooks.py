@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 import pytest
 
-from helpers import claims, dtdr, encoding, records
+from helpers import claims, dtdr, records
 from helpers.encoding import quantities
 from helpers.figures import MIME
 from helpers.run import execute
@@ -24,8 +24,8 @@ REFERENCE = 300_000  # bytes of a chapter's committed records
 QUANTITIES = {  # from a folder of records to what the claims name
     "dtdr_emergence": lambda found: measured("dtdr_emergence", dtdr.CHAPTERS, found),
     "dtdr_guided": lambda found: measured("dtdr_guided", dtdr.CHAPTERS, found),
-    "learned_encoding": lambda found: quantities.learned(encoding.frame(found)),
-    "encoding_limits": lambda found: quantities.limited(encoding.frame(found)),
+    "learned_encoding": lambda found: measured("learned_encoding", encoding.CHAPTERS, found),
+    "encoding_limits": lambda found: measured("encoding_limits", encoding.CHAPTERS, found),
 }
 SEEDS = {"dtdr_emergence": 5, "dtdr_guided": 5, "learned_encoding": 10, "encoding_limits": 10}
 

@@ -1,44 +1,50 @@
 """Learned token encodings against a two-stage autoencoder (seed document 004).
 
-The face of the package: settings (`Printed`, `Chains`, `Rules`, `Readers`, `Shape`, `Corpus`); the experiments
-(`run_printed`, `run_chains`, `run_rules`, `run_limits`, and `run_deployed`, which counts bytes) that give records;
-`frame` and `final` to read them; `learned` and `limited` for the quantities that the claims name; `example`,
-`predict` and `watch` for single models to look into.
+The face of the package: the experiments' settings (`Printed`, `Chains`, `Rules`, `Limits`), the data that limits are found on
+(`Corpus`), what runs each of them into a log (`run_…`), and the chapters' studies. `example` is a chain to look at, `watch` and
+`predict` train single models to look into.
 """
 
-from helpers.encoding.attention import Shape
-from helpers.encoding.chains import ARMS
-from helpers.encoding.chains import Config as Chains
-from helpers.encoding.limits import Corpus, deployed, width
-from helpers.encoding.printed import Printed
-from helpers.encoding.quantities import at, learned, limited, suffices
-from helpers.encoding.readers import Config as Readers
-from helpers.encoding.rules import Rules
-from helpers.encoding.single import example, predict, watch
-from helpers.encoding.study import final, frame, run_chains, run_deployed, run_limits, run_printed, run_rules
+from helpers.encoding import controls, quantities
+from helpers.encoding.config import Chains, Limits, Printed, Rules
+from helpers.encoding.corpora import Corpus, check_vocabulary
+from helpers.encoding.networks import predict, watch
+from helpers.encoding.run import run_chains, run_deployed, run_limits, run_printed, run_rules
+from helpers.encoding.tasks import example
+from helpers.study import Study
 
+CHAPTERS = {
+    "learned_encoding": Study(
+        frame=quantities.frame,
+        judged=lambda rows: rows,
+        quantities=quantities.learned,
+        controls=controls.learned,
+        planted=controls.PLANTED,
+        same={"vocab_size": 50, "traditional_dim": 64, "learned_dim": 6, "learning_rate": 0.01},
+    ),
+    "encoding_limits": Study(
+        frame=quantities.frame,
+        judged=lambda rows: rows[rows["part"].isin(["limits", "deployed"])],
+        quantities=quantities.limited,
+        controls=controls.limited,
+        planted=controls.PLANTED,
+        same={"text": "tinyshakespeare", "fasta": "ecoli", "vocab": None, "k": None},
+    ),
+}
 __all__ = [
-    "ARMS",
+    "CHAPTERS",
     "Chains",
     "Corpus",
+    "Limits",
     "Printed",
-    "Readers",
     "Rules",
-    "Shape",
-    "at",
-    "deployed",
+    "check_vocabulary",
     "example",
-    "final",
-    "frame",
-    "learned",
-    "limited",
     "predict",
     "run_chains",
     "run_deployed",
     "run_limits",
     "run_printed",
     "run_rules",
-    "suffices",
     "watch",
-    "width",
 ]

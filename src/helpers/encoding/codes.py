@@ -5,6 +5,8 @@ Each function gives a code (V, d) a seed. Frozen codes are standardised, so that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -32,7 +34,7 @@ def vectors(vocab: int, full: int, seed: int) -> Tensor:
 
 
 def autoencoder(
-    x: Tensor, widths: list[int], seeds: list[int], steps: int, *, relu: bool = False, device: str = "cpu"
+    x: Tensor, widths: Sequence[int], seeds: Sequence[int], steps: int, *, relu: bool = False, device: str = "cpu"
 ) -> tuple[list[Tensor], Tensor]:
     """The published stage one, with true gradients: x -> d -> x̂ under mean squared error, one model a (width, seed).
 
@@ -47,21 +49,28 @@ def autoencoder(
     params = {k: v.to(device) for k, v in stacked.pile(models).items()}
     x = x.to(device)
 
-    def encode(p):
-        code = torch.baddbmm(p["be"], x, p["e"])  # (M, V, d)
-        return torch.relu(code) if relu else code
-
     def error(p, t=0):
-        return (torch.baddbmm(p["bd"], encode(p), p["d"]) - x).pow(2).mean((1, 2))
+        return rebuilt(p, x, relu).sub(x).pow(2).mean((1, 2))
 
     stacked.fit(params, error, lr=torch.full((len(models),), RATE, device=device), steps=steps)
     with torch.no_grad():
-        code, explained = encode(params).cpu(), 1 - error(params) / x.var((1, 2), correction=0)
+        code, explained = encoded(params, x, relu).cpu(), 1 - error(params) / x.var((1, 2), correction=0)
     return [code[i, :, :d] for i, d in enumerate(widths)], explained.cpu()
 
 
+def encoded(params: stacked.Params, x: Tensor, relu: bool) -> Tensor:
+    """(M, V, d): the code of an autoencoder with parameters e, be, d, bd for x (M, V, D)."""
+    code = torch.baddbmm(params["be"], x, params["e"])
+    return torch.relu(code) if relu else code
+
+
+def rebuilt(params: stacked.Params, x: Tensor, relu: bool) -> Tensor:
+    """(M, V, D): what the autoencoder makes of x again."""
+    return torch.baddbmm(params["bd"], encoded(params, x, relu), params["d"])
+
+
 def onehot_autoencoder(
-    vocab: int, widths: list[int], seeds: list[int], steps: int, device: str = "cpu"
+    vocab: int, widths: Sequence[int], seeds: Sequence[int], steps: int, device: str = "cpu"
 ) -> list[Tensor]:
     """An autoencoder of token identities: one-hot -> d -> softmax over V, cross-entropy. Codes (V, d).
 
@@ -71,17 +80,25 @@ def onehot_autoencoder(
     params = {k: v.to(device) for k, v in stacked.pile(models).items()}
     same = (torch.eye(vocab, device=device) / vocab).expand(len(models), vocab, vocab)
     rate = torch.full((len(models),), 3 * RATE, device=device)
-    stacked.fit(params, lambda p, t: networks.cross_entropy(networks.forward(p, "linear"), same), lr=rate, steps=steps)
+    loss = lambda p, t: networks.cross_entropy(networks.forward(p, "linear"), same)
+    stacked.fit(params, loss, lr=rate, steps=steps)
     return [params["code"][i, :, :d].cpu() for i, d in enumerate(widths)]
 
 
 def principal(embeddings: Tensor, d: int) -> Tensor:
     """(V, d) leading principal components of trained embeddings (V, D): the best linear autoencoder of them
-    (Baldi & Hornik 1989)."""
-    if d > min(embeddings.shape):
-        raise ValueError(f"d={d} exceeds the embeddings' shape {tuple(embeddings.shape)}; use a smaller width")
+    (Baldi & Hornik 1989). A code wider than V or D has nothing to put into its last numbers: they are zero.
+    """
     u, s, _ = torch.linalg.svd(embeddings - embeddings.mean(0), full_matrices=False)
-    return u[:, :d] * s[:d]
+    code = u[:, :d] * s[:d]
+    return torch.nn.functional.pad(code, (0, d - code.shape[1]))
+
+
+def best_explained(vocab: int, full: int, d: int, tables: int = 200) -> float:
+    """The share of the variance of random vectors (V, D) that the best linear compressor to d numbers keeps, on average."""
+    x = torch.randn(tables, vocab, full, generator=torch.Generator().manual_seed(0))
+    spectrum = torch.linalg.svdvals(x - x.mean(1, keepdim=True)).square().mean(0)
+    return float(spectrum[:d].sum() / spectrum.sum())
 
 
 def spectral(counts: np.ndarray, d: int, smooth: float = 0.5) -> Tensor:

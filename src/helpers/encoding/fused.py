@@ -23,15 +23,15 @@ except ImportError:  # the CPU build of torch comes without it
 
 WARPS = 4  # of 32 threads a model; on an H200 4, 8 and 16 gave 6.1, 3.0 and 0.8 million model-steps a second
 LIMITS = {"vocab": 64, "d": 64, "hidden": 64}  # what the shared memory of one multiprocessor holds
-NAMES = {"linear": ("code", "w", "b"), "mlp": ("code", "w1", "b1", "w2", "b2")}
+NAMES = ("code", "w1", "b1", "w2", "b2")  # of the read-out that it trains, mlp
 
 
 def takes(params: Params, readout: str) -> bool:
     """Whether the kernel can train this stack: read-out, sizes, device, and triton at hand."""
-    if triton is None or readout not in NAMES or "up" in params:
+    if triton is None or readout != "mlp" or "up" in params:
         return False
     vocab, d = params["code"].shape[1:]
-    hidden = params["w1"].shape[2] if readout == "mlp" else 0
+    hidden = params["w1"].shape[2]
     small = vocab <= LIMITS["vocab"] and d <= LIMITS["d"] and hidden <= LIMITS["hidden"]
     return small and (params["code"].is_cuda or os.environ.get("TRITON_INTERPRET") == "1")
 
@@ -56,23 +56,22 @@ def fit(
     """
     if not takes(params, readout):
         raise ValueError(f"the fused kernel does not take readout={readout!r} with these sizes; use stacked.fit")
-    names, device = NAMES[readout], params["code"].device
+    device = params["code"].device
     count, vocab, d = params["code"].shape
-    hidden = params["w1"].shape[2] if readout == "mlp" else 16
+    hidden = params["w1"].shape[2]
     size = {"V": _pad(vocab), "D": _pad(d), "H": _pad(hidden)}
-    full = {"code": "VD", "w": "DV", "b": "V", "w1": "DH", "b1": "H", "w2": "HV", "b2": "V"}
-    state = {n: [_padded(p, [size[a] for a in full[n]]) for p in (params[n], *_zeros(params[n]))] for n in names}
+    full = {"code": "VD", "w1": "DH", "b1": "H", "w2": "HV", "b2": "V"}
+    state = {n: [_padded(p, [size[a] for a in full[n]]) for p in (params[n], *_zeros(params[n]))] for n in NAMES}
     padded = torch.zeros(len(tables), size["V"], size["V"], device=device)
     padded[:, :vocab, :vocab] = tables
     index, lr = index.to(device, torch.int32), lr.to(device, torch.float32)
     learn = torch.ones(count, device=device) if learn is None else learn.to(device, torch.float32)
     rates = schedule(steps).to(device, torch.float32).contiguous()
-    kernel = _mlp if readout == "mlp" else _linear
-    pointers = [tensor for n in names for tensor in state[n]]
+    pointers = [tensor for n in NAMES for tensor in state[n]]
     marks, seen, at = sorted({*log, steps}), [], 0
     for mark in marks:
         if mark > at:
-            kernel[(count,)](
+            _mlp[(count,)](
                 *pointers, padded, index, rates, lr, learn, at, mark - at, vocab, **size,
                 B1=BETAS[0], B2=BETAS[1], EPS=EPSILON, PRECISION=precision, num_warps=WARPS, num_stages=1,
             )  # fmt: skip
@@ -163,35 +162,3 @@ if triton is not None:
         tl.store(W2 + hv, w2), tl.store(W2m + hv, w2m), tl.store(W2v + hv, w2v)
         tl.store(b1 + oh, a1), tl.store(b1m + oh, a1m), tl.store(b1v + oh, a1v)
         tl.store(b2 + ov, a2), tl.store(b2m + ov, a2m), tl.store(b2v + ov, a2v)
-
-    @triton.jit
-    def _linear(
-        C, Cm, Cv, W, Wm, Wv, b, bm, bv,
-        tables, index, schedule, lrs, learns, first, steps, vocab,
-        V: tl.constexpr, D: tl.constexpr, H: tl.constexpr,
-        B1: tl.constexpr, B2: tl.constexpr, EPS: tl.constexpr, PRECISION: tl.constexpr,
-    ):  # fmt: skip
-        i = tl.program_id(0).to(tl.int64)
-        rv, rd = tl.arange(0, V), tl.arange(0, D)
-        vd = i * V * D + rv[:, None] * D + rd[None, :]
-        dv = i * D * V + rd[:, None] * V + rv[None, :]
-        ov = i * V + rv
-        c, cm, cv = tl.load(C + vd), tl.load(Cm + vd), tl.load(Cv + vd)
-        w, wm, wv = tl.load(W + dv), tl.load(Wm + dv), tl.load(Wv + dv)
-        a, am, av = tl.load(b + ov), tl.load(bm + ov), tl.load(bv + ov)
-        lr, learn = tl.load(lrs + i), tl.load(learns + i)
-        where = tl.load(index + i).to(tl.int64) * V * V + rv[:, None] * V + rv[None, :]
-        table = tl.load(tables + where)
-        weight = tl.sum(table, 1)
-        inside = rv[None, :] < vocab
-        for t in range(first, first + steps):
-            rate, root = lr * tl.load(schedule + 2 * t), tl.load(schedule + 2 * t + 1)
-            g = _slope(tl.dot(c, w, input_precision=PRECISION) + a[None, :], table, weight, inside)
-            gw = tl.dot(tl.trans(c), g, input_precision=PRECISION)
-            gc = tl.dot(g, tl.trans(w), input_precision=PRECISION) * learn
-            c, cm, cv = _adam(c, cm, cv, gc, rate, root, B1, B2, EPS)
-            w, wm, wv = _adam(w, wm, wv, gw, rate, root, B1, B2, EPS)
-            a, am, av = _adam(a, am, av, tl.sum(g, 0), rate, root, B1, B2, EPS)
-        tl.store(C + vd, c), tl.store(Cm + vd, cm), tl.store(Cv + vd, cv)
-        tl.store(W + dv, w), tl.store(Wm + dv, wm), tl.store(Wv + dv, wv)
-        tl.store(b + ov, a), tl.store(bm + ov, am), tl.store(bv + ov, av)

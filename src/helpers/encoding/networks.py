@@ -1,21 +1,21 @@
-"""Context-free networks in a stack: the logits of every next token from the code of the one before, and their loss.
-
-A code narrower than its stack is padded with zero columns, and the rows that would read them are zero too.
-"""
+"""The context-free networks of Part V, many at once: every parameter carries a leading model axis M (`helpers.stacked`)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import devices
+from helpers import devices, stacked
+from helpers.encoding.config import READOUTS
+from helpers.encoding.tasks import Chain
 from helpers.stacked import Params
 
-READOUTS = ("linear", "mlp", "residual")
+RATE = 0.01  # of single models to look into
 
 
 def forward(params: Params, readout: str) -> Tensor:
@@ -72,3 +72,40 @@ def one(readout: str, vocab: int, d: int, hidden: int, seed: int, up: int = 0) -
 def cross_entropy(logits: Tensor, weights: Tensor) -> Tensor:
     """(M,): -sum of weights · log softmax(logits), for weights (M, V, V) that sum to one in each model. Nats a token."""
     return -(weights * torch.log_softmax(logits, -1)).sum((1, 2))
+
+
+def alone(
+    chain: Chain,
+    models: Sequence[Mapping[str, Tensor]],
+    readout: str,
+    steps: int,
+    *,
+    frozen: Collection[int] = (),
+    log: Collection[int] = (),
+    probe: Callable[[Params], Tensor] | None = None,
+) -> tuple[Params, list[Tensor]]:
+    """Train a few models on the chain's own table, to look into: the stack of parameters, and what `probe` saw at `log`, by
+    default the losses (M,). frozen: places of the models whose code is not learned.
+    """
+    params = stacked.pile(models)
+    table = torch.tensor(chain.joint, dtype=torch.float32).expand(len(models), -1, -1)
+    learn = torch.tensor([float(i not in frozen) for i in range(len(models))])
+    loss = lambda p, t=0: cross_entropy(forward(p, readout), table)
+    rate = torch.full((len(models),), RATE)
+    return params, stacked.fit(params, loss, lr=rate, steps=steps, learn={"code": learn}, log=log, probe=probe or loss)
+
+
+def watch(chain: Chain, d: int = 2, steps: int = 400, frames: int = 24, readout: str = "mlp") -> dict[int, np.ndarray]:
+    """{step: (V, d)}: the learned code of one model at about `frames` moments of its training."""
+    marks = stacked.spaced(steps, frames)
+    start = one(readout, chain.vocab, d, 64, 0)
+    _, seen = alone(chain, [start], readout, steps, log=marks, probe=lambda p: p["code"][0].detach().clone())
+
+    return {mark: code.numpy() for mark, code in zip(marks, seen, strict=True)}
+
+
+def predict(chain: Chain, widths: Sequence[int], readout: str, steps: int = 400) -> dict[int, np.ndarray]:
+    """{d: (V, V)}: the transitions that a model with a learned code of each width predicts after training."""
+    params, _ = alone(chain, [one(readout, chain.vocab, d, 64, 0) for d in widths], readout, steps)
+    with torch.no_grad():
+        return dict(zip(widths, torch.softmax(forward(params, readout), -1).numpy(), strict=True))

@@ -6,42 +6,13 @@ loss exceeds 0.5, with no direction and no acceptance test; `walk` does that, to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from helpers import devices, stacked
 from helpers.encoding import codes, networks
-from helpers.encoding.tasks import MOTIFS
-
-ARMS = ("learned", "traditional", "traditional_relu")
-
-
-@dataclass(frozen=True)
-class Printed:
-    """The published parameters. rate: of both stages. sequences, batch: of the script; the document does not say."""
-
-    vocab: int = 50
-    full: int = 64
-    code: int = 6
-    hidden: int = 32
-    length: int = 20
-    sequences: int = 1000
-    batch: int = 32
-    epochs: int = 30
-    first_epochs: int = 20
-    rate: float = 0.01
-    seeds: int = 3
-    device: str = "cpu"
-
-    def __post_init__(self):
-        if self.seeds < 1 or not 1 <= self.code <= self.vocab or self.vocab <= max(map(max, MOTIFS)):
-            raise ValueError(
-                f"seeds={self.seeds}, code={self.code}, vocab={self.vocab}: seeds ≥ 1, 1 ≤ code ≤ vocab, "
-                f"and the motifs need vocab > {max(map(max, MOTIFS))}"
-            )
+from helpers.encoding.config import MOTIFS, Printed
 
 
 def sequences(p: Printed, seed: int) -> np.ndarray:
@@ -51,14 +22,14 @@ def sequences(p: Printed, seed: int) -> np.ndarray:
     return tiled[rng.integers(len(tiled), size=p.sequences)]
 
 
-def run(p: Printed) -> dict[str, np.ndarray]:
-    """Loss a epoch (seeds, epochs) of every arm, of the autoencoders (`first_…`), and of the walks (`walk_…`)."""
+def losses(p: Printed, device: str = "cpu") -> dict[str, np.ndarray]:
+    """Loss an epoch (seeds, epochs) of every arm, of the autoencoders (`first_…`), and of the walks (`walk_…`)."""
     data = torch.tensor(np.stack([sequences(p, s) for s in range(p.seeds)]))  # (S, N, T)
-    first = _autoencoders(p, data)
+    first = _autoencoders(p, data, device)
     out = {f"first_{name}": curve for name, (_, curve) in first.items()}
     given = {"learned": None} | {name: code for name, (code, _) in first.items()}
     for name, code in given.items():
-        out[name] = _train(p, data, code)
+        out[name] = _train(p, data, code, device)
         out[f"walk_{name}"] = walk(p, data, code)
     return out
 
@@ -67,7 +38,7 @@ def walk(p: Printed, data: Tensor, code: Tensor | None) -> np.ndarray:
     """The published update: noise of scale rate·min(loss, 3), times 0.1 for the code and 0.05 elsewhere."""
     params = _start(p, code)
     rng = [devices.torch_rng("walk", s, code is None) for s in range(p.seeds)]
-    losses = []
+    seen = []
     for table in _tables(p, data):
         loss = networks.cross_entropy(networks.forward(params, "residual"), table)  # (S,)
         scale = torch.where(loss > 0.5, p.rate * loss.clamp(max=3.0), 0.0)
@@ -76,23 +47,21 @@ def walk(p: Printed, data: Tensor, code: Tensor | None) -> np.ndarray:
                 continue
             noise = torch.stack([torch.randn(value.shape[1:], generator=g) for g in rng])
             value += noise * scale.view(-1, 1, 1) * (0.1 if name == "code" else 0.05)
-        losses.append(loss)
-    return _by_epoch(p, losses)
+        seen.append(loss)
+    return _by_epoch(p, seen)
 
 
-def _train(p: Printed, data: Tensor, code: Tensor | None) -> np.ndarray:
-    params = {k: v.to(p.device) for k, v in _start(p, code).items()}
-    tables = [t.to(p.device) for t in _tables(p, data)]
-    losses = []
+def _train(p: Printed, data: Tensor, code: Tensor | None, device: str) -> np.ndarray:
+    params = {k: v.to(device) for k, v in _start(p, code).items()}
+    tables, seen = [t.to(device) for t in _tables(p, data)], []
 
     def loss(q, t):
-        losses.append(networks.cross_entropy(networks.forward(q, "residual"), tables[t]))
-        return losses[-1]
+        seen.append(networks.cross_entropy(networks.forward(q, "residual"), tables[t]))
+        return seen[-1]
 
-    learn = {"code": code is None}
-    rate = torch.full((p.seeds,), p.rate, device=p.device)
+    learn, rate = {"code": code is None}, torch.full((p.seeds,), p.rate, device=device)
     stacked.fit(params, loss, lr=rate, steps=len(tables), learn=learn, graph=False)  # the loss keeps a list
-    return _by_epoch(p, [x.detach() for x in losses])
+    return _by_epoch(p, [x.detach() for x in seen])
 
 
 def _start(p: Printed, code: Tensor | None) -> stacked.Params:
@@ -105,47 +74,45 @@ def _start(p: Printed, code: Tensor | None) -> stacked.Params:
     return out if code is None else out | {"code": code}
 
 
-def _autoencoders(p: Printed, data: Tensor) -> dict[str, tuple[Tensor, np.ndarray]]:
-    """Codes (S, V, d) of the autoencoder on untrained vectors, and its error a epoch; linear, and with a ReLU."""
-    x = torch.stack([codes.vectors(p.vocab, p.full, s) for s in range(p.seeds)])  # (S, V, D)
-    seen = [t.sum(2, keepdim=True) for t in _tables(p, data, p.first_epochs)]  # (S, V, 1): how often a token is seen
+def _autoencoders(p: Printed, data: Tensor, device: str) -> dict[str, tuple[Tensor, np.ndarray]]:
+    """Codes (S, V, d) of the autoencoder on untrained vectors, and its error an epoch; linear, and with a ReLU."""
+    x = torch.stack([codes.vectors(p.vocab, p.full, s) for s in range(p.seeds)]).to(device)  # (S, V, D)
+    often = [t.sum(2, keepdim=True).to(device) for t in _tables(p, data, p.first_epochs)]  # (S, V, 1): a token's count
     out = {}
     for name, relu in (("traditional", False), ("traditional_relu", True)):
         params, errors = {}, []
         for key, shape in (("e", (p.full, p.code)), ("be", (1, p.code)), ("d", (p.code, p.full)), ("bd", (1, p.full))):
             rng = [devices.torch_rng("printed", key, s) for s in range(p.seeds)]
             scale = 0.0 if key.startswith("b") else 0.1
-            params[key] = torch.stack([scale * torch.randn(shape, generator=g) for g in rng])
+            params[key] = torch.stack([scale * torch.randn(shape, generator=g) for g in rng]).to(device)
 
-        def encode(q, relu=relu):
-            code = torch.baddbmm(q["be"], x, q["e"])
-            return torch.relu(code) if relu else code
-
-        def loss(q, t, encode=encode, errors=errors):
-            gap = torch.baddbmm(q["bd"], encode(q), q["d"]) - x
-            errors.append((gap.pow(2).mean(2, keepdim=True) * seen[t]).sum((1, 2)))
+        def loss(q, t, relu=relu, errors=errors):
+            gap = codes.rebuilt(q, x, relu) - x
+            errors.append((gap.pow(2).mean(2, keepdim=True) * often[t]).sum((1, 2)))
             return errors[-1]
 
-        stacked.fit(params, loss, lr=torch.full((p.seeds,), p.rate), steps=len(seen))
+        rate = torch.full((p.seeds,), p.rate, device=device)
+        stacked.fit(params, loss, lr=rate, steps=len(often), graph=False)  # the loss keeps a list
         with torch.no_grad():
-            out[name] = encode(params), _by_epoch(p, [e.detach() for e in errors], p.first_epochs)
+            code = codes.encoded(params, x, relu).cpu()
+        out[name] = code, _by_epoch(p, [e.detach() for e in errors], p.first_epochs)
     return out
 
 
 def _tables(p: Printed, data: Tensor, epochs: int | None = None) -> list[Tensor]:
     """One table (S, V, V) of transitions a minibatch: shuffled sequences, `batch` at a time, the last batch shorter."""
     cells = data[..., :-1] * p.vocab + data[..., 1:]  # (S, N, T-1)
-    found = []
+    out = []
     for epoch in range(epochs or p.epochs):
         order = torch.randperm(p.sequences, generator=devices.torch_rng("order", epoch))
         for rows in order.split(p.batch):
             flat = cells[:, rows].flatten(1)  # (S, batch·(T-1))
             counts = torch.zeros(p.seeds, p.vocab**2).scatter_add_(1, flat, torch.ones(flat.shape))
-            found.append((counts / flat.shape[1]).view(p.seeds, p.vocab, p.vocab))
-    return found
+            out.append((counts / flat.shape[1]).view(p.seeds, p.vocab, p.vocab))
+    return out
 
 
-def _by_epoch(p: Printed, losses: list[Tensor], epochs: int | None = None) -> np.ndarray:
+def _by_epoch(p: Printed, seen: list[Tensor], epochs: int | None = None) -> np.ndarray:
     """(S, epochs) mean over an epoch's batches."""
-    values = torch.stack(losses, 1).cpu().numpy()  # (S, steps)
+    values = torch.stack(seen, 1).cpu().numpy()  # (S, steps)
     return values.reshape(p.seeds, epochs or p.epochs, -1).mean(2)

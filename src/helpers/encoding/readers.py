@@ -1,188 +1,111 @@
-"""Arms × widths × seeds of small transformers on any stream of tokens: the rule task, a text, a genome."""
+"""Small transformers on any stream of tokens: the rule task, a text, a genome; with attention, and some without."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import checkpoints, files, stacked
-from helpers.encoding import attention, codes
-from helpers.encoding.attention import Reader, Shape
-from helpers.encoding.chains import ARMS, TWO_STAGE
+from helpers import stacked
+from helpers.encoding import attention, tasks
+from helpers.encoding.config import Reading, Rules
+from helpers.encoding.grid import Grid, Live, Model
+from helpers.work import Work
 
-Live = Callable[[int, dict[str, float]], None]
-MEMORY = {"cpu": 400 * 2**20, "cuda": 24 * 2**30}  # bytes of logits and their gradients in one chunk
-
-
-@dataclass(frozen=True)
-class Config:
-    """What to train. Arms are those of the context-free study that a transformer can have; 'full' has d = stream.
-
-    blind: arms that are trained a second time with attention off, at the widths in `blind_widths`.
-    """
-
-    arms: tuple[str, ...] = ("learned", "random", "seed_ae", "trained_pca", "full")
-    widths: tuple[int, ...] = (1, 2, 4, 8)
-    blind: tuple[str, ...] = ("learned", "seed_ae", "full")
-    blind_widths: tuple[int, ...] = (4,)
-    seeds: int = 3
-    rates: tuple[float, ...] = (0.01,)
-    steps: int = 600
-    stage1: float = 0.4
-    batch: int = 32
-    device: str = "cpu"
-
-    def __post_init__(self):
-        usable = ("learned", "random", "seed_ae", "trained_pca", "trained_pca_tuned", "full")
-        odd = [a for a in (*self.arms, *self.blind) if a not in usable]
-        if odd or self.seeds < 1 or self.steps < 2 or self.batch < 1 or min(self.widths) < 1:
-            raise ValueError(
-                f"arms {odd or self.arms}, seeds={self.seeds}, steps={self.steps}, batch={self.batch}, "
-                f"widths={self.widths}: arms are among {', '.join(usable)}, seeds, batch and widths ≥ 1, steps ≥ 2"
-            )
-
-    @property
-    def first(self) -> int:
-        """Gradient steps of stage one."""
-        return max(1, round(self.steps * self.stage1))
-
-    def before(self, arm: str) -> int:
-        return self.first if ARMS[arm][0] in TWO_STAGE else 0
+MEMORY = {"cpu": 400 * 2**20, "cuda": 24 * 2**30}  # bytes of logits and their gradients in one stack
+SIGHT = {True: "attention", False: "blind"}
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Where tokens come from. `name` tells one stream from another when finished work is read back.
+    """Where tokens come from. name: tells one stream from another when finished work is read back; vocab: V.
 
     draw(step) -> (S, B, T + 1) training tokens, step a 0-d tensor; held: split -> (S, N, T + 1). start: the first position
     whose next token counts. untrained: the width of the random vectors of the published autoencoder.
     """
 
     name: str
-    shape: Shape
+    vocab: int
     draw: Callable[[Tensor], Tensor]
     held: Mapping[str, Tensor]
+    untrained: int
     start: int = 0
-    untrained: int = 64
 
 
-def run(config: Config, stream: Stream, work: Path | None = None, live: Live | None = None) -> list[dict]:
-    """Train everything. Returns a row a (model, mark): arm, d, attend, seed, rate, step, validation, loss.
-
-    work: where finished chunks are kept, so that an interrupted run goes on. Raises ValueError when a width exceeds the
-    stream or the vocabulary.
-    """
-    shape = stream.shape
-    wide = [d for d in config.widths if d > min(shape.vocab, shape.stream)]
-    if wide:
-        raise ValueError(
-            f"width d={wide[0]} exceeds min(vocabulary {shape.vocab}, stream {shape.stream}); use narrower codes"
-        )
-    return _Study(config, stream, work, live).run()
+def rule_stream(rules: Rules, device: str = "cpu") -> Stream:
+    """Scenario 2 as a stream: every training sequence is seen once."""
+    sizes = {"train": rules.batch * rules.steps, "validation": rules.held, "test": rules.held}
+    drawn = {k: torch.stack([tasks.sequences(rules, n, k, s) for s in range(rules.seeds)]) for k, n in sizes.items()}
+    train, window = drawn.pop("train").to(device), torch.arange(rules.batch, device=device)  # (S, steps · B, T + 1)
+    draw = lambda step: train.index_select(1, step * rules.batch + window)
+    return Stream("rules", rules.vocab, draw, drawn, rules.untrained, start=1)
 
 
-class _Study:
-    """Full width first, then the codes of stage one, then every narrow model."""
+class ReaderGrid(Grid):
+    """All models of a `Rules` or a `Limits` on one stream."""
 
-    def __init__(self, config: Config, stream: Stream, work: Path | None, live: Live | None):
-        self.config, self.stream, self.work, self.live = config, stream, work, live
-        self.made: dict[tuple[str, int, int], Tensor] = {}  # (kind, d, seed): standardised code (V, d)
+    looks = 12
 
-    def run(self) -> list[dict]:
+    def __init__(
+        self, config: Reading, stream: Stream, device: str = "cpu", work: Work | None = None, live: Live | None = None
+    ):
+        super().__init__(config, stream.vocab, config.stream, stream.untrained, device, work or Work(None), live)
+        self.stream, self.shape, self.key = stream, config.shape(stream.vocab), stream.name
+        # six copies of the logits and of four hidden layers
+        self.bytes_each = 24 * config.batch * self.shape.length * (stream.vocab + 4 * self.shape.hidden)
+        self.most = max(1, MEMORY["cuda" if device.startswith("cuda") else "cpu"] // self.bytes_each)
+
+    def full_width(self) -> list[list[Model]]:
         c = self.config
         sights = [True, False] if "full" in c.blind else [True]
-        width = self.stream.shape.stream
-        full = [Reader("full", width, *m) for m in product(sights, range(c.seeds), c.rates)]
-        rows, _ = self._train(full, c.steps)
-        self._stage_one([m for m in full if m.attend])
-        for staged in (False, True):
-            models = [m for m in self._narrow() if bool(c.before(m.arm)) == staged]
-            rows += self._train(models, c.steps - c.first * staged)[0] if models else []
-        return rows
+        return [[Model(SIGHT[a], "full", c.stream, s, r) for a, s, r in product(sights, range(c.seeds), c.rates)]]
 
-    def _narrow(self) -> list[Reader]:
-        c = self.config
-        grids = (c.arms, c.widths, [True]), (c.blind, c.blind_widths, [False])
-        found = [product(*grid, range(c.seeds), c.rates) for grid in grids]
-        return [Reader(*m) for grid in found for m in grid if m[0] != "full"]
+    def narrow(self) -> list[list[Model]]:
+        c, found = self.config, {False: [], True: []}
+        for sight, arms, widths in (("attention", c.arms, c.widths), ("blind", c.blind, (c.code,))):
+            for arm, d, seed, rate in product([a for a in arms if a != "full"], widths, range(c.seeds), c.rates):
+                found[bool(c.before(arm))].append(Model(sight, arm, d, seed, rate))
+        return [models for models in found.values() if models]
 
-    def _stage_one(self, full: list[Reader]) -> None:
-        """Codes that are made before the task is seen, and those of a full-width model trained for stage one's budget."""
-        c, vocab = self.config, self.stream.shape.vocab
-        widths = sorted({*c.widths, *c.blind_widths})
-        pairs = list(product(widths, range(c.seeds)))
-        if "seed_ae" in (*c.arms, *c.blind):
-            x = torch.stack([codes.vectors(vocab, self.stream.untrained, s) for _, s in pairs])
-            found, _ = codes.autoencoder(x, *map(list, zip(*pairs, strict=True)), c.first, device=c.device)
-            self.made |= {("seed_ae", *pair): codes.standardised(f) for pair, f in zip(pairs, found, strict=True)}
-        if {"trained_pca", "trained_pca_tuned"} & {*c.arms, *c.blind}:
-            early, projected = self._train(full, c.first, quiet=True)
-            last = {(r["seed"], r["rate"]): r["validation"] for r in early}
-            for d, seed in pairs:
-                best = min(c.rates, key=lambda rate: last[seed, rate])
-                embeddings = next(e for m, e in zip(full, projected, strict=True) if (m.seed, m.rate) == (seed, best))
-                self.made["trained_pca", d, seed] = codes.standardised(codes.principal(embeddings, d))
+    def origin(self, cell: str) -> str:
+        return "attention"
 
-    def _code(self, m: Reader) -> Tensor | None:
-        kind = ARMS[m.arm][0]
-        if kind == "random":
-            return codes.standardised(codes.random(self.stream.shape.vocab, m.d, m.seed))
-        return None if kind is None else self.made[kind, m.d, m.seed]
+    def start(self, model: Model) -> dict[str, Tensor]:
+        return dict(attention.one(self.shape, model.d, model.seed))
 
-    def _train(self, models: list[Reader], steps: int, quiet: bool = False) -> tuple[list[dict], list[Tensor]]:
-        """Rows of one group, and for full-width models their projected embeddings (V, D); chunk by chunk."""
-        c, stream = self.config, self.stream
-        a_model = _bytes_a_model(c, stream.shape)
-        most = max(1, MEMORY["cuda" if c.device.startswith("cuda") else "cpu"] // a_model)
-        rows, projected = [], []
-        for part in stacked.chunked(models, a_model, c.device, "training the transformers", most=most):
-            compute = lambda part=part: self._train_chunk(part, steps, quiet)
-            name = files.digest(repr((c, stream.name, stream.shape, stream.start, part, steps)))[7:31]
-            done = checkpoints.once(self.work / f"{name}.safetensors", compute) if self.work else compute()
-            rows += _rows(c, part, stacked.spaced(steps, 12), done["curve"].numpy())
-            projected += list(done["vectors"])
-        return rows, projected
+    def fit(
+        self, models: list[Model], params: stacked.Params, see: Callable[[Tensor], None], **how
+    ) -> dict[str, Tensor]:
+        stream, shape = self.stream, self.shape
+        seeds = torch.tensor([m.seed for m in models], device=self.device)
+        attend = torch.tensor([float(m.cell == "attention") for m in models], device=self.device)
+        held = [stream.held[split].to(self.device) for split in ("validation", "test")]
 
-    def _train_chunk(self, part: list[Reader], steps: int, quiet: bool) -> dict[str, Tensor]:
-        live = None if quiet or not self.live else lambda step, seen: self.live(step, _mean_by_arm(part, seen))
-        curve, vectors = attention.train(
-            part,
-            self.stream.shape,
-            self.stream.draw,
-            self.stream.held,
-            steps=steps,
-            code=self._code,
-            learns=lambda m: ARMS[m.arm][1],
-            start=self.stream.start,
-            device=self.config.device,
-            live=live,
-        )
-        kept = part[0].arm == "full"
-        return {"curve": curve, "vectors": torch.stack(vectors) if kept else torch.zeros(len(part), 0)}
+        def mean_loss(p, tokens):
+            parts = [
+                attention.losses(p, shape, t[seeds], attend, stream.start) * t.shape[1] for t in tokens.split(32, 1)
+            ]
+            return sum(parts) / tokens.shape[1]
+
+        def loss(p, t):
+            return attention.losses(p, shape, stream.draw(t)[seeds], attend, stream.start)
+
+        with _tensor_cores():
+            probe = lambda p: see(torch.stack([mean_loss(p, tokens) for tokens in held], 1))
+            stacked.fit(params, loss, probe=probe, **how)
+        return {"codes": params["code"] @ params["up"]} if models[0].arm == "full" else {}
 
 
-def _bytes_a_model(config: Config, shape: Shape) -> int:
-    """Rough bytes of one model's activations and gradients: six copies of the logits and of four hidden layers."""
-    return 6 * 4 * config.batch * shape.length * (shape.vocab + 4 * shape.hidden)
-
-
-def _rows(config: Config, part: list[Reader], marks: list[int], curve: np.ndarray) -> list[dict]:
-    """curve: (M, marks, 2)."""
-    out = []
-    for m, seen in zip(part, curve, strict=True):
-        constant = {"arm": m.arm, "d": m.d, "attend": float(m.attend), "seed": m.seed, "rate": m.rate}
-        for mark, (validation, loss) in zip(marks, seen, strict=True):
-            step = mark + config.before(m.arm)
-            out.append(constant | {"step": step, "validation": float(validation), "loss": float(loss)})
-    return out
-
-
-def _mean_by_arm(part: list[Reader], seen: Tensor) -> dict[str, float]:
-    arms = dict.fromkeys(m.arm for m in part)
-    return {a: float(np.mean([v for v, m in zip(seen.tolist(), part, strict=True) if m.arm == a])) for a in arms}
+@contextmanager
+def _tensor_cores() -> Iterator[None]:
+    """TF32 products on a GPU: ten bits of mantissa are enough for a stochastic gradient, and several times faster."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -7,13 +7,15 @@ trained model is judged by its *excess* over that number and not by the number i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from torch import Tensor
 
-# The four motifs of the published script for vocabularies of 35 tokens and more.
-MOTIFS = ((1, 2, 3, 4, 5), (10, 11, 12, 13), (20, 21, 22), (30, 31, 32, 33, 34))
+from helpers import devices
+from helpers.encoding.config import MOTIFS, Rules
 
 
 @dataclass(frozen=True)
@@ -91,17 +93,14 @@ def stationary_of(transition: np.ndarray) -> np.ndarray:
     return pi / pi.sum()
 
 
-def pattern(vocab: int = 50, motifs: Sequence[Sequence[int]] = MOTIFS) -> Chain:
+def pattern(vocab: int = 50) -> Chain:
     """Scenario 1: one of four motifs, repeated. The next token is a function of the current one, so Bayes is 0."""
-    top = max(max(m) for m in motifs)
-    if top >= vocab:
-        raise ValueError(f"vocab={vocab} is too small for the motifs: their largest token is {top}; use vocab > {top}")
     p, pi = np.full((vocab, vocab), 1 / vocab), np.zeros(vocab)
-    for motif in motifs:
+    for motif in MOTIFS:
         for here, after in zip(motif, (*motif[1:], motif[0]), strict=True):
             p[here] = 0
             p[here, after] = 1
-            pi[here] = 1 / (len(motifs) * len(motif))
+            pi[here] = 1 / (len(MOTIFS) * len(motif))
     return Chain("pattern", p, pi)
 
 
@@ -131,3 +130,56 @@ def _from_logits(name: str, logits: np.ndarray) -> Chain:
     p = np.exp(logits - logits.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
     return Chain(name, p, stationary_of(p))
+
+
+def example(rank: int = 6, vocab: int = 50, seed: int = 0) -> Chain:
+    """A chain of planted rank, its tokens in the order of their log-odds' first principal component."""
+    chain = planted(vocab, rank, devices.numpy_rng("example", rank, seed))
+    odds = np.log(chain.transition)
+    order = np.argsort(np.linalg.svd(odds - odds.mean(0), full_matrices=False)[0][:, 0])
+    return Chain(chain.name, chain.transition[np.ix_(order, order)], chain.stationary[order])
+
+
+def sequences(rules: Rules, count: int, *key: object) -> Tensor:
+    """(count, length + 1) tokens of scenario 2: the rule token m + s first, then values. Given a value alone the next one is
+    uniform; given the rule too, only the noise is left."""
+    rng = devices.torch_rng("rules", rules.values, rules.length, *key)
+    rule, x = torch.randint(rules.values, (2, count), generator=rng)
+    out = [rule + rules.values, x]
+    for _ in range(rules.length - 1):
+        uniform = torch.randint(rules.values, (count,), generator=rng)
+        x = torch.where(torch.rand(count, generator=rng) < rules.noise, uniform, (x + rule) % rules.values)
+        out.append(x)
+    return torch.stack(out, 1)
+
+
+def rule_losses(rules: Rules) -> dict[str, float]:
+    """bayes: entropy of the next token given the rule and the current token, nats; unigram: given the current token alone,
+    ln m."""
+    wrong = rules.noise / rules.values
+    right = 1 - rules.noise + wrong
+    bayes = -(right * math.log(right) + (rules.values - 1) * wrong * math.log(wrong))
+    return {"bayes": bayes, "unigram": math.log(rules.values)}
+
+
+def bigram_kl(chain: Chain, predicted: np.ndarray, tokens: int, rng: np.random.Generator) -> float:
+    """KL, in nats, from the chain's bigrams to those of text sampled from the model, smoothed by half a count.
+
+    predicted: (V, V) transitions of the model, which is run as a chain of its own for `tokens` tokens, so that errors
+    feed on themselves. Sampling noise alone leaves a floor: sample from the chain itself to see it.
+    """
+    rows = np.asarray(predicted, float)
+    rows = rows / rows.sum(1, keepdims=True)
+    model = Chain("model", rows, _settled(chain, rows))
+    counts = bigram_counts(model.sample(max(1, tokens // 20), 20, rng), chain.vocab) + 0.5 * chain.joint
+    joint, q = chain.joint, counts / counts.sum()
+    seen = joint > 0
+    return float((joint[seen] * np.log(joint[seen] / q[seen])).sum())
+
+
+def _settled(chain: Chain, rows: np.ndarray) -> np.ndarray:
+    """Where the model's own chain settles; for a reducible one (the motifs), where it starts."""
+    pi = chain.stationary.copy()
+    for _ in range(200):
+        pi = pi @ rows
+    return pi / pi.sum() if np.allclose(pi @ rows, pi, atol=1e-7) else stationary_of(rows)

@@ -1,0 +1,296 @@
+"""What the chapters' experiments are made of, checked before anything is loaded: frozen settings, and nothing else.
+
+What cannot work is refused here, with the reason and the nearest value that works. Devices and folders belong to a run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+READOUTS = ("linear", "mlp", "residual")
+MOTIFS = ((1, 2, 3, 4, 5), (10, 11, 12, 13), (20, 21, 22), (30, 31, 32, 33, 34))  # of the published script, V ≥ 35
+ARMS = {  # arm: (how its code is made before the task is seen, whether the code is then learned)
+    "learned": ("", True),
+    "random": ("random", False),
+    "seed_ae": ("seed_ae", False),
+    "seed_ae_relu": ("seed_ae_relu", False),
+    "onehot_ae": ("onehot_ae", False),
+    "trained_pca": ("trained_pca", False),
+    "trained_pca_tuned": ("trained_pca", True),
+    "seed_ae_tuned": ("seed_ae", True),
+    "spectral": ("spectral", False),
+    "factorised": ("", True),
+    "wide": ("random", False),
+    "full": ("", True),
+}
+TWO_STAGE = {"seed_ae", "seed_ae_relu", "onehot_ae", "trained_pca"}  # these codes take gradient steps of the budget
+READING = ("learned", "random", "seed_ae", "trained_pca", "trained_pca_tuned", "full")  # arms of a transformer
+MAIN = ("learned", "random", "seed_ae", "trained_pca", "full")
+EVERY = (*MAIN[:3], "seed_ae_relu", "onehot_ae", *MAIN[3:4], "trained_pca_tuned", "seed_ae_tuned", "spectral", "full")
+CELLS = {  # source/read-out: the arms of the context-free study
+    "pattern/residual": MAIN,
+    "planted6/residual": EVERY,
+    "dirichlet/residual": EVERY,
+    "planted6/linear": MAIN,
+    "dirichlet/mlp": (*EVERY, "factorised", "wide"),
+    "planted2/linear": ("learned", "full"),
+    "planted12/linear": ("learned", "full"),
+    "dirichlet/linear": ("learned", "full"),
+}
+
+
+@dataclass(frozen=True)
+class Printed:
+    """The published experiment: V, D, d; rate: of both stages. sequences and batch are the script's own."""
+
+    vocab: int = 50
+    full: int = 64
+    code: int = 6
+    hidden: int = 32
+    length: int = 20
+    sequences: int = 1000
+    batch: int = 32
+    epochs: int = 30
+    first_epochs: int = 20
+    rate: float = 0.01
+    seeds: int = 3
+
+    def __post_init__(self):
+        _least(self, 1, "full", "code", "hidden", "sequences", "batch", "epochs", "first_epochs", "seeds")
+        _least(self, 2, "length")
+        _motifs_fit(self.vocab)
+        _rates_fit((self.rate,))
+
+
+@dataclass(frozen=True)
+class Training:
+    """What every study of arms has: seeds, learning rates to choose from, and one budget of gradient steps for every arm.
+
+    A two-stage arm spends the share `stage1` of the budget before it sees the task (20 of 50 epochs, as published).
+    """
+
+    seeds: int = 3
+    rates: tuple[float, ...] = (0.01, 0.03)
+    steps: int = 400
+    stage1: float = 0.4
+
+    def __post_init__(self):
+        _least(self, 1, "seeds")
+        _least(self, 2, "steps")
+        _rates_fit(self.rates)
+        if not 0 < self.stage1 < 1:
+            raise ValueError(f"stage1={self.stage1} is not a share between 0 and 1; the document's is 0.4")
+
+    @property
+    def first(self) -> int:
+        """Gradient steps of stage one."""
+        return max(1, round(self.steps * self.stage1))
+
+    def before(self, arm: str) -> int:
+        """Gradient steps that an arm has spent before it sees the task."""
+        return self.first if ARMS[arm][0] in TWO_STAGE else 0
+
+
+@dataclass(frozen=True)
+class Chains(Training):
+    """The context-free study. cells: {"source/readout": arms}; sources are pattern, dirichlet and plantedR for a rank R.
+
+    grid: code widths to train. code: the width at which arms are compared, which is always trained.
+    """
+
+    grid: tuple[int, ...] = (1, 2, 4, 6, 8, 12)
+    code: int = 6
+    cells: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(CELLS))
+    vocab: int = 50
+    full: int = 64
+    hidden: int = 64
+    residual_hidden: int = 32
+    wide_hidden: int = 256
+    sequences: int = 10_000
+    length: int = 20
+
+    def __post_init__(self):
+        super().__post_init__()
+        _widths_fit(self.grid, self.code)
+        _least(self, 1, "full", "hidden", "residual_hidden", "wide_hidden", "sequences")
+        _least(self, 2, "vocab", "length")
+        for cell, arms in self.cells.items():
+            source, _, readout = cell.partition("/")
+            if readout not in READOUTS or not re.fullmatch(r"pattern|dirichlet|planted[1-9]\d*", source):
+                raise ValueError(f"cell {cell!r}: expected pattern, dirichlet or plantedR, then one of {READOUTS}")
+            for arm in arms:
+                if arm not in ARMS or (arm == "wide" and readout != "mlp"):
+                    raise ValueError(f"arm {arm!r} in {cell!r}: use {', '.join(ARMS)}; 'wide' needs an mlp read-out")
+            if source == "pattern":
+                _motifs_fit(self.vocab)
+            elif source.startswith("planted") and int(source[7:]) > self.vocab:
+                raise ValueError(f"cell {cell!r}: no rank exceeds the vocabulary; use planted{self.vocab} or less")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths that are trained: the grid's, but for those above V or D, which say no more; and `code`."""
+        return _widths(self.grid, self.code, min(self.vocab, self.full))
+
+    def hidden_of(self, readout: str, arm: str) -> int:
+        return self.wide_hidden if arm == "wide" else self.residual_hidden if readout == "residual" else self.hidden
+
+
+@dataclass(frozen=True)
+class ReaderShape:
+    """Sizes that a stack of transformers shares: vocabulary V, stream D, hidden layer H, heads, layers, longest context T."""
+
+    vocab: int
+    stream: int
+    hidden: int
+    heads: int
+    layers: int
+    length: int
+
+    def parameters(self, d: int) -> dict[str, tuple[int, int]]:
+        """Shape of every parameter of a model with a code of width d."""
+        v, s, h = self.vocab, self.stream, self.hidden
+        out = {"code": (v, d), "up": (d, s), "place": (self.length, s)}
+        for k in range(self.layers):
+            out |= {f"{n}{k}": (s, s) for n in "qkvo"}
+            out |= {f"w{k}": (s, h), f"a{k}": (1, h), f"z{k}": (h, s)}
+        return out | {"head": (s, v), "bias": (1, v)}
+
+
+@dataclass(frozen=True)
+class Reading(Training):
+    """Small transformers: a stream of width D, four times as wide inside; 'full' has d = D. blind: arms that are trained
+    once more without attention, at the width `code`.
+    """
+
+    arms: tuple[str, ...] = MAIN
+    blind: tuple[str, ...] = ("learned", "seed_ae", "full")
+    batch: int = 32
+    stream: int = 32
+    heads: int = 2
+    layers: int = 1
+    length: int = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        _least(self, 1, "batch", "stream", "heads", "layers", "length")
+        odd = [a for a in (*self.arms, *self.blind) if a not in READING]
+        if odd:
+            raise ValueError(f"arm {odd[0]!r} is none that a transformer can have; use {', '.join(READING)}")
+        if self.stream % self.heads:
+            fits = self.stream + self.heads - self.stream % self.heads
+            raise ValueError(f"stream={self.stream} is not a multiple of heads={self.heads}; use {fits}")
+
+    def shape(self, vocab: int) -> ReaderShape:
+        return ReaderShape(vocab, self.stream, 4 * self.stream, self.heads, self.layers, self.length)
+
+
+@dataclass(frozen=True)
+class Rules(Reading):
+    """Scenario 2: m values and m rule tokens, so V = 2m; `length` tokens to read, the rule token first. untrained: the
+    width of the random vectors that the published autoencoder compresses."""
+
+    grid: tuple[int, ...] = (2, 4, 6, 8)
+    code: int = 6
+    rates: tuple[float, ...] = (0.01,)
+    values: int = 10
+    noise: float = 0.05
+    length: int = 10
+    held: int = 256
+    untrained: int = 64
+
+    def __post_init__(self):
+        super().__post_init__()
+        _widths_fit(self.grid, self.code)
+        _least(self, 2, "values")
+        _least(self, 3, "length")
+        _least(self, 1, "held", "untrained")
+        if not 0 < self.noise < 1:
+            raise ValueError(f"noise={self.noise} is not a share between 0 and 1")
+
+    @property
+    def vocab(self) -> int:
+        return 2 * self.values
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return _widths(self.grid, self.code, min(self.stream, self.vocab))
+
+
+@dataclass(frozen=True)
+class Limits(Reading):
+    """Compressions D/d of a code on real data. ratios: as asked; a width is a whole number, so each stands for `true`.
+
+    part: "limits", or the name of a smaller trial on the same data.
+    """
+
+    ratios: tuple[float, ...] = (2, 5, 10, 20, 50)
+    blind: tuple[str, ...] = ("learned", "full")
+    rates: tuple[float, ...] = (0.006,)
+    batch: int = 16
+    held: int = 64
+    part: str = "limits"
+
+    def __post_init__(self):
+        super().__post_init__()
+        _least(self, 1, "held")
+        if not self.ratios or min(self.ratios) < 1:
+            raise ValueError(f"ratios={self.ratios}: a compression is at least 1")
+        found = [self.width(r) for r in self.ratios]
+        if len(set(found)) < len(found):
+            raise ValueError(
+                f"ratios={self.ratios} give the widths {found} of stream={self.stream}, two of them the same model; leave "
+                f"one out, or use a stream of {2 * int(max(self.ratios))}"
+            )
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return tuple(sorted(map(self.width, self.ratios)))
+
+    @property
+    def code(self) -> int:
+        """The width at which attention is switched off: that of 10 : 1, or of the first ratio."""
+        return self.width(10 if 10 in self.ratios else self.ratios[0])
+
+    def width(self, ratio: float) -> int:
+        """The code width for a compression: stream / ratio, rounded, at least 1."""
+        return max(1, round(self.stream / ratio))
+
+    def true(self, ratio: float) -> float:
+        """The compression that a width of whole numbers gives: 50 : 1 of 32 is 32 : 1."""
+        return self.stream / self.width(ratio)
+
+    def asked(self, d: int) -> float:
+        """The ratio that a width answers; 1 for the full width."""
+        return next((float(r) for r in self.ratios if self.width(r) == d), 1.0)
+
+
+def _least(config: object, least: int, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value < least:
+            raise ValueError(f"{name}={value} is too few; use {least} or more")
+
+
+def _widths(grid: tuple[int, ...], code: int, most: int) -> tuple[int, ...]:
+    return tuple(sorted({*(d for d in grid if d <= most), code}))
+
+
+def _widths_fit(grid: tuple[int, ...], code: int) -> None:
+    if min((*grid, code)) < 1:
+        raise ValueError(f"grid={grid}, code={code}: a code has at least one number; use widths from 1 on")
+
+
+def _rates_fit(rates: tuple[float, ...]) -> None:
+    for rate in rates:
+        if not 0 < rate <= 1:
+            raise ValueError(f"rate={rate} is no learning rate of Adam; use one above 0 and up to 1")
+
+
+def _motifs_fit(vocab: int) -> None:
+    top = max(map(max, MOTIFS))
+    if vocab <= top:
+        raise ValueError(
+            f"vocab={vocab} is too small for the motifs: their largest token is {top}; use {top + 1} or more"
+        )

@@ -1,0 +1,123 @@
+"""Real data to squeeze codes on, a text or a genome: how it is cut, what needs no training, and what has to be stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from helpers import devices, files
+from helpers.encoding.config import Limits, ReaderShape
+from helpers.encoding.readers import Stream
+
+EMBEDDED = 128, 4096  # vocabularies that the embedded text has bytes and pairs for, in every version of Python
+BLOCKS = 20  # contiguous pieces of the data; a seed picks two to test on and two to validate on
+
+
+def check_vocabulary(text: str, vocab: int) -> None:
+    """Refuse a vocabulary that the embedded text cannot fill. What a reader's own text gives is seen when it is read."""
+    low, high = EMBEDDED
+    if text == "embedded" and not low <= vocab <= high:
+        near = min(max(vocab, low), high)
+        raise ValueError(f"vocab={vocab}: the embedded text has byte-pair tokens for {low} to {high}; use {near}")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A stream of tokens (N,) below `vocab`, with windows of `length` tokens to read; `held` windows a split."""
+
+    name: str
+    tokens: np.ndarray
+    vocab: int
+    length: int = 32
+    held: int = 64
+
+    def __post_init__(self):
+        if len(self.tokens) < BLOCKS * 2 * (self.length + 1):
+            raise ValueError(
+                f"{self.name} has {len(self.tokens)} tokens; windows of {self.length} need {BLOCKS * 2 * (self.length + 1)}: "
+                "use a longer file, a smaller vocabulary or k, or shorter windows"
+            )
+
+    @property
+    def digest(self) -> str:
+        """Of the tokens and how they are cut: two corpora with the same name are not the same corpus."""
+        return files.digest(self.tokens.tobytes() + repr((self.name, self.vocab, self.length, self.held)).encode())
+
+    def blocks(self, seed: int) -> dict[str, list[np.ndarray]]:
+        """train (16 blocks), validation and test (2 each): contiguous, disjoint, chosen by the seed."""
+        pieces = np.array_split(self.tokens, BLOCKS)
+        order = devices.numpy_rng("blocks", seed).permutation(BLOCKS)
+        chosen = {"test": order[:2], "validation": order[2:4], "train": order[4:]}
+        return {split: [pieces[i] for i in places] for split, places in chosen.items()}
+
+    def windows(self, seed: int, split: str) -> Tensor:
+        """(held, length + 1) windows of a split, evenly spaced within its blocks."""
+        blocks = self.blocks(seed)[split]
+        each = -(-self.held // len(blocks))
+        starts = [np.linspace(0, len(b) - self.length - 1, each).astype(int) for b in blocks]
+        rows = [b[s : s + self.length + 1] for b, at in zip(blocks, starts, strict=True) for s in at]
+        return torch.tensor(np.stack(rows[: self.held]))
+
+    def baselines(self, seed: int) -> dict[str, float]:
+        """Test loss, nats a token, of the two models that need no training: token frequencies, and smoothed bigrams.
+
+        Only pairs that occur are stored: a table of V² zeros would take 32 GiB at V = 65,536.
+        """
+        from scipy.sparse import csr_array
+
+        blocks = self.blocks(seed)["train"]
+        now, after = (np.concatenate([b[cut] for b in blocks]) for cut in (slice(None, -1), slice(1, None)))
+        pairs = csr_array((np.ones(len(now)), (now, after)), shape=(self.vocab, self.vocab))
+        unigram = (np.bincount(after, minlength=self.vocab) + 0.5) / (len(after) + 0.5 * self.vocab)  # (V,)
+        x = self.windows(seed, "test").numpy()
+        here, told = x[:, :-1].ravel(), x[:, 1:].ravel()
+        seen = np.bincount(now, minlength=self.vocab)[here]
+        bigram = (pairs[here, told] + 5 * unigram[told]) / (seen + 5)
+        return {"unigram": float(-np.log(unigram[told]).mean()), "bigram": float(-np.log(bigram).mean())}
+
+
+def text_stream(limits: Limits, corpus: Corpus, device: str = "cpu") -> Stream:
+    """A corpus as a stream: windows of the training blocks, from anywhere in them, a seed its own."""
+    seeds = range(limits.seeds)
+    held = {split: torch.stack([corpus.windows(s, split) for s in seeds]) for split in ("validation", "test")}
+    train = [np.concatenate(corpus.blocks(s)["train"]) for s in seeds]
+    size = min(map(len, train))
+    data = torch.tensor(np.stack([t[:size] for t in train]), device=device)  # (S, N)
+    window = torch.arange(corpus.length + 1, device=device)
+    starts = [
+        devices.numpy_rng("windows", corpus.name, s).integers(0, size - corpus.length, (limits.steps, limits.batch))
+        for s in seeds
+    ]
+    starts = torch.tensor(np.stack(starts), device=device)  # (S, steps, B)
+
+    def draw(step: Tensor) -> Tensor:
+        places = starts.index_select(1, step.view(1)).movedim(1, 2) + window  # (S, B, 1) + (T + 1)
+        return data.gather(1, places.flatten(1)).view(places.shape)
+
+    return Stream(corpus.digest, corpus.vocab, draw, held, limits.stream)
+
+
+def deployed(shape: ReaderShape, d: int, untrained: int) -> list[dict]:
+    """Bytes that each arm needs at inference and in training, in float32, a row an arm.
+
+    two-stage, as counted: with the V×D table and the autoencoder, as the published arithmetic counts it. two-stage,
+    folded: the code of every token computed once, which is the same V×d table as the learned arm's.
+    """
+    network = sum(int(np.prod(s)) for n, s in shape.parameters(d).items() if n not in ("code", "up"))
+    table, up, raw = shape.vocab * d, d * shape.stream, shape.vocab * untrained
+    encoder = untrained * d + d
+    trained = raw + encoder + untrained * d + untrained + up + network  # both stages of the two-stage arms
+    arms = {
+        "learned": (table, up, table + up + network),
+        "two-stage, folded": (table, up, trained),
+        "two-stage, as counted": (raw + encoder, up, trained),
+        "full width": (shape.vocab * shape.stream, 0, shape.vocab * shape.stream + network),
+    }
+    names = ("arm", "table", "projection", "network", "deployed", "training")
+    return [
+        dict(zip(names, (arm, 4 * t, 4 * u, 4 * network, 4 * (t + u + network), 4 * every), strict=True))
+        for arm, (t, u, every) in arms.items()
+    ]

@@ -1,0 +1,184 @@
+"""The figures of the two chapters. They draw the sides they are given, and compute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from helpers import figures, frames
+from helpers.encoding.config import MOTIFS
+from helpers.figures import INK, SERIES
+from helpers.study import Sides
+
+STYLE = {  # arm: (name in the legend, colour, dash)
+    "learned": ("learned with the task", SERIES[0], "solid"),
+    "seed_ae": ("autoencoder of random vectors, frozen", SERIES[1], "solid"),
+    "trained_pca": ("fair two-stage: trained embeddings, compressed, frozen", SERIES[2], "solid"),
+    "random": ("random code, frozen", SERIES[3], "solid"),
+    "seed_ae_relu": ("autoencoder with a ReLU, frozen", SERIES[1], "dot"),
+    "seed_ae_tuned": ("autoencoder's code, then fine-tuned", SERIES[1], "longdash"),
+    "trained_pca_tuned": ("fair two-stage, then fine-tuned", SERIES[2], "longdash"),
+    "onehot_ae": ("one-hot autoencoder, frozen", SERIES[4], "dot"),
+    "spectral": ("spectral code of the counts, frozen", SERIES[5], "dot"),
+    "factorised": ("learned, factorised", SERIES[6], "dot"),
+    "wide": ("random code, wider read-out", SERIES[7], "longdash"),
+}
+ARMS = ("learned", "seed_ae", "trained_pca", "random")
+CELLS = {  # source, readout: how a menu names them
+    ("dirichlet", "residual"): "full rank, published network",
+    ("planted6", "residual"): "rank 6, published network",
+    ("planted6", "linear"): "rank 6, linear read-out",
+    ("dirichlet", "mlp"): "full rank, wide network",
+    ("pattern", "residual"): "motifs, published network",
+}
+SOURCES = {"planted6": "rank 6", "dirichlet": "full rank", "pattern": "motifs"}
+LOG = {"type": "log", "tickvals": [1, 2, 5, 10, 20, 50]}
+
+
+def printed(sides: Sides) -> go.Figure:
+    """Training loss by epoch: both published arms with true gradients, and under the published noise update."""
+    fig = figures.figure("Does anything learn?", "epoch", "training loss (nats a token)")
+    for arm, name, color, dash in (
+        ("learned", "learned, true gradients", SERIES[0], "solid"),
+        ("traditional", "autoencoder, true gradients", SERIES[1], "solid"),
+        ("walk_learned", "learned, noise update", SERIES[3], "solid"),
+        ("walk_traditional", "autoencoder, noise update", SERIES[3], "longdash"),
+    ):
+        figures.compare(fig, sides, "loss", "step", name, color, dash=dash, part="printed", arm=arm)
+    figures.level(fig, float(frames.rows(sides.this, part="printed")["chance"].iloc[0]), "chance, ln V")
+    return fig.update_yaxes(rangemode="tozero")
+
+
+def share_by_width(sides: Sides) -> go.Figure:
+    """Recovered share against code width, arm by arm; a menu over sources and networks."""
+    fig = figures.figure("How wide must a code be?", "code width d", "recovered share", height=600)
+    fig.update_xaxes(**LOG).update_yaxes(range=[-0.04, 1.08])
+    figures.level(figures.level(fig, 1.0, "Bayes"), 0.0, "ignores its input")
+    chosen = [{"source": source, "readout": readout} for source, readout in CELLS]
+    return _menu(fig, CELLS.values(), chosen, lambda where: _arms(fig, sides, STYLE, "share", "d", where))
+
+
+def convergence(sides: Sides, d: int) -> go.Figure:
+    """Recovered share against gradient steps at one width, stage one counted; a menu over sources."""
+    fig = figures.figure(
+        "Which arm gets there first?", "gradient steps, stage one counted", "recovered share", height=480
+    )
+    fig.update_yaxes(range=[-0.6, 1.08])
+    figures.level(fig, 0.9, "nine tenths")
+    chosen = [{"source": source, "readout": "residual", "d": d} for source in SOURCES]
+    this = Sides(sides.this)  # a reference with another budget has another time axis
+    return _menu(
+        fig, SOURCES.values(), chosen, lambda where: _arms(fig, this, ARMS, "share", "step", where, ends=False)
+    )
+
+
+def elbow(sides: Sides) -> go.Figure:
+    """Excess loss of learned codes with a linear read-out: planted ranks, and a chain without one."""
+    fig = figures.figure("Where does narrowing start to cost?", "code width d", "excess over Bayes (nats a token)")
+    fig.update_xaxes(**LOG)
+    where = {"part": "chains", "readout": "linear", "arm": "learned", "end": True}
+    for rank, color in zip((2, 6, 12), SERIES[:3], strict=True):
+        figures.compare(
+            fig, sides, "excess", "d", f"planted rank {rank}", color, source=f"planted{rank}", **where
+        ).add_vline(x=rank, line={"color": color, "width": 1, "dash": "dot"})
+    figures.compare(fig, sides, "excess", "d", "full rank", SERIES[3], source="dirichlet", **where)
+    return figures.level(fig, 0.0, "Bayes")
+
+
+def rules(sides: Sides) -> go.Figure:
+    """The rule task: excess against width with attention on, and the same arms with attention off."""
+    fig = figures.figure(
+        "Does context change the answer?", "code width d", "excess over Bayes (nats a token)", height=480
+    )
+    fig.update_xaxes(**LOG)
+    where = {"part": "rules", "attend": True, "end": True}
+    for arm in ARMS:
+        name, color, dash = STYLE[arm]
+        figures.compare(fig, sides, "excess", "d", name, color, dash=dash, arm=arm, **where)
+    off = frames.rows(sides.this, **where | {"attend": False}, arm=("learned", "seed_ae"))
+    cross = {"symbol": "x", "color": INK, "size": 8}
+    fig.add_scatter(x=off["d"].tolist(), y=off["excess"].to_numpy(), mode="markers", name="attention off", marker=cross)
+    for missing in frames.rows(sides.this, part="rules")["learnable"].head(1):
+        figures.level(fig, float(missing), "all that can be learned is missing")
+    return figures.level(fig, 0.0, "Bayes")
+
+
+def matrices(truth: np.ndarray, predicted: Mapping[int, np.ndarray], title: str) -> go.Figure:
+    """Transition matrices: the source's, and a model's at each code width, with a slider. (V, V) each."""
+    fig, v = figures.figure(title, "next token", "current token", height=470), len(truth)
+    for d, p in predicted.items():
+        both = np.hstack([truth, np.full((v, 2), np.nan), p])  # (V, 2V + 2)
+        shade = np.nan_to_num(np.sqrt(both) * 255).round().astype(np.uint8)
+        fig.add_heatmap(z=shade, colorscale="Cividis", showscale=False, hoverinfo="skip", name=f"d={d}")
+    for x, text in ((v / 2, "the source"), (1.5 * v + 2, "the model")):
+        fig.add_annotation(x=x, y=1.0, yref="paper", yanchor="bottom", text=text, showarrow=False)
+    fig.update_xaxes(showgrid=False, showticklabels=False)
+    fig.update_yaxes(autorange="reversed", showgrid=False)
+    sizes = [1] * len(predicted)
+    return figures.groups(fig, list(predicted), sizes, "slider", "code width d = ", start=len(predicted) // 2)
+
+
+def dance(snapshots: Mapping[int, np.ndarray], title: str) -> go.Figure:
+    """A two-dimensional code while it is learned: tokens of one motif share a colour. snapshots: {step: (V, 2)}."""
+    fig = figures.figure(title, "first number of the code", "second number", height=600)
+    reach = 1.1 * max(float(np.abs(code[[t for m in MOTIFS for t in m]]).max()) for code in snapshots.values())
+
+    def traces(code: np.ndarray) -> list[go.Scatter]:
+        return [
+            go.Scatter(
+                x=code[[*m, m[0]], 0].round(3),
+                y=code[[*m, m[0]], 1].round(3),
+                mode="lines+markers+text",
+                text=[*map(str, m), ""],
+                textposition="top center",
+                name=f"motif {'-'.join(map(str, m))}",
+                line={"color": color, "width": 1},
+                marker={"size": 9},
+            )
+            for m, color in zip(MOTIFS, figures.series(map(str, MOTIFS)).values(), strict=True)
+        ]
+
+    fig.add_traces(traces(list(snapshots.values())[-1]))
+    fig.frames = [go.Frame(data=traces(code), name=str(step)) for step, code in snapshots.items()]
+    fig.update_xaxes(range=[-reach, reach], zeroline=True)
+    fig.update_yaxes(range=[-reach, reach], zeroline=True, scaleanchor="x")
+    return figures.play(fig.update_layout(legend={"y": -0.42}), list(snapshots), "step ")
+
+
+def kept_by_ratio(sides: Sides, kinds: Mapping[str, str]) -> go.Figure:
+    """Share of the full width's gain against the true compression, arm by arm; a menu over corpora ({'text': label})."""
+    fig = figures.figure(
+        "What does each compression keep?", "compression D/d", "share of the full width's gain", height=520
+    )
+    fig.update_xaxes(**LOG).update_yaxes(range=[-0.1, 1.1])
+    figures.level(figures.level(fig, 1.0, "full width"), 0.0, "token frequencies")
+    chosen = [{"part": "limits", "kind": kind, "attend": True} for kind in kinds]
+    return _menu(fig, kinds.values(), chosen, lambda where: _arms(fig, sides, ARMS, "kept", "ratio", where))
+
+
+def stored_bytes(sides: Sides) -> go.Figure:
+    """Deployed bytes of every arm, split into table, projection and network."""
+    fig, rows = figures.figure("What has to be stored?", "deployed bytes", "", height=300), sides.this
+    for part, color in zip(("table", "projection", "network"), (SERIES[0], SERIES[1], SERIES[3]), strict=True):
+        fig.add_bar(x=rows[part].tolist(), y=rows["arm"].tolist(), orientation="h", name=part, marker={"color": color})
+    return fig.update_layout(barmode="stack").update_yaxes(autorange="reversed")
+
+
+def _arms(fig: go.Figure, sides: Sides, arms, column: str, by: str, where: Mapping, ends: bool = True) -> None:
+    """Every arm that was run, with seeds and reference for the main ones, the mean alone for the others."""
+    where = {"part": "chains"} | dict(where) | ({"end": True} if ends else {})
+    for arm in arms:
+        name, color, dash = STYLE[arm]
+        side, main = (sides, True) if arm in ARMS else (Sides(sides.this), False)
+        figures.compare(fig, side, column, by, name, color, dash=dash, seeds=main, arm=arm, **where)
+
+
+def _menu(fig: go.Figure, labels, chosen: list[Mapping], draw: Callable[[Mapping], None]) -> go.Figure:
+    sizes = []
+    for where in chosen:
+        before = len(fig.data)
+        draw(where)
+        sizes.append(len(fig.data) - before)
+    return figures.groups(fig, list(labels), sizes)
