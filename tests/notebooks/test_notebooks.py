@@ -11,8 +11,7 @@ import jupytext
 import nbformat
 import pytest
 
-from helpers import claims, dtdr, records
-from helpers.encoding import quantities
+from helpers import claims, dtdr, encoding, records
 from helpers.figures import MIME
 from helpers.run import execute
 from helpers.run.parameters import ParameterError
