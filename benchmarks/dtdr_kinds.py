@@ -18,7 +18,8 @@ import torch
 from dtdr_condition import build
 
 from helpers import devices, lm
-from helpers.dtdr import Keep, Noise, Outliers, Planes, Published, Spoil, Subject, Trial, config, priors
+from helpers.dtdr import Keep, Noise, Planes, Spoil, Subject, Trial, config, priors
+from helpers.dtdr.config import Outliers, Published
 
 QUICK = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)
 GUIDED = (Keep(fill="random"), Keep(fill="gain"), *config.guided(("leaked", "row_mean", "low_rank"), (0.15, 0.6, 1)))
