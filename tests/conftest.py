@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from sizes import SMALL
 
 from helpers.run import build
 from helpers.run.project import Project
@@ -57,15 +58,6 @@ def project_folder(tmp_path, monkeypatch) -> Path:
     shutil.copytree(Path(__file__).parent / "run" / "project", folder)
     monkeypatch.setenv("RUC_ROOT", str(folder))
     return folder
-
-
-SMALL = {  # parameters by notebook: everything the quick profile does, with fewer seeds and steps
-    "learned_encoding": {"seeds": 2, "steps": 20, "epochs": 3},
-    "encoding_limits": {"seeds": 2, "steps": 20},
-    "dtdr_emergence": {"seeds": 1, "texts": 6},
-    "dtdr_guided": {"seeds": 1, "texts": 6},
-    "storyteller": {"seeds": 1, "steps": 20},
-}
 
 
 @pytest.fixture(scope="session")

@@ -46,9 +46,10 @@ def digest(data: bytes | str | Path) -> str:
     return f"sha256:{sha.hexdigest()}"
 
 
-def write_atomic(path: str | Path, data: bytes | str) -> Path:
+def write_atomic(path: str | Path, data: bytes | str, *, sync: bool = True) -> Path:
     """Write a file under a temporary name in the same folder, then rename it: readers see the old or the new, whole.
 
+    sync: wait until it is on the disk. Files of a run that count only once its proof is written need not wait, each for itself.
     Raises OSError naming the file and the cause (full disk, read-only folder); the temporary file is gone by then.
     """
     path = Path(path)
@@ -60,7 +61,8 @@ def write_atomic(path: str | Path, data: bytes | str) -> Path:
         with os.fdopen(handle, "wb") as f:
             f.write(raw)
             f.flush()
-            os.fsync(f.fileno())
+            if sync:
+                os.fsync(f.fileno())
         os.chmod(temp, 0o644)
         os.replace(temp, path)
     except OSError as error:

@@ -118,7 +118,7 @@ class Record:
 
     def write(self, folder: str | Path) -> Path:
         """Write the record as strict JSON under its seed-003 name. Raises OSError when it cannot."""
-        return files.write_atomic(Path(folder) / self.filename, files.strict_json(self.as_dict()))
+        return files.write_atomic(Path(folder) / self.filename, files.strict_json(self.as_dict()), sync=False)
 
 
 def slug(name: str, limit: int = 100) -> str:

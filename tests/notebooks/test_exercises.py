@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import SMALL
+from sizes import SMALL
 
 from helpers.run import check, execute, parameters
 from helpers.run.project import Project
