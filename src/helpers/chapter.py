@@ -73,14 +73,18 @@ class Chapter:
     def settings(self, **values: object) -> Settings:
         """The profile's settings: plain values, or `Per(quick, full)`; a parameter of the same name that is not None wins.
 
-        Raises KeyError for a parameter that leaves its value to the profile when no setting has its name.
+        They are kept with the run, so that a reference can say what its parameters came to. Raises KeyError for a parameter
+        that leaves its value to the profile when no setting has its name.
         """
         chosen = {k: getattr(v, self.profile) if isinstance(v, Per) else v for k, v in values.items()}
         if left := [k for k, v in self.given.items() if v is None and k not in values]:
             raise KeyError(
                 f"parameter {left[0]!r} leaves its value to the profile; add {left[0]}=Per(quick, full) to settings"
             )
-        return Settings(chosen | {k: v for k, v in self.given.items() if k in values and v is not None})
+        chosen |= {k: v for k, v in self.given.items() if k in values and v is not None}
+        plain = {k: v for k, v in chosen.items() if isinstance(v, (str, int, float, bool, tuple, list, type(None)))}
+        files.write_atomic(self.folder / "settings.json", files.strict_json(plain))
+        return Settings(chosen)
 
     def log(self, study: Study) -> Log:
         """An empty log for the chapter's records. Its resume cache belongs to the code of the study's part, too."""

@@ -34,7 +34,6 @@ def shifted(
     )
     if not len(now):
         return frame
-    if now.index.nlevels > 1:
-        now = now.groupby(level=-1).mean()
+    now = frames.each(now, list(over)[-1])
     moved = frames.rows(frame, **a, **where).index
     return frame.assign(**{column: frame[column].where(~frame.index.isin(moved), frame[column] + (to - now.mean()))})

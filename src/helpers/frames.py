@@ -1,12 +1,12 @@
 """An algebra of tidy frames: rows by condition, one value a unit, differences in pairs, curves, and where a curve crosses.
 
 Rows are chosen by `where`, column by column: a value is compared (floats to a billionth), a tuple, list or set means
-"one of these". A unit is what a claim speaks of, the seed by default; a unit that occurs twice is an error, never a mean.
+"one of these", and so does an array. A unit is what a claim speaks of, the seed by default; a unit that occurs twice is an error, never a mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,8 @@ def rows(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
     for column, wanted in where.items():
         if column not in frame:
             return frame.iloc[:0]
-        among = wanted if isinstance(wanted, (tuple, list, set, frozenset)) else (wanted,)
+        several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
+        among = list(wanted) if several else [wanted]
         chosen &= np.any([_same(frame[column], value) for value in among], axis=0) if among else False
     return frame[chosen]
 
@@ -54,9 +55,21 @@ def paired(
     over: Over = ("model", "seed"),
     **where: object,
 ) -> pd.Series:
-    """a − b, a value for each unit that has both, indexed by `over`; empty where one of them was not run."""
+    """a − b, a value for each unit that has a row in both, indexed by `over`; empty where one of them was not run.
+
+    A unit whose row holds no value stays, without one: what could not be measured is not the same as what was not run.
+    """
     chosen = rows(frame, **where)
-    return (per_seed(chosen, column, over, **a) - per_seed(chosen, column, over, **b)).dropna()
+    left, right = per_seed(chosen, column, over, **a), per_seed(chosen, column, over, **b)
+    both = left.index.intersection(right.index)
+    return left[both] - right[both]
+
+
+def each(values: pd.Series, unit: str = "seed") -> pd.Series:
+    """The mean over everything but one level of the index: a value a unit. nan where one of a unit's values is missing."""
+    if values.index.nlevels == 1:
+        return values
+    return values.groupby(level=unit).mean(skipna=False)
 
 
 def curve(
@@ -83,7 +96,7 @@ def curve(
             f"{column}: {', '.join(f'{k}={first[k]}' for k in cells)} stands there twice; choose fewer rows, or average "
             "over what differs (mean_over)"
         )
-    table = chosen.groupby([*over, by])[column].mean().unstack(by)
+    table = chosen.groupby([*over, by], dropna=False)[column].mean(skipna=False).unstack(by)
     return table.columns.to_numpy(float), table.to_numpy(float)
 
 

@@ -24,6 +24,8 @@ class Sides:
     @property
     def both(self) -> dict[str, pd.DataFrame]:
         """The sides that there are, by their names."""
+        if self.source:
+            return {self.label: self.this}
         return {"this run": self.this} | ({} if self.reference is None else {self.label: self.reference})
 
     @property
@@ -62,7 +64,8 @@ class Sides:
     def say(self, name: str, quantity: Quantity, spec: str = ".3g", unit: str = "") -> None:
         """Put a quantity into the prose, {glue:text}`name`: this run's mean ± half its 95 % interval, and the reference's."""
         this, other = self.read(quantity)
-        prose.glue(name, prose.number(this, spec, unit, other) if len(this) else "(not measured in this run)")
+        text = prose.number(this, spec, unit, other) if len(this) else "(not measured in this run)"
+        prose.glue(name, f"{text.removesuffix(')')}; reference)" if self.source and len(this) else text)
 
     def mean(self, quantity: Quantity, spec: str = ".3g") -> str:
         """A quantity's mean in this run, as text for a caption."""

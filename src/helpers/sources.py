@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -33,16 +34,26 @@ def reach(names: Iterable[str]) -> set[str]:
 
 
 def digest_of(names: Iterable[str]) -> str:
-    """One digest over the sources that these modules reach, as they were when this process first asked: what is loaded does not
-    change when a file is edited. A name outside the package counts by itself alone.
+    """One digest over the sources that these modules reach, as this process loaded them. A name outside the package counts by
+    itself alone.
+
+    A file that was edited after this process began to load the package may not be what runs here: the digest is then one that
+    no other process will ever have, so that nothing is kept under the name of code that did not compute it.
     """
     return _digest_of(tuple(sorted(names)))
 
 
 @cache
 def _digest_of(names: tuple[str, ...]) -> str:
-    found = reach(n for n in names if _locate(n))
-    return files.digest("\n".join([*names, *(f"{n} {files.digest(source(n))}" for n in sorted(found))]))
+    found = sorted(reach(n for n in names if _locate(n)))
+    edited = [n for n in found if _stamp(source(n)) != LOADED.get(source(n))]
+    unique = [f"edited in process {os.getpid()} of {os.times().elapsed}"] if edited else []
+    return files.digest("\n".join([*names, *unique, *(f"{n} {files.digest(source(n))}" for n in found)]))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_mtime_ns, facts.st_size
 
 
 def source(name: str) -> Path:
@@ -77,3 +88,6 @@ def _locate(name: str) -> Path | None:
     base = Path(importlib.util.find_spec(PACKAGE).origin).parent
     stem = base.joinpath(*name.split(".")[1:])
     return next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)
+
+
+LOADED = {path: _stamp(path) for path in source(PACKAGE).parent.rglob("*.py")}  # as they were when this process began

@@ -63,19 +63,28 @@ class Committed:
         head = self.header
         return f"reference ({head['profile']}, {head['provenance']['device']}, {head['seeds']} seeds, {head['date']})"
 
-    def answers(self, given: Mapping[str, object]) -> bool:
-        """Whether it was made with these parameters; what is a file or a named download counts by its content."""
-        asked = self.header.get("parameters", {})
-        inputs = self.header.get("inputs", {})
-        return all(content(value) == inputs.get(name, content(asked.get(name))) for name, value in given.items())
+    def answers(self, given: Mapping[str, object], profile: str = "full") -> bool:
+        """Whether it was made with these parameters; what is a file or a named download counts by its content.
+
+        A value that was left to the profile is compared with one that was left to it, too, or with what it came to; so a
+        reference of the quick profile answers quick runs only.
+        """
+        head = self.header
+        asked, inputs, came_to = (head.get(k) or {} for k in ("parameters", "inputs", "settings"))
+
+        def same(name: str, value: object) -> bool:
+            left = asked.get(name) is None and value is not None and name in came_to
+            return content(value) == inputs.get(name, content(came_to[name] if left else asked.get(name)))
+
+        return head["profile"] in ("full", profile) and all(same(k, v) for k, v in given.items())
 
 
 def content(value: object) -> object:
     """A parameter as it is compared: the digest of a file or of a named download, anything else as it is."""
     if isinstance(value, str) and value in data.FILES:
         return f"sha256:{data.FILES[value].sha256}"
-    if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
-        return files.digest(Path(value))
+    if isinstance(value, str) and ("/" in value or "." in value) and Path(value).expanduser().exists():
+        return files.digest(Path(value).expanduser())
     return value
 
 
@@ -170,7 +179,7 @@ class Log:
         do not depend on the others; all that the study compares by default.
         """
         asked = {k: self.given[k] for k in (self.study.same if depends is None else depends)}
-        return next((c for c in self.committed.values() if c.answers(asked)), None)
+        return next((c for c in self.committed.values() if c.answers(asked, self.profile)), None)
 
     def at(self, depends: Sequence[str] | None = None, **where: object) -> Sides:
         """This run's rows of some conditions, beside those of the reference that answers the same parameters."""

@@ -14,8 +14,14 @@ from helpers import checkpoints, files
 
 
 def short(value: object) -> str:
-    """Sixteen hex digits that tell a value from all others, by its printable form."""
-    return files.digest(repr(value))[7:23]
+    """Sixteen hex digits that tell a value from all others, by its printable form.
+
+    Raises TypeError for arrays and tensors, whose printed form leaves entries out: give their digest instead.
+    """
+    text = repr(value)
+    if "array(" in text or "tensor(" in text:
+        raise TypeError(f"{text[:60]}… does not tell all of its entries; give a digest of them as the key")
+    return files.digest(text)[7:23]
 
 
 class Work:
@@ -39,7 +45,7 @@ class Work:
                     return found["rows"]
             except ValueError:
                 pass
-            path.unlink()
+            path.unlink(missing_ok=True)
         rows = json.loads(files.strict_json(compute()))  # the same whether computed or read back
         if path:
             files.write_atomic(path, files.strict_json({"rows": rows, "sha256": _sum(rows)}))

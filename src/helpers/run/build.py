@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from helpers import claims, files
+from helpers import claims, files, records
 from helpers.run import execute, keys
 from helpers.run.parameters import ParameterError
 from helpers.run.project import Notebook, Project
@@ -156,14 +156,30 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
 
 
 def verdicts(project: Project) -> dict[str, dict]:
-    """The verdict that counts for every claim judged so far, from each notebook's newest run that counts: one with other
-    parameters than the claims' own is an exploration, and changes no verdict."""
+    """The verdict that counts for every claim judged so far: of the committed reference, by the claims as they stand now; for
+    a notebook without one, of its newest run that counts. A run with other parameters than the claims' own is an
+    exploration, and changes no verdict."""
     found, store = {}, Store(project.runs)
     for name in project.names:
         notebook = project.notebook(name)
         run = next((r for r in store.all(name) if counts(notebook, r)), None)
         found |= claims.counting(run.read("verdicts.json")) if run else {}
+        found |= _committed(project, name)
     return found
+
+
+def _committed(project: Project, name: str) -> dict[str, dict]:
+    """Verdicts by the quantities that a notebook's committed reference holds; none without one."""
+    path, known = project.root / "book" / "reference" / name / records.HEADER, project.root / "book" / "claims.yml"
+    if not path.is_file() or not known.is_file():
+        return {}
+    mine = {k: c for k, c in claims.load(known).items() if c.chapter == name}
+    judged = claims.judge(mine, files.read_json(path).get("quantities") or {})
+    return {
+        v.id: v.as_dict() | {"by": "reference"}
+        for v in judged
+        if v.criterion == "precise" and v.verdict != claims.AWAITING
+    }
 
 
 def _merge(page: Page) -> nbformat.NotebookNode:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import tempfile
 from pathlib import Path
 
 from helpers import files, records
@@ -32,6 +35,11 @@ def write(project: Project, run: Run, label: str = "") -> Path:
     facts, name = run.facts, run.facts["notebook"]
     if not label and not _own(run):
         raise ValueError(f"run {facts['key']} has other parameters than {name}'s claims are about; give it a --label")
+    if not label and (facts["parameters"].get("profile") != "full" or facts["parameters"].get("seeds") is not None):
+        raise ValueError(
+            f"run {facts['key']} is of profile {facts['parameters'].get('profile')!r} with seeds={facts['parameters'].get('seeds')}; "
+            "the claims' own reference is a full run with the profile's own seeds; run that, or give this one a --label"
+        )
     found = [records.read(path) for path in sorted((run.folder / "records").glob("audit_log_*.json"))]
     if not found:
         raise FileNotFoundError(f"{run.folder} holds no records; only a notebook that keeps records can be a reference")
@@ -40,10 +48,11 @@ def write(project: Project, run: Run, label: str = "") -> Path:
     given = {k: v for k, v in named.items() if k in known and facts["parameters"][k] != known[k].default}
     header = {
         "notebook": name,
-        "command": " ".join(["ruc run", name, *(f"-p {k} {v}" for k, v in given.items())]),
+        "command": " ".join(["ruc run", name, *(f"-p {k} {shlex.quote(str(v))}" for k, v in given.items())]),
         "date": facts["started"][:10],
         "profile": facts["parameters"].get("profile"),
         "parameters": named,
+        "settings": run.read("settings.json"),
         "claims": facts["parts"].get("claims"),
         "seeds": len({r["metadata"]["seed"] for r in found}),
         "seconds": facts["seconds"],
@@ -53,12 +62,24 @@ def write(project: Project, run: Run, label: str = "") -> Path:
         "quantities": {k: [records.rounded(v) for v in vs] for k, vs in (run.read("quantities.json") or {}).items()},
     }
     folder = project.root / "book" / "reference" / name / label
-    records.bundle(found, folder, **header)
-    for path in sorted((run.folder / "kept").glob("*.json")):
-        files.write_atomic(folder / path.name, path.read_text(encoding="utf-8"))
-    size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
-    if size > LIMIT:
-        raise ValueError(f"{folder} takes {size} bytes, more than {LIMIT}; record less, or fewer steps of each curve")
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".reference.", dir=folder.parent))
+    try:
+        records.bundle(found, made, **header)
+        for path in sorted((run.folder / "kept").glob("*.json")):
+            files.write_atomic(made / path.name, path.read_text(encoding="utf-8"))
+        size = sum(p.stat().st_size for p in made.iterdir())
+        if size > LIMIT:
+            raise ValueError(
+                f"{folder} would take {size} bytes, more than {LIMIT}; record less, or fewer steps of each curve; what was "
+                "there is untouched"
+            )
+        for old in (p for p in folder.iterdir() if p.is_file() and not (made / p.name).exists()):
+            old.unlink()
+        for path in made.iterdir():
+            path.replace(folder / path.name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
     return folder
 
 
