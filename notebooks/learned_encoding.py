@@ -98,10 +98,10 @@ here.box()
 encoding.run_printed(printed, log)
 sides = log.at(part="printed", end=True)
 for arm in ("learned", "traditional", "walk_learned", "walk_traditional"):
-    sides.say(f"printed_{arm}", quantities.last(arm=arm), ".4f" if "walk" in arm else ".1e", "nats")
+    sides.say(f"printed_{arm}", quantities.chosen("loss", arm=arm), ".4f" if "walk" in arm else ".1e", "nats")
 
 # %%
-ends = {arm: sides.mean(quantities.last(arm=arm), ".3g") for arm in ("learned", "traditional", "walk_learned")}
+ends = {arm: sides.mean(quantities.chosen("loss", arm=arm), ".3g") for arm in ("learned", "traditional", "walk_learned")}
 figures.show(
     draw.printed(log.at(part="printed")),
     f"Last losses with gradients: {ends['learned']} nats learned, {ends['traditional']} with the autoencoder's code. Under the "

@@ -132,12 +132,20 @@ def _from_logits(name: str, logits: np.ndarray) -> Chain:
     return Chain(name, p, stationary_of(p))
 
 
+def chain(source: str, vocab: int, seed: int) -> Chain:
+    """A source by its name: pattern, dirichlet, or plantedR for a rank R."""
+    rng = devices.numpy_rng("chain", source, seed)
+    if source.startswith("planted"):
+        return planted(vocab, int(source.removeprefix("planted")), rng)
+    return pattern(vocab) if source == "pattern" else dirichlet(vocab, rng)
+
+
 def example(rank: int = 6, vocab: int = 50, seed: int = 0) -> Chain:
     """A chain of planted rank, its tokens in the order of their log-odds' first principal component."""
-    chain = planted(vocab, rank, devices.numpy_rng("example", rank, seed))
-    odds = np.log(chain.transition)
+    made = planted(vocab, rank, devices.numpy_rng("example", rank, seed))
+    odds = np.log(made.transition)
     order = np.argsort(np.linalg.svd(odds - odds.mean(0), full_matrices=False)[0][:, 0])
-    return Chain(chain.name, chain.transition[np.ix_(order, order)], chain.stationary[order])
+    return Chain(made.name, made.transition[np.ix_(order, order)], made.stationary[order])
 
 
 def sequences(rules: Rules, count: int, *key: object) -> Tensor:
