@@ -19,17 +19,24 @@ from helpers.encoding import codes, fused, networks, tasks
 from helpers.encoding.config import Chains
 from helpers.encoding.grid import Grid, Model, See
 from helpers.stacked import Params
+from helpers.work import Work
 
 BUCKETS = (8, 16, 32, 64, 128)  # code widths up to one of these share a stack
 SAMPLED = ("learned", "seed_ae", "trained_pca")  # arms whose models are run as sources of text, at the published width
 
 
-class Samples:
-    """Chains and what was sampled from them, a (source, seed) each, in the order of `keys`: tables (G, V, V)."""
+class ChainGrid(Grid):
+    """All models of a `Chains`. matrices: the transitions (V, V) that the sampled models predict.
 
-    def __init__(self, config: Chains):
+    chains, counts and tables are a (source, seed) each, in the order of `keys`.
+    """
+
+    def __init__(self, config: Chains, device: str = "cpu", work: Work | None = None):
+        super().__init__(config, device, work)
+        self.vocab, self.full, self.untrained = config.vocab, config.full, config.full
+        self.bytes_each, self.matrices = 60 * 4 * config.vocab**2, {}
         sources = dict.fromkeys(cell.partition("/")[0] for cell in config.cells)
-        self.config, self.keys = config, list(product(sources, range(config.seeds)))
+        self.keys = list(product(sources, range(config.seeds)))
         self.chains = [tasks.chain(source, config.vocab, seed) for source, seed in self.keys]
 
     @cached_property
@@ -45,26 +52,14 @@ class Samples:
 
     @cached_property
     def tables(self) -> dict[str, Tensor]:
-        """train, validation and test, each summing to one; the test table is the chain's own joint distribution."""
+        """(G, V, V) train, validation and test, each summing to one; the test table is the chain's own joint distribution."""
         out = {k: n / n.sum((1, 2), keepdims=True) for k, n in self.counts.items()}
         out["test"] = np.stack([chain.joint for chain in self.chains])
         return {k: torch.tensor(v, dtype=torch.float32) for k, v in out.items()}
 
     def index(self, model: Model) -> int:
+        """The place of a model's chain."""
         return self.keys.index((model.cell.partition("/")[0], model.seed))
-
-    def chain(self, model: Model) -> tasks.Chain:
-        return self.chains[self.index(model)]
-
-
-class ChainGrid(Grid):
-    """All models of a `Chains`. matrices: the transitions (V, V) that the sampled models predict."""
-
-    def __init__(self, config: Chains, *run, **more):
-        super().__init__(config, *run, **more)
-        self.vocab, self.full, self.untrained = config.vocab, config.full, config.full
-        self.samples, self.matrices = Samples(config), {}
-        self.bytes_each = 60 * 4 * config.vocab**2
 
     def models(self) -> Iterator[Model]:
         c = self.config
@@ -86,7 +81,7 @@ class ChainGrid(Grid):
 
     def made(self, kind: str, model: Model) -> Tensor:
         if kind == "spectral":
-            return codes.spectral(self.samples.counts["train"][self.samples.index(model)], model.d)
+            return codes.spectral(self.counts["train"][self.index(model)], model.d)
         return super().made(kind, model)
 
     def start(self, model: Model) -> dict[str, Tensor]:
@@ -95,19 +90,19 @@ class ChainGrid(Grid):
         return dict(networks.one(readout, c.vocab, model.d, hidden, model.seed, self._up(model)))
 
     def fit(self, models: list[Model], params: Params, see: See, **how) -> dict[str, Tensor]:
-        readout, samples = _readout(models[0].cell), self.samples
-        index = torch.tensor([samples.index(m) for m in models])
-        held = [samples.tables[k][index].to(self.device) for k in ("validation", "test")]  # (M, V, V) each
+        readout = _readout(models[0].cell)
+        index = torch.tensor([self.index(m) for m in models])
+        held = [self.tables[k][index].to(self.device) for k in ("validation", "test")]  # (M, V, V) each
 
         def probe(p):
             logits = networks.forward(p, readout)
             see(torch.stack([networks.cross_entropy(logits, table) for table in held], 1))
 
         if fused.takes(params, readout):
-            learn, tables = how.pop("learn")["code"], samples.tables["train"].to(self.device)
+            learn, tables = how.pop("learn")["code"], self.tables["train"].to(self.device)
             fused.fit(params, readout, tables, index, learn=learn, probe=probe, **how)
         else:
-            table = samples.tables["train"][index].to(self.device)
+            table = self.tables["train"][index].to(self.device)
             loss = lambda p, t: networks.cross_entropy(networks.forward(p, readout), table)
             stacked.fit(params, loss, probe=probe, **how)
         sampled = [i for i, m in enumerate(models) if self._sampled(m)]

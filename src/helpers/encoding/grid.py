@@ -18,6 +18,7 @@ from helpers.encoding import codes
 from helpers.encoding.config import ARMS, Training
 from helpers.work import Work
 
+Live = Callable[[int, Mapping[str, float]], None]
 See = Callable[[Tensor], None]
 
 
@@ -53,29 +54,19 @@ class Grid:
     most: int | None = None  # models in a stack; None takes what the device does fastest
     looks = 24  # moments at which losses are taken
 
-    def __init__(
-        self,
-        config: Training,
-        device: str = "cpu",
-        work: Work | None = None,
-        live: Callable[[int, Mapping[str, float]], None] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ):
-        self.config, self.device, self.work, self.live, self.progress = (
-            config,
-            device,
-            work or Work(None),
-            live,
-            progress,
-        )
+    def __init__(self, config: Training, device: str = "cpu", work: Work | None = None):
+        self.config, self.device, self.work, self.live = config, device, work or Work(None), None
         self.explained: dict[
             tuple[str, int, int], float
         ] = {}  # by (kind, d, seed): share of the vectors' variance kept
         self._compressed: dict[str, dict[tuple[int, int], Tensor]] = {}
 
-    def run(self) -> pd.DataFrame:
-        """Everything. A row a model and mark: cell, arm, d, seed, rate, step (stage one's counted), validation, loss."""
-        stacks, found = self._stacks(self.models()), []
+    def run(self, live: Live | None = None, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
+        """Everything. A row a model and mark: cell, arm, d, seed, rate, step (stage one's counted), validation, loss.
+
+        live(step, {arm: mean validation loss}) is told every mark, progress(done, of) every finished stack.
+        """
+        self.live, stacks, found = live, self._stacks(self.models()), []
         for i, models in enumerate(stacks):
             before = self.config.before(models[0].arm)
             steps = self.config.steps - before
@@ -84,8 +75,8 @@ class Grid:
             for model, curve in zip(models, done["curves"].tolist(), strict=True):
                 for step, (held, loss) in zip(stacked.spaced(steps, self.looks), curve, strict=True):
                     found.append((*astuple(model), before + step, held, loss))
-            if self.progress:
-                self.progress(i + 1, len(stacks))
+            if progress:
+                progress(i + 1, len(stacks))
         return pd.DataFrame(found, columns=[*COLUMNS, "step", "validation", "loss"])
 
     def keep(self, models: list[Model], done: Mapping[str, Tensor]) -> None:

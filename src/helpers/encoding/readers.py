@@ -15,6 +15,7 @@ from helpers.encoding import attention, tasks
 from helpers.encoding.config import Reading, Rules
 from helpers.encoding.grid import Grid, Model, See
 from helpers.stacked import Params
+from helpers.work import Work
 
 MEMORY = {"cpu": 400 * 2**20, "cuda": 24 * 2**30}  # bytes of logits and their gradients in one stack
 
@@ -49,8 +50,8 @@ class ReaderGrid(Grid):
 
     looks = 12
 
-    def __init__(self, config: Reading, stream: Stream, *run, **more):
-        super().__init__(config, *run, **more)
+    def __init__(self, config: Reading, stream: Stream, device: str = "cpu", work: Work | None = None):
+        super().__init__(config, device, work)
         self.vocab, self.full, self.untrained = stream.vocab, config.stream, stream.untrained
         self.stream, self.shape, self.key = stream, config.shape(stream.vocab), stream.name
         # six copies of the logits and of four hidden layers
