@@ -91,16 +91,16 @@ here.box()
 
 # %%
 encoding.run_printed(printed, log)
-sides = log.at(part="printed", end=True)
+sides, last = log.at(part="printed", end=True), lambda arm: quantities.chosen("loss", arm=arm)
 for arm, spec in {"learned": ".1e", "traditional": ".1e", "walk_learned": ".4f", "walk_traditional": ".4f"}.items():
-    sides.say(f"printed_{arm}", quantities.chosen("loss", arm=arm), spec, "nats")
+    sides.say(f"printed_{arm}", last(arm), spec, "nats")
 
 # %%
-ends = {arm: sides.mean(quantities.chosen("loss", arm=arm), ".3g") for arm in ("learned", "traditional", "walk_learned")}
+ends = [sides.mean(last(arm), ".3g") for arm in ("learned", "traditional", "walk_learned")]
 figures.show(
     draw.printed(log.at(part="printed")),
-    f"Last losses with gradients: {ends['learned']} nats learned, {ends['traditional']} with the autoencoder's code. Under the "
-    f"noise update the learned arm ends at {ends['walk_learned']}; the dotted line is chance." + sides.dashed,
+    f"Last losses with gradients: {ends[0]} nats learned, {ends[1]} with the autoencoder's code. Under the "
+    f"noise update the learned arm ends at {ends[2]}; the dotted line is chance." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -306,8 +306,7 @@ figures.show(
 snapshots = encoding.watch(tasks.pattern(vocab_size), d=2, steps=s.steps)
 figures.show(
     draw.dance(snapshots, "Where do the tokens go?"),
-    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps. The task asks which token comes next, and not which motif "
-    "it belongs to: look whether polygons come apart, or only tokens.",
+    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps: look whether polygons come apart, or only tokens.",
 )  # fmt: skip
 
 # %% [markdown]

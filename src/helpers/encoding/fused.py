@@ -24,6 +24,7 @@ except ImportError:  # the CPU build of torch comes without it
 
 WARPS = 4  # of 32 threads a model; on an H200 4, 8 and 16 gave 6.1, 3.0 and 0.8 million model-steps a second
 MOST = 64  # tokens, numbers of a code, hidden units: what the shared memory of one multiprocessor holds
+PRECISION = "bf16x3"  # three tensor-core products for each one, close to float32; "ieee" is exact and slow
 NAMES = ("code", "w1", "b1", "w2", "b2")  # of the read-out that it trains, mlp
 
 
@@ -46,12 +47,10 @@ def fit(
     learn: Tensor | None = None,
     log: Collection[int] = (),
     probe: Callable[[Params], Tensor] | None = None,
-    precision: str = "bf16x3",
 ) -> list[Tensor]:
     """`stacked.fit` for cross-entropy against tables (G, V, V), model m against tables[index[m]]; trains in place.
 
-    lr: (M,). learn: (M,) of 0 and 1, whether the code is trained. precision: 'tf32x3' (three tensor-core products for
-    each one, close to float32) or 'ieee'. Raises ValueError when `takes` is false.
+    lr: (M,). learn: (M,) of 0 and 1, whether the code is trained. Raises ValueError when `takes` is false.
     """
     refused = f"the fused kernel does not take readout={readout!r} with these sizes; use stacked.fit"
     expect(takes(params, readout), refused)
@@ -75,7 +74,7 @@ def fit(
         if mark > at:
             _mlp[(count,)](
                 *pointers, padded, index, rates, lr, learn, at, mark - at, vocab, **size,
-                B1=BETAS[0], B2=BETAS[1], EPS=EPSILON, PRECISION=precision, num_warps=WARPS, num_stages=1,
+                B1=BETAS[0], B2=BETAS[1], EPS=EPSILON, PRECISION=PRECISION, num_warps=WARPS, num_stages=1,
             )  # fmt: skip
             at = mark
         if mark in log:
