@@ -258,8 +258,8 @@ def test_the_full_width_keeps_all_of_its_own_gain_and_ratios_are_true(limited):
 
 
 def test_deployed_bytes_against_counting_by_hand():
-    shape = encoding.Limits(ratios=(4,), stream=8, length=5).shape(100)
-    rows = corpora.deployed(shape, 2, 64)
+    config = encoding.Limits(ratios=(4,), stream=8, length=5)
+    rows = corpora.deployed(config, 100, 2, 64)
     network = 4 * (5 * 8 + 4 * 64 + 8 * 32 + 32 + 32 * 8 + 8 * 100 + 100)
     assert rows["learned"]["network"] == network
     assert rows["learned"]["table"] == 4 * 200

@@ -153,27 +153,6 @@ class Chains(Training):
 
 
 @dataclass(frozen=True)
-class ReaderShape:
-    """Sizes that a stack of transformers shares: vocabulary V, stream D, hidden layer H, heads, layers, longest context T."""
-
-    vocab: int
-    stream: int
-    hidden: int
-    heads: int
-    layers: int
-    length: int
-
-    def parameters(self, d: int) -> dict[str, tuple[int, int]]:
-        """Shape of every parameter of a model with a code of width d."""
-        v, s, h = self.vocab, self.stream, self.hidden
-        out = {"code": (v, d), "up": (d, s), "place": (self.length, s)}
-        for k in range(self.layers):
-            out |= {f"{n}{k}": (s, s) for n in "qkvo"}
-            out |= {f"w{k}": (s, h), f"a{k}": (1, h), f"z{k}": (h, s)}
-        return out | {"head": (s, v), "bias": (1, v)}
-
-
-@dataclass(frozen=True)
 class Reading(Training):
     """Small transformers: a stream of width D, four times as wide inside; 'full' has d = D. blind: arms that are trained
     once more without attention, at the width `code`.
@@ -193,9 +172,6 @@ class Reading(Training):
             expect(arm in READING, f"arm {arm!r} is none that a transformer can have; use {', '.join(READING)}")
         more = -self.stream % self.heads
         expect(not more, f"stream={self.stream} is not a multiple of heads={self.heads}; use {self.stream + more}")
-
-    def shape(self, vocab: int) -> ReaderShape:
-        return ReaderShape(vocab, self.stream, 4 * self.stream, self.heads, self.layers, self.length)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from helpers import devices, files
-from helpers.encoding.config import Limits, ReaderShape, expect
+from helpers.encoding import attention
+from helpers.encoding.config import Limits, expect
 from helpers.encoding.readers import Stream
 
 EMBEDDED = 128, 4096  # vocabularies that the embedded text has bytes and pairs for, in every version of Python
@@ -95,21 +96,21 @@ def text_stream(limits: Limits, corpus: Corpus, device: str = "cpu") -> Stream:
     return Stream(corpus.digest, corpus.vocab, draw, held, limits.stream)
 
 
-def deployed(shape: ReaderShape, d: int, untrained: int) -> dict[str, dict[str, int]]:
+def deployed(config: Limits, vocab: int, d: int, untrained: int) -> dict[str, dict[str, int]]:
     """Bytes that each arm needs at inference and in training, in float32: {arm: {what: bytes}}.
 
     two-stage, as counted: with the V×D table and the autoencoder, as the published arithmetic counts it. two-stage,
     folded: the code of every token computed once, which is the same V×d table as the learned arm's.
     """
-    sizes = shape.parameters(d)
+    sizes = attention.shapes(config, vocab, d)
     network = sum(int(np.prod(s)) for n, s in sizes.items() if n not in ("code", "up"))
-    table, up, raw, encoder = shape.vocab * d, d * shape.stream, shape.vocab * untrained, untrained * d + d
+    table, up, raw, encoder = vocab * d, d * config.stream, vocab * untrained, untrained * d + d
     both = raw + encoder + untrained * d + untrained + up + network  # what the two stages of the two-stage arms train
     arms = {  # table, projection, training
         "learned": (table, up, table + up + network),
         "two-stage, folded": (table, up, both),
         "two-stage, as counted": (raw + encoder, up, both),
-        "full width": (shape.vocab * shape.stream, 0, shape.vocab * shape.stream + network),
+        "full width": (vocab * config.stream, 0, vocab * config.stream + network),
     }
     names = ("table", "projection", "network", "deployed", "training")
     return {

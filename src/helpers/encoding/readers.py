@@ -53,9 +53,9 @@ class ReaderGrid(Grid):
     def __init__(self, config: Reading, stream: Stream, device: str = "cpu", work: Work | None = None):
         super().__init__(config, device, work)
         self.vocab, self.full, self.untrained = stream.vocab, config.stream, stream.untrained
-        self.stream, self.shape, self.key = stream, config.shape(stream.vocab), stream.name
+        self.stream, self.key = stream, stream.name
         # six copies of the logits and of four hidden layers
-        self.bytes_each = 24 * config.batch * self.shape.length * (stream.vocab + 4 * self.shape.hidden)
+        self.bytes_each = 24 * config.batch * config.length * (stream.vocab + 16 * config.stream)
         self.most = max(1, MEMORY["cuda" if self.device.startswith("cuda") else "cpu"] // self.bytes_each)
 
     def models(self) -> Iterator[Model]:
@@ -72,15 +72,15 @@ class ReaderGrid(Grid):
         return "attention"
 
     def start(self, model: Model) -> dict[str, Tensor]:
-        return dict(attention.one(self.shape, model.d, model.seed))
+        return dict(attention.one(self.config, self.vocab, model.d, model.seed))
 
     def fit(self, models: list[Model], params: Params, see: See, **how) -> dict[str, Tensor]:
-        stream, shape = self.stream, self.shape
+        stream = self.stream
         seeds = torch.tensor([m.seed for m in models], device=self.device)
         attend = torch.tensor([float(m.cell == "attention") for m in models], device=self.device)
         held = [stream.held[split].to(self.device) for split in ("validation", "test")]
 
-        losses = lambda p, tokens: attention.losses(p, shape, tokens[seeds], attend, stream.start)
+        losses = lambda p, tokens: attention.losses(p, self.config, tokens[seeds], attend, stream.start)
 
         def mean_loss(p, tokens):
             return sum(losses(p, t) * t.shape[1] for t in tokens.split(32, 1)) / tokens.shape[1]

@@ -95,7 +95,7 @@ def run_limits(config: Limits, corpus: Mapping[str, Corpus], log: Log) -> None:
 
 def run_deployed(config: Limits, corpus: Corpus, log: Log) -> None:
     """Bytes that every arm deploys, counted, not trained, at the width `config.code`: a record an arm."""
-    for arm, sizes in corpora.deployed(config.shape(corpus.vocab), config.code, config.stream).items():
+    for arm, sizes in corpora.deployed(config, corpus.vocab, config.code, config.stream).items():
         record = Record(log.name, f"deployed.{arm}", 0, {"part": "deployed", "d": config.code, "arm": arm})
         record.log(0, **sizes)
         log.add(record)
