@@ -118,7 +118,7 @@ encoding.run_limits(limits, corpora, log)
 # %% tags=["hide-input"]
 here.say("compared", log.say_run())
 sides = log.at(part="limits")
-for name in [f"e8_{k}_{r}{a}" for k in corpora for r in limits.ratios for a in ("", "_seed_ae", "_trained_pca")]:
+for name in quantities.limited(sides.this):
     sides.say(name, quantities.named(name), ".2g")
 
 # %%

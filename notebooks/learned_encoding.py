@@ -52,25 +52,20 @@ steps: int = None  # 20..100000: gradient steps of every other model; None takes
 given = {"vocab_size": vocab_size, "traditional_dim": traditional_dim, "learned_dim": learned_dim, "steps": steps}
 given |= {"seeds": seeds, "epochs": epochs, "learning_rate": learning_rate}
 here = chapter.start("learned_encoding", profile=profile, device=device, **given)
+fine = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 24, 32, 48)
 s = here.settings(
     seeds=Per(3, 12),
     steps=Per(450, 2000),
-    widths=Per((1, 2, 3, 4, 6, 8, 11, 12, 16, 32), (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 24, 32, 48)),
-    rates=Per((0.01, 0.03), (0.003, 0.01, 0.03)),
-    sequences=Per(10_000, 50_000),
-    rule_values=Per(8, 25),
-    rule_length=Per(8, 16),
-    rule_widths=Per((2, 4, 6, 8), (1, 2, 4, 6, 8, 16, 32)),
-    rule_stream=Per(32, 64),
-    rule_steps=Per(450, 3000),
-    rule_rates=Per((0.01,), (0.002, 0.005)),
+    rule_steps=Per(steps or 450, steps or 3000),
+    grid=Per((1, 2, 3, 4, 6, 8, 11, 12, 16, 32), fine),
+    budget=Per({"rates": (0.01, 0.03)}, {"rates": (0.003, 0.01, 0.03), "sequences": 50_000}),
+    rules=Per({"values": 8, "length": 8}, {"values": 25, "length": 16, "stream": 64, "rates": (0.002, 0.005)}),
+    rule_grid=Per((2, 4, 6, 8), (1, 2, 4, 6, 8, 16, 32)),
 )
 sizes = {"vocab": vocab_size, "full": traditional_dim, "code": learned_dim, "seeds": s.seeds}
 printed = encoding.Printed(epochs=epochs, rate=learning_rate, **sizes)
-chains = encoding.Chains(grid=s.widths, steps=s.steps, rates=s.rates, sequences=s.sequences, **sizes)
-task = {"values": s.rule_values, "length": s.rule_length, "stream": s.rule_stream}
-budget = {"steps": steps or s.rule_steps, "rates": s.rule_rates, "seeds": s.seeds}
-rules = encoding.Rules(grid=s.rule_widths, code=learned_dim, **task, **budget)
+chains = encoding.Chains(grid=s.grid, steps=s.steps, **s.budget, **sizes)
+rules = encoding.Rules(grid=s.rule_grid, code=learned_dim, seeds=s.seeds, steps=s.rule_steps, **s.rules)
 log = here.log(encoding.CHAPTERS[here.name])
 here.box()
 
@@ -96,16 +91,16 @@ here.box()
 
 # %%
 encoding.run_printed(printed, log)
-sides = log.at(part="printed", end=True)
-for arm in ("learned", "traditional", "walk_learned", "walk_traditional"):
-    sides.say(f"printed_{arm}", quantities.last(arm=arm), ".4f" if "walk" in arm else ".1e", "nats")
+sides, last = log.at(part="printed", end=True), lambda arm: quantities.chosen("loss", arm=arm)
+for arm, spec in {"learned": ".1e", "traditional": ".1e", "walk_learned": ".4f", "walk_traditional": ".4f"}.items():
+    sides.say(f"printed_{arm}", last(arm), spec, "nats")
 
 # %%
-ends = {arm: sides.mean(quantities.last(arm=arm), ".3g") for arm in ("learned", "traditional", "walk_learned")}
+ends = [sides.mean(last(arm), ".3g") for arm in ("learned", "traditional", "walk_learned")]
 figures.show(
     draw.printed(log.at(part="printed")),
-    f"Last losses with gradients: {ends['learned']} nats learned, {ends['traditional']} with the autoencoder's code. Under the "
-    f"noise update the learned arm ends at {ends['walk_learned']}; the dotted line is chance." + sides.dashed,
+    f"Last losses with gradients: {ends[0]} nats learned, {ends[1]} with the autoencoder's code. Under the "
+    f"noise update the learned arm ends at {ends[2]}; the dotted line is chance." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -273,9 +268,8 @@ figures.show(
 # rank six.
 
 # %% tags=["hide-input"]
-chapter.table(
-    tables.compressions(log.frame()), "Compression at 99 % of what can be learned, D / d99, median over seeds"
-)
+told = "Compression at 99 % of what can be learned, D / d99, median over seeds"
+chapter.table(tables.compressions(log.frame()), told)
 
 # %% [markdown]
 # ## Who gets there first
@@ -312,8 +306,7 @@ figures.show(
 snapshots = encoding.watch(tasks.pattern(vocab_size), d=2, steps=s.steps)
 figures.show(
     draw.dance(snapshots, "Where do the tokens go?"),
-    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps. The task asks which token comes next, and not which motif "
-    "it belongs to: look whether polygons come apart, or only tokens.",
+    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps: look whether polygons come apart, or only tokens.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -357,9 +350,8 @@ figures.show(
 # %% tags=["hide-input"]
 sides.say("generation_rank", quantities.named("e9_gap_planted6"), ".2g", "nats")
 sides.say("generation_full", quantities.named("e9_gap_dirichlet"), ".2g", "nats")
-chapter.table(
-    tables.generated(log.frame()), "Divergence of generated bigrams from the true chain, nats, mean over seeds"
-)
+told = "Divergence of generated bigrams from the true chain, nats, mean over seeds"
+chapter.table(tables.generated(log.frame()), told)
 
 # %% [markdown]
 # On the chain of rank six the narrow code costs {glue:text}`generation_rank` of extra divergence, on the full-rank chain

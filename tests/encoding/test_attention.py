@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from helpers import stacked
 from helpers import stacked as engine
 from helpers.encoding import attention, tasks
-from helpers.encoding.config import ReaderShape, Rules
+from helpers.encoding.config import Reading, Rules
 from helpers.encoding.grid import Model
 from helpers.encoding.readers import ReaderGrid, rule_stream
 from helpers.work import Work
@@ -17,11 +17,11 @@ from helpers.work import Work
 
 @pytest.fixture
 def shape():
-    return ReaderShape(vocab=11, stream=8, hidden=16, heads=2, layers=2, length=6)
+    return Reading(stream=8, heads=2, layers=2, length=6)
 
 
 def pair(shape, widths=(3, 8)):
-    return stacked.pile([attention.one(shape, d, s) for s, d in enumerate(widths)])
+    return stacked.pile([attention.one(shape, 11, d, s) for s, d in enumerate(widths)])
 
 
 def test_forward_equals_one_model_at_a_time_with_torch_layers(shape):
@@ -29,7 +29,7 @@ def test_forward_equals_one_model_at_a_time_with_torch_layers(shape):
     params, x = pair(shape), torch.randint(11, (2, 3, 6))
     logits = attention.forward(params, shape, x, torch.ones(2))
     for m, d in enumerate((3, 8)):
-        p = dict(attention.one(shape, d, m))
+        p = dict(attention.one(shape, 11, d, m))
         h = p["code"][x[m]] @ p["up"] + p["place"][:6]
         for k in range(2):
             n = F.layer_norm(h, (8,))

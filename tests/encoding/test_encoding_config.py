@@ -18,7 +18,7 @@ from helpers.run.project import Project
         (lambda: Chains(steps=1), "steps=1 is too few; use 2"),
         (lambda: Chains(stage1=1.0), "stage1=1.0 is not a share"),
         (lambda: Chains(grid=(0, 2)), "a code has at least one number"),
-        (lambda: Chains(code=0), "a code has at least one number"),
+        (lambda: Chains(code=0), "code=0 is too few; use 1"),
         (lambda: Chains(rates=(0.01, 2.0)), "rate=2.0 is no learning rate"),
         (lambda: Chains(rates=(float("nan"),)), "rate=nan is no learning rate"),
         (lambda: Chains(vocab=34), "vocab=34 is too small for the motifs: their largest token is 34; use 35"),

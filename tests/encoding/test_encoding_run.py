@@ -144,11 +144,13 @@ def test_finished_work_is_read_back_and_an_interrupted_run_loses_one_stack(tmp_p
     assert whole.frame().equals(again.frame())
 
 
-def test_live_curves_are_told():
+def test_live_curves_and_progress_are_told():
     told = []
-    ChainGrid(SMALL, live=lambda step, values: told.append((step, set(values)))).run()
+    done = []
+    ChainGrid(SMALL).run(lambda step, values: told.append((step, set(values))), lambda *at: done.append(at))
     assert {"learned", "full", "seed_ae"} <= set().union(*(v for _, v in told))
     assert max(step for step, _ in told) == SMALL.steps
+    assert done == [(i + 1, len(done)) for i in range(len(done))]
 
 
 def test_printed_data_are_four_sequences():
@@ -161,7 +163,7 @@ def test_printed_data_are_four_sequences():
 def test_minibatch_tables_sum_to_the_data():
     p = encoding.Printed(seeds=1, sequences=70, epochs=1)
     data = torch.tensor(printed.sequences(p, 0))[None]
-    tables = printed._tables(p, data)
+    tables = printed._tables(p, data, 1)
     sizes = torch.tensor([32.0, 32, 6]) / 70
     total = sum(w * t[0] for w, t in zip(sizes, tables, strict=True))
     assert np.allclose(total, tasks.bigram_counts(data[0].numpy(), 50) / (70 * 19), atol=1e-6)
@@ -256,8 +258,8 @@ def test_the_full_width_keeps_all_of_its_own_gain_and_ratios_are_true(limited):
 
 
 def test_deployed_bytes_against_counting_by_hand():
-    shape = encoding.Limits(ratios=(4,), stream=8, length=5).shape(100)
-    rows = {r["arm"]: r for r in corpora.deployed(shape, 2, 64)}
+    config = encoding.Limits(ratios=(4,), stream=8, length=5)
+    rows = corpora.deployed(config, 100, 2, 64)
     network = 4 * (5 * 8 + 4 * 64 + 8 * 32 + 32 + 32 * 8 + 8 * 100 + 100)
     assert rows["learned"]["network"] == network
     assert rows["learned"]["table"] == 4 * 200

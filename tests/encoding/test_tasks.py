@@ -45,13 +45,6 @@ def test_planted_log_odds_have_the_rank_and_equal_weights(rank):
         tasks.planted(40, 0, np.random.default_rng(1))
 
 
-def test_zipf_is_a_bias_that_costs_one_rank_at_most():
-    chain = tasks.planted(40, 3, np.random.default_rng(1), zipf=1.0)
-    s = np.linalg.svd(np.log(chain.transition) - np.log(chain.transition).mean(1, keepdims=True), compute_uv=False)
-    assert (s > 1e-8 * s[0]).sum() == 4
-    assert chain.stationary[:10].sum() > chain.stationary[-10:].sum()
-
-
 def test_dirichlet_rows_have_the_expected_entropy():
     """Mean entropy of a symmetric Dirichlet(a) row: digamma(aV + 1) - digamma(a + 1)."""
     from scipy.special import digamma

@@ -16,48 +16,58 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers import devices
-from helpers.encoding.config import ReaderShape
+from helpers.encoding.config import Reading
 from helpers.stacked import Params
 
 
+def shapes(config: Reading, vocab: int, d: int) -> dict[str, tuple[int, int]]:
+    """Shape of every parameter of a model with a code of width d: V×d, a stream of D, a hidden layer of 4 D."""
+    stream, hidden = config.stream, 4 * config.stream
+    out = {"code": (vocab, d), "up": (d, stream), "place": (config.length, stream)}
+    for k in range(config.layers):
+        out |= {f"{n}{k}": (stream, stream) for n in "qkvo"}
+        out |= {f"w{k}": (stream, hidden), f"a{k}": (1, hidden), f"z{k}": (hidden, stream)}
+    return out | {"head": (stream, vocab), "bias": (1, vocab)}
+
+
 @lru_cache(maxsize=1024)
-def one(shape: ReaderShape, d: int, seed: int) -> Mapping[str, Tensor]:
+def one(config: Reading, vocab: int, d: int, seed: int) -> Mapping[str, Tensor]:
     """Initial parameters of one model, the same for every arm. The projected code has unit scale whatever its width."""
     out = {}
-    for name, size in shape.parameters(d).items():
+    for name, size in shapes(config, vocab, d).items():
         scale = {"code": 1.0, "place": 0.3, "bias": 0.0}.get(name, 1 / math.sqrt(size[0]))
         scale *= {"a": 0.0, "w": math.sqrt(2), "z": 0.5, "o": 0.5, "h": 0.5}.get(name[0], 1.0)
-        noise = torch.randn(size, generator=devices.torch_rng("transformer", name, size, seed))
-        out[name] = noise * scale
+        out[name] = scale * torch.randn(size, generator=devices.torch_rng("transformer", name, size, seed))
     return out
 
 
-def forward(params: Params, shape: ReaderShape, x: Tensor, attend: Tensor) -> Tensor:
+def forward(params: Params, config: Reading, x: Tensor, attend: Tensor) -> Tensor:
     """Logits (M, B, T, V) of the token after each position of x (M, B, T). attend: (M,), 0 switches attention off.
 
     Pre-norm blocks (Xiong et al. 2020) without learned norms; positions are learned.
     """
     count, batch, length = x.shape
-    flat = (x + shape.vocab * torch.arange(count, device=x.device)[:, None, None]).reshape(count, -1)  # (M, BT)
-    h = F.embedding(flat, params["code"].reshape(count * shape.vocab, -1)) @ params["up"]  # (M, BT, D)
+    stream, vocab = params["head"].shape[1:]
+    flat = (x + vocab * torch.arange(count, device=x.device)[:, None, None]).reshape(count, -1)  # (M, BT)
+    h = F.embedding(flat, params["code"].reshape(count * vocab, -1)) @ params["up"]  # (M, BT, D)
     h = h + params["place"][:, :length].repeat(1, batch, 1)
     on = attend.view(-1, 1, 1)
-    for k in range(shape.layers):
-        n = F.layer_norm(h, (shape.stream,))
-        q, key, v = (_heads(n @ params[f"{w}{k}"], batch, shape.heads) for w in "qkv")  # (MB, heads, T, D/heads)
+    for k in range(config.layers):
+        n = F.layer_norm(h, (stream,))
+        q, key, v = (_heads(n @ params[f"{w}{k}"], batch, config.heads) for w in "qkv")  # (MB, heads, T, D/heads)
         mixed = F.scaled_dot_product_attention(q, key, v, is_causal=True).transpose(1, 2)
-        h = h + on * (mixed.reshape(count, -1, shape.stream) @ params[f"o{k}"])
-        n = F.layer_norm(h, (shape.stream,))
+        h = h + on * (mixed.reshape(count, -1, stream) @ params[f"o{k}"])
+        n = F.layer_norm(h, (stream,))
         h = h + torch.relu(torch.baddbmm(params[f"a{k}"], n, params[f"w{k}"])) @ params[f"z{k}"]
-    logits = torch.baddbmm(params["bias"], F.layer_norm(h, (shape.stream,)), params["head"])
-    return logits.view(count, batch, length, shape.vocab)
+    logits = torch.baddbmm(params["bias"], F.layer_norm(h, (stream,)), params["head"])
+    return logits.view(count, batch, length, vocab)
 
 
-def losses(params: Params, shape: ReaderShape, tokens: Tensor, attend: Tensor, start: int = 0) -> Tensor:
+def losses(params: Params, config: Reading, tokens: Tensor, attend: Tensor, start: int = 0) -> Tensor:
     """(M,) mean cross-entropy, nats a token, of tokens[:, :, start + 1 :] given what stands before. tokens: (M, B, T + 1)."""
-    logits = forward(params, shape, tokens[..., :-1], attend)[:, :, start:]  # (M, B, T - start, V)
+    logits = forward(params, config, tokens[..., :-1], attend)[:, :, start:]  # (M, B, T - start, V)
     targets = tokens[..., start + 1 :]
-    flat = F.cross_entropy(logits.reshape(-1, shape.vocab), targets.reshape(-1), reduction="none")
+    flat = F.cross_entropy(logits.flatten(0, 2), targets.reshape(-1), reduction="none")
     return flat.view(len(tokens), -1).mean(1)
 
 

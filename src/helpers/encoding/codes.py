@@ -14,8 +14,6 @@ from torch import Tensor
 from helpers import devices, stacked
 from helpers.encoding import networks
 
-RATE = 0.01  # stage one trains at the published learning rate
-
 
 def standardised(code: Tensor) -> Tensor:
     """Mean zero over tokens and unit root mean square over all entries of each (V, d) code; columns keep their ratio."""
@@ -46,15 +44,10 @@ def autoencoder(
         rng, full = devices.torch_rng("autoencoder", d, seed, relu), x.shape[-1]
         encoder, decoder = (0.1 * torch.randn(shape, generator=rng) for shape in ((full, d), (d, full)))
         models.append({"e": encoder, "be": torch.zeros(1, d), "d": decoder, "bd": torch.zeros(1, full)})
-    params = {k: v.to(device) for k, v in stacked.pile(models).items()}
     x = x.to(device)
-
-    def error(p, t=0):
-        return rebuilt(p, x, relu).sub(x).pow(2).mean((1, 2))
-
-    stacked.fit(params, error, lr=torch.full((len(models),), RATE, device=device), steps=steps)
-    with torch.no_grad():
-        code, explained = encoded(params, x, relu).cpu(), 1 - error(params) / x.var((1, 2), correction=0)
+    error = lambda p, t=0: rebuilt(p, x, relu).sub(x).pow(2).mean((1, 2))
+    params, _ = networks.trained(models, error, steps, device=device)
+    code, explained = encoded(params, x, relu).cpu(), 1 - error(params) / x.var((1, 2), correction=0)
     return [code[i, :, :d] for i, d in enumerate(widths)], explained.cpu()
 
 
@@ -77,11 +70,9 @@ def onehot_autoencoder(
     Two dimensions suffice for a perfect reconstruction (points on a circle), whatever the tokens mean.
     """
     models = [networks.one("linear", vocab, d, 0, s) for d, s in zip(widths, seeds, strict=True)]
-    params = {k: v.to(device) for k, v in stacked.pile(models).items()}
     same = (torch.eye(vocab, device=device) / vocab).expand(len(models), vocab, vocab)
-    rate = torch.full((len(models),), 3 * RATE, device=device)
     loss = lambda p, t: networks.cross_entropy(networks.forward(p, "linear"), same)
-    stacked.fit(params, loss, lr=rate, steps=steps)
+    params, _ = networks.trained(models, loss, steps, rate=3 * networks.RATE, device=device)
     return [params["code"][i, :, :d].cpu() for i, d in enumerate(widths)]
 
 

@@ -11,24 +11,15 @@ from dataclasses import dataclass, field
 
 READOUTS = ("linear", "mlp", "residual")
 MOTIFS = ((1, 2, 3, 4, 5), (10, 11, 12, 13), (20, 21, 22), (30, 31, 32, 33, 34))  # of the published script, V ≥ 35
-ARMS = {  # arm: (how its code is made before the task is seen, whether the code is then learned)
-    "learned": ("", True),
-    "random": ("random", False),
-    "seed_ae": ("seed_ae", False),
-    "seed_ae_relu": ("seed_ae_relu", False),
-    "onehot_ae": ("onehot_ae", False),
-    "trained_pca": ("trained_pca", False),
-    "trained_pca_tuned": ("trained_pca", True),
-    "seed_ae_tuned": ("seed_ae", True),
-    "spectral": ("spectral", False),
-    "factorised": ("", True),
-    "wide": ("random", False),
-    "full": ("", True),
-}
-TWO_STAGE = {"seed_ae", "seed_ae_relu", "onehot_ae", "trained_pca"}  # these codes take gradient steps of the budget
+TWO_STAGE = ("seed_ae", "seed_ae_relu", "onehot_ae", "trained_pca")  # these codes take gradient steps of the budget
+# An arm: how its code is made before the task is seen, and whether the code is then learned.
+ARMS = {kind: (kind, False) for kind in (*TWO_STAGE, "random", "spectral")} | {"wide": ("random", False)}
+ARMS |= {"seed_ae_tuned": ("seed_ae", True), "trained_pca_tuned": ("trained_pca", True)}
+ARMS |= dict.fromkeys(("learned", "factorised", "full"), ("", True))
 READING = ("learned", "random", "seed_ae", "trained_pca", "trained_pca_tuned", "full")  # arms of a transformer
 MAIN = ("learned", "random", "seed_ae", "trained_pca", "full")
 EVERY = (*MAIN[:3], "seed_ae_relu", "onehot_ae", *MAIN[3:4], "trained_pca_tuned", "seed_ae_tuned", "spectral", "full")
+LEAST = {"length": 2, "steps": 2, "values": 2, "vocab": 2}  # of whole numbers; of all others 1
 CELLS = {  # source/read-out: the arms of the context-free study
     "pattern/residual": MAIN,
     "planted6/residual": EVERY,
@@ -41,8 +32,44 @@ CELLS = {  # source/read-out: the arms of the context-free study
 }
 
 
+def expect(holds: bool, otherwise: str) -> None:
+    """Raises ValueError, with what is wrong and what works, unless it holds."""
+    if not holds:
+        raise ValueError(otherwise)
+
+
+class Checked:
+    """Settings whose numbers are checked by their kind: whole ones are at least 1, or what LEAST says; rates lie in (0, 1];
+    other fractions lie between 0 and 1; codes have a number at least.
+    """
+
+    def __post_init__(self):
+        given = vars(self)
+        for name, value in given.items():
+            least = LEAST.get(name, 1)
+            if isinstance(value, int):
+                expect(value >= least, f"{name}={value} is too few; use {least} or more")
+            elif isinstance(value, float) and name != "rate":
+                expect(0 < value < 1, f"{name}={value} is not a share between 0 and 1")
+        for rate in given.get("rates", (given.get("rate", 1),)):
+            expect(0 < rate <= 1, f"rate={rate} is no learning rate of Adam; use one above 0 and up to 1")
+        grid = given.get("grid", ())
+        expect(min(grid, default=1) >= 1, f"grid={grid}: a code has at least one number; use widths from 1 on")
+
+
+def _motifs_fit(vocab: int) -> None:
+    top = max(map(max, MOTIFS))
+    reason = f"vocab={vocab} is too small for the motifs: their largest token is {top}; use {top + 1} or more"
+    expect(vocab > top, reason)
+
+
+def _widths(grid: tuple[int, ...], code: int, most: int) -> tuple[int, ...]:
+    """The widths that are trained: the grid's, but for those that say no more than `most`; and `code`."""
+    return tuple(sorted({*(d for d in grid if d <= most), code}))
+
+
 @dataclass(frozen=True)
-class Printed:
+class Printed(Checked):
     """The published experiment: V, D, d; rate: of both stages. sequences and batch are the script's own."""
 
     vocab: int = 50
@@ -58,14 +85,12 @@ class Printed:
     seeds: int = 3
 
     def __post_init__(self):
-        _least(self, 1, "full", "code", "hidden", "sequences", "batch", "epochs", "first_epochs", "seeds")
-        _least(self, 2, "length")
+        super().__post_init__()
         _motifs_fit(self.vocab)
-        _rates_fit((self.rate,))
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Checked):
     """What every study of arms has: seeds, learning rates to choose from, and one budget of gradient steps for every arm.
 
     A two-stage arm spends the share `stage1` of the budget before it sees the task (20 of 50 epochs, as published).
@@ -75,13 +100,6 @@ class Training:
     rates: tuple[float, ...] = (0.01, 0.03)
     steps: int = 400
     stage1: float = 0.4
-
-    def __post_init__(self):
-        _least(self, 1, "seeds")
-        _least(self, 2, "steps")
-        _rates_fit(self.rates)
-        if not 0 < self.stage1 < 1:
-            raise ValueError(f"stage1={self.stage1} is not a share between 0 and 1; the document's is 0.4")
 
     @property
     def first(self) -> int:
@@ -113,49 +131,25 @@ class Chains(Training):
 
     def __post_init__(self):
         super().__post_init__()
-        _widths_fit(self.grid, self.code)
-        _least(self, 1, "full", "hidden", "residual_hidden", "wide_hidden", "sequences")
-        _least(self, 2, "vocab", "length")
         for cell, arms in self.cells.items():
             source, _, readout = cell.partition("/")
-            if readout not in READOUTS or not re.fullmatch(r"pattern|dirichlet|planted[1-9]\d*", source):
-                raise ValueError(f"cell {cell!r}: expected pattern, dirichlet or plantedR, then one of {READOUTS}")
+            known = readout in READOUTS and re.fullmatch(r"pattern|dirichlet|planted[1-9]\d*", source)
+            expect(known, f"cell {cell!r}: expected pattern, dirichlet or plantedR, then one of {READOUTS}")
             for arm in arms:
-                if arm not in ARMS or (arm == "wide" and readout != "mlp"):
-                    raise ValueError(f"arm {arm!r} in {cell!r}: use {', '.join(ARMS)}; 'wide' needs an mlp read-out")
+                fits = arm in ARMS and (arm != "wide" or readout == "mlp")
+                expect(fits, f"arm {arm!r} in {cell!r}: use {', '.join(ARMS)}; 'wide' needs an mlp read-out")
             if source == "pattern":
                 _motifs_fit(self.vocab)
-            elif source.startswith("planted") and int(source[7:]) > self.vocab:
-                raise ValueError(f"cell {cell!r}: no rank exceeds the vocabulary; use planted{self.vocab} or less")
+            rank = int(source.removeprefix("planted")) if "planted" in source else 0
+            most = f"cell {cell!r}: no rank exceeds the vocabulary; use planted{self.vocab} or less"
+            expect(rank <= self.vocab, most)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """The widths that are trained: the grid's, but for those above V or D, which say no more; and `code`."""
         return _widths(self.grid, self.code, min(self.vocab, self.full))
 
     def hidden_of(self, readout: str, arm: str) -> int:
         return self.wide_hidden if arm == "wide" else self.residual_hidden if readout == "residual" else self.hidden
-
-
-@dataclass(frozen=True)
-class ReaderShape:
-    """Sizes that a stack of transformers shares: vocabulary V, stream D, hidden layer H, heads, layers, longest context T."""
-
-    vocab: int
-    stream: int
-    hidden: int
-    heads: int
-    layers: int
-    length: int
-
-    def parameters(self, d: int) -> dict[str, tuple[int, int]]:
-        """Shape of every parameter of a model with a code of width d."""
-        v, s, h = self.vocab, self.stream, self.hidden
-        out = {"code": (v, d), "up": (d, s), "place": (self.length, s)}
-        for k in range(self.layers):
-            out |= {f"{n}{k}": (s, s) for n in "qkvo"}
-            out |= {f"w{k}": (s, h), f"a{k}": (1, h), f"z{k}": (h, s)}
-        return out | {"head": (s, v), "bias": (1, v)}
 
 
 @dataclass(frozen=True)
@@ -174,16 +168,10 @@ class Reading(Training):
 
     def __post_init__(self):
         super().__post_init__()
-        _least(self, 1, "batch", "stream", "heads", "layers", "length")
-        odd = [a for a in (*self.arms, *self.blind) if a not in READING]
-        if odd:
-            raise ValueError(f"arm {odd[0]!r} is none that a transformer can have; use {', '.join(READING)}")
-        if self.stream % self.heads:
-            fits = self.stream + self.heads - self.stream % self.heads
-            raise ValueError(f"stream={self.stream} is not a multiple of heads={self.heads}; use {fits}")
-
-    def shape(self, vocab: int) -> ReaderShape:
-        return ReaderShape(vocab, self.stream, 4 * self.stream, self.heads, self.layers, self.length)
+        for arm in (*self.arms, *self.blind):
+            expect(arm in READING, f"arm {arm!r} is none that a transformer can have; use {', '.join(READING)}")
+        more = -self.stream % self.heads
+        expect(not more, f"stream={self.stream} is not a multiple of heads={self.heads}; use {self.stream + more}")
 
 
 @dataclass(frozen=True)
@@ -199,15 +187,6 @@ class Rules(Reading):
     length: int = 10
     held: int = 256
     untrained: int = 64
-
-    def __post_init__(self):
-        super().__post_init__()
-        _widths_fit(self.grid, self.code)
-        _least(self, 2, "values")
-        _least(self, 3, "length")
-        _least(self, 1, "held", "untrained")
-        if not 0 < self.noise < 1:
-            raise ValueError(f"noise={self.noise} is not a share between 0 and 1")
 
     @property
     def vocab(self) -> int:
@@ -234,15 +213,10 @@ class Limits(Reading):
 
     def __post_init__(self):
         super().__post_init__()
-        _least(self, 1, "held")
-        if not self.ratios or min(self.ratios) < 1:
-            raise ValueError(f"ratios={self.ratios}: a compression is at least 1")
-        found = [self.width(r) for r in self.ratios]
-        if len(set(found)) < len(found):
-            raise ValueError(
-                f"ratios={self.ratios} give the widths {found} of stream={self.stream}, two of them the same model; leave "
-                f"one out, or use a stream of {2 * int(max(self.ratios))}"
-            )
+        expect(min(self.ratios, default=0) >= 1, f"ratios={self.ratios}: a compression is at least 1")
+        same = f"ratios={self.ratios} give the widths {self.widths} of stream={self.stream}, two of them the same model"
+        advice = f"leave one out, or use a stream of {2 * int(max(self.ratios))}"
+        expect(len({*self.widths}) == len(self.ratios), f"{same}; {advice}")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -264,33 +238,3 @@ class Limits(Reading):
     def asked(self, d: int) -> float:
         """The ratio that a width answers; 1 for the full width."""
         return next((float(r) for r in self.ratios if self.width(r) == d), 1.0)
-
-
-def _least(config: object, least: int, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if value < least:
-            raise ValueError(f"{name}={value} is too few; use {least} or more")
-
-
-def _widths(grid: tuple[int, ...], code: int, most: int) -> tuple[int, ...]:
-    return tuple(sorted({*(d for d in grid if d <= most), code}))
-
-
-def _widths_fit(grid: tuple[int, ...], code: int) -> None:
-    if min((*grid, code)) < 1:
-        raise ValueError(f"grid={grid}, code={code}: a code has at least one number; use widths from 1 on")
-
-
-def _rates_fit(rates: tuple[float, ...]) -> None:
-    for rate in rates:
-        if not 0 < rate <= 1:
-            raise ValueError(f"rate={rate} is no learning rate of Adam; use one above 0 and up to 1")
-
-
-def _motifs_fit(vocab: int) -> None:
-    top = max(map(max, MOTIFS))
-    if vocab <= top:
-        raise ValueError(
-            f"vocab={vocab} is too small for the motifs: their largest token is {top}; use {top + 1} or more"
-        )

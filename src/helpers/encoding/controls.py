@@ -6,11 +6,9 @@ judged by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 
-from helpers import controls
+from helpers import controls, frames
 from helpers.encoding import quantities
 from helpers.encoding.quantities import Quantities
 
@@ -22,53 +20,40 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "E6": (f"in context the autoencoder's code is {LARGE:g} nats worse", "both are as good"),
     "E8": (f"every compression keeps {1 + LARGE:g} of the gain", f"every compression keeps {1 - LARGE:g} of it"),
 }
+MOVED = {  # claim: arms a and b, and the means of a − b, nats, with the effect and without
+    "E1": ("learned", "seed_ae", -LARGE, LARGE),
+    "E3": ("trained_pca", "learned", LARGE, 0.0),
+    "E5": ("random", "learned", LARGE, 0.0),
+    "E6": ("seed_ae", "learned", LARGE, 0.0),
+}
 Controls = dict[str, tuple[Quantities, Quantities]]
 
 
 def learned(rows: pd.DataFrame) -> Controls:
-    """{claim: (quantities with its effect planted, quantities with none)} of the first chapter.
-
-    Empty before its studies ran.
-    """
+    """{claim: (quantities with its effect planted, quantities with none)} of the first chapter, when its studies ran."""
     if not {"chains", "rules"} <= set(rows["part"]):
         return {}
-    compared = (rows["readout"] == "residual") & rows["d"].isin(
-        quantities.widths(rows)
-    )  # of the chains all that is judged
+    compared = (rows["readout"] == "residual") & rows["d"].isin(quantities.widths(rows))  # of the chains what is judged
     rows = rows[rows["end"] & (compared | rows["part"].isin(["printed", "rules"]))]
-    return {
-        "E1": _pair(rows, "learned", "seed_ae", -LARGE, LARGE),
-        "E3": _pair(rows, "trained_pca", "learned", LARGE, 0.0),
-        "E5": _pair(rows, "random", "learned", LARGE, 0.0),
-        "E6": _pair(rows, "seed_ae", "learned", LARGE, 0.0),
-    }
+    return {claim: tuple(_gaps(rows, a, b, to) for to in both) for claim, (a, b, *both) in MOVED.items()}
 
 
 def limited(rows: pd.DataFrame) -> Controls:
-    """The same for the second chapter."""
-    if "limits" not in set(rows["part"]):
-        return {}
-    return {"E8": tuple(quantities.limited(_kept(rows, to)) for to in (1 + LARGE, 1 - LARGE))}
+    """The same for the second chapter: the learned arm's mean share of the gain at every compression of either corpus."""
+    found, both = frames.rows(rows, part="limits", arm="learned", attend=True, end=True), []
+    for to in (1 + LARGE, 1 - LARGE):
+        moved = rows
+        for kind, asked in sorted({*zip(found["kind"], found["asked"], strict=True)}):
+            where = {"part": "limits", "kind": kind, "asked": asked, "attend": True, "end": True}
+            moved = controls.shifted(moved, "kept", to, {"arm": "learned"}, over=("seed",), **where)
+        both.append(quantities.limited(moved))
+    return {"E8": tuple(both)} if len(found) else {}
 
 
-def _pair(rows: pd.DataFrame, a: str, b: str, planted: float, absent: float) -> tuple[Quantities, Quantities]:
-    judged: Callable[[pd.DataFrame], dict] = lambda moved: quantities.gaps(moved) | quantities.context(moved)
-    return tuple(judged(_moved(rows, a, b, to)) for to in (planted, absent))
-
-
-def _moved(rows: pd.DataFrame, a: str, b: str, to: float) -> pd.DataFrame:
-    """Arm a's excess at the code width so that on average it is `to` nats above b's, in every scenario."""
+def _gaps(rows: pd.DataFrame, a: str, b: str, to: float) -> Quantities:
+    """The differences once arm a's excess at the code width is on average `to` nats above b's, in every scenario."""
     d = quantities.widths(rows)[0]
     places = [{"part": "chains", "source": s, "readout": "residual"} for s in quantities.SOURCES]
     for place in [*places, {"part": "rules", "attend": True}]:
         rows = controls.shifted(rows, "excess", to, {"arm": a}, {"arm": b}, over=("seed",), end=True, d=d, **place)
-    return rows
-
-
-def _kept(rows: pd.DataFrame, to: float) -> pd.DataFrame:
-    """The learned arm's share of the gain so that on average it is `to`, at every compression of either corpus."""
-    for kind in ("text", "genome"):
-        for asked in sorted({*rows["asked"].dropna()} - {1.0}):
-            where = {"part": "limits", "kind": kind, "asked": asked, "attend": True}
-            rows = controls.shifted(rows, "kept", to, {"arm": "learned"}, over=("seed",), end=True, **where)
-    return rows
+    return quantities.gaps(rows) | quantities.context(rows)

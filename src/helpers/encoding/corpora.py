@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from helpers import devices, files
-from helpers.encoding.config import Limits, ReaderShape
+from helpers.encoding import attention
+from helpers.encoding.config import Limits, expect
 from helpers.encoding.readers import Stream
 
 EMBEDDED = 128, 4096  # vocabularies that the embedded text has bytes and pairs for, in every version of Python
@@ -19,9 +20,8 @@ BLOCKS = 20  # contiguous pieces of the data; a seed picks two to test on and tw
 def check_vocabulary(text: str, vocab: int) -> None:
     """Refuse a vocabulary that the embedded text cannot fill. What a reader's own text gives is seen when it is read."""
     low, high = EMBEDDED
-    if text == "embedded" and not low <= vocab <= high:
-        near = min(max(vocab, low), high)
-        raise ValueError(f"vocab={vocab}: the embedded text has byte-pair tokens for {low} to {high}; use {near}")
+    near = vocab if text != "embedded" else min(max(vocab, low), high)
+    expect(vocab == near, f"vocab={vocab}: the embedded text has byte-pair tokens for {low} to {high}; use {near}")
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,9 @@ class Corpus:
     held: int = 64
 
     def __post_init__(self):
-        if len(self.tokens) < BLOCKS * 2 * (self.length + 1):
-            raise ValueError(
-                f"{self.name} has {len(self.tokens)} tokens; windows of {self.length} need {BLOCKS * 2 * (self.length + 1)}: "
-                "use a longer file, a smaller vocabulary or k, or shorter windows"
-            )
+        least = BLOCKS * 2 * (self.length + 1)
+        short = f"{self.name} has {len(self.tokens)} tokens; windows of {self.length} need {least}"
+        expect(len(self.tokens) >= least, f"{short}: use a longer file, a smaller vocabulary or k, or shorter windows")
 
     @property
     def digest(self) -> str:
@@ -87,10 +85,8 @@ def text_stream(limits: Limits, corpus: Corpus, device: str = "cpu") -> Stream:
     size = min(map(len, train))
     data = torch.tensor(np.stack([t[:size] for t in train]), device=device)  # (S, N)
     window = torch.arange(corpus.length + 1, device=device)
-    starts = [
-        devices.numpy_rng("windows", corpus.name, s).integers(0, size - corpus.length, (limits.steps, limits.batch))
-        for s in seeds
-    ]
+    size_each = size - corpus.length, (limits.steps, limits.batch)
+    starts = [devices.numpy_rng("windows", corpus.name, s).integers(0, *size_each) for s in seeds]
     starts = torch.tensor(np.stack(starts), device=device)  # (S, steps, B)
 
     def draw(step: Tensor) -> Tensor:
@@ -100,24 +96,24 @@ def text_stream(limits: Limits, corpus: Corpus, device: str = "cpu") -> Stream:
     return Stream(corpus.digest, corpus.vocab, draw, held, limits.stream)
 
 
-def deployed(shape: ReaderShape, d: int, untrained: int) -> list[dict]:
-    """Bytes that each arm needs at inference and in training, in float32, a row an arm.
+def deployed(config: Limits, vocab: int, d: int, untrained: int) -> dict[str, dict[str, int]]:
+    """Bytes that each arm needs at inference and in training, in float32: {arm: {what: bytes}}.
 
     two-stage, as counted: with the V×D table and the autoencoder, as the published arithmetic counts it. two-stage,
     folded: the code of every token computed once, which is the same V×d table as the learned arm's.
     """
-    network = sum(int(np.prod(s)) for n, s in shape.parameters(d).items() if n not in ("code", "up"))
-    table, up, raw = shape.vocab * d, d * shape.stream, shape.vocab * untrained
-    encoder = untrained * d + d
-    trained = raw + encoder + untrained * d + untrained + up + network  # both stages of the two-stage arms
-    arms = {
+    sizes = attention.shapes(config, vocab, d)
+    network = sum(int(np.prod(s)) for n, s in sizes.items() if n not in ("code", "up"))
+    table, up, raw, encoder = vocab * d, d * config.stream, vocab * untrained, untrained * d + d
+    both = raw + encoder + untrained * d + untrained + up + network  # what the two stages of the two-stage arms train
+    arms = {  # table, projection, training
         "learned": (table, up, table + up + network),
-        "two-stage, folded": (table, up, trained),
-        "two-stage, as counted": (raw + encoder, up, trained),
-        "full width": (shape.vocab * shape.stream, 0, shape.vocab * shape.stream + network),
+        "two-stage, folded": (table, up, both),
+        "two-stage, as counted": (raw + encoder, up, both),
+        "full width": (vocab * config.stream, 0, vocab * config.stream + network),
     }
-    names = ("arm", "table", "projection", "network", "deployed", "training")
-    return [
-        dict(zip(names, (arm, 4 * t, 4 * u, 4 * network, 4 * (t + u + network), 4 * every), strict=True))
-        for arm, (t, u, every) in arms.items()
-    ]
+    names = ("table", "projection", "network", "deployed", "training")
+    return {
+        arm: dict(zip(names, (4 * n for n in (t, u, network, t + u + network, trained)), strict=True))
+        for arm, (t, u, trained) in arms.items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -26,15 +26,16 @@ STYLE = {  # arm: (name in the legend, colour, dash)
     "wide": ("random code, wider read-out", SERIES[7], "longdash"),
 }
 ARMS = ("learned", "seed_ae", "trained_pca", "random")
-CELLS = {  # source, readout: how a menu names them
-    ("dirichlet", "residual"): "full rank, published network",
-    ("planted6", "residual"): "rank 6, published network",
-    ("planted6", "linear"): "rank 6, linear read-out",
-    ("dirichlet", "mlp"): "full rank, wide network",
-    ("pattern", "residual"): "motifs, published network",
+CELLS = {  # how a menu names a source and network
+    "full rank, published network": {"source": "dirichlet", "readout": "residual"},
+    "rank 6, published network": {"source": "planted6", "readout": "residual"},
+    "rank 6, linear read-out": {"source": "planted6", "readout": "linear"},
+    "full rank, wide network": {"source": "dirichlet", "readout": "mlp"},
+    "motifs, published network": {"source": "pattern", "readout": "residual"},
 }
 SOURCES = {"planted6": "rank 6", "dirichlet": "full rank", "pattern": "motifs"}
 LOG = {"type": "log", "tickvals": [1, 2, 5, 10, 20, 50]}
+EXCESS = "excess over Bayes (nats a token)"
 
 
 def printed(sides: Sides) -> go.Figure:
@@ -56,48 +57,38 @@ def share_by_width(sides: Sides) -> go.Figure:
     fig = figures.figure("How wide must a code be?", "code width d", "recovered share", height=600)
     fig.update_xaxes(**LOG).update_yaxes(range=[-0.04, 1.08])
     figures.level(figures.level(fig, 1.0, "Bayes"), 0.0, "ignores its input")
-    chosen = [{"source": source, "readout": readout} for source, readout in CELLS]
-    return _menu(fig, CELLS.values(), chosen, lambda where: _arms(fig, sides, STYLE, "share", "d", where))
+    return _menu(fig, sides, CELLS, "share", "d", list(STYLE), part="chains", end=True)
 
 
 def convergence(sides: Sides, d: int) -> go.Figure:
     """Recovered share against gradient steps at one width, stage one counted; a menu over sources."""
-    fig = figures.figure(
-        "Which arm gets there first?", "gradient steps, stage one counted", "recovered share", height=480
-    )
-    fig.update_yaxes(range=[-0.6, 1.08])
+    axes = "gradient steps, stage one counted", "recovered share"
+    fig = figures.figure("Which arm gets there first?", *axes, height=480).update_yaxes(range=[-0.6, 1.08])
     figures.level(fig, 0.9, "nine tenths")
-    chosen = [{"source": source, "readout": "residual", "d": d} for source in SOURCES]
+    choices = {name: {"source": source, "readout": "residual", "d": d} for source, name in SOURCES.items()}
     this = Sides(sides.this)  # a reference with another budget has another time axis
-    return _menu(
-        fig, SOURCES.values(), chosen, lambda where: _arms(fig, this, ARMS, "share", "step", where, ends=False)
-    )
+    return _menu(fig, this, choices, "share", "step", part="chains")
 
 
 def elbow(sides: Sides) -> go.Figure:
     """Excess loss of learned codes with a linear read-out: planted ranks, and a chain without one."""
-    fig = figures.figure("Where does narrowing start to cost?", "code width d", "excess over Bayes (nats a token)")
-    fig.update_xaxes(**LOG)
-    where = {"part": "chains", "readout": "linear", "arm": "learned", "end": True}
-    for rank, color in zip((2, 6, 12), SERIES[:3], strict=True):
-        figures.compare(
-            fig, sides, "excess", "d", f"planted rank {rank}", color, source=f"planted{rank}", **where
-        ).add_vline(x=rank, line={"color": color, "width": 1, "dash": "dot"})
-    figures.compare(fig, sides, "excess", "d", "full rank", SERIES[3], source="dirichlet", **where)
+    fig = figures.figure("Where does narrowing start to cost?", "code width d", EXCESS).update_xaxes(**LOG)
+    ranks = {2: "planted2", 6: "planted6", 12: "planted12", None: "dirichlet"}
+    for (rank, source), color in zip(ranks.items(), SERIES[:4], strict=True):
+        where = {"part": "chains", "readout": "linear", "arm": "learned", "end": True, "source": source}
+        name = f"planted rank {rank}" if rank else "full rank"
+        figures.compare(fig, sides, "excess", "d", name, color, **where)
+        if rank:
+            fig.add_vline(x=rank, line={"color": color, "width": 1, "dash": "dot"})
     return figures.level(fig, 0.0, "Bayes")
 
 
 def rules(sides: Sides) -> go.Figure:
     """The rule task: excess against width with attention on, and the same arms with attention off."""
-    fig = figures.figure(
-        "Does context change the answer?", "code width d", "excess over Bayes (nats a token)", height=480
-    )
-    fig.update_xaxes(**LOG)
-    where = {"part": "rules", "attend": True, "end": True}
-    for arm in ARMS:
-        name, color, dash = STYLE[arm]
-        figures.compare(fig, sides, "excess", "d", name, color, dash=dash, arm=arm, **where)
-    off = frames.rows(sides.this, **where | {"attend": False}, arm=("learned", "seed_ae"))
+    fig = figures.figure("Does context change the answer?", "code width d", EXCESS, height=480).update_xaxes(**LOG)
+    where = {"part": "rules", "end": True}
+    _arms(fig, sides, "excess", "d", ARMS, **where, attend=True)
+    off = frames.rows(sides.this, **where, attend=False, arm=("learned", "seed_ae"))
     cross = {"symbol": "x", "color": INK, "size": 8}
     fig.add_scatter(x=off["d"].tolist(), y=off["excess"].to_numpy(), mode="markers", name="attention off", marker=cross)
     for missing in frames.rows(sides.this, part="rules")["learnable"].head(1):
@@ -124,22 +115,14 @@ def dance(snapshots: Mapping[int, np.ndarray], title: str) -> go.Figure:
     """A two-dimensional code while it is learned: tokens of one motif share a colour. snapshots: {step: (V, 2)}."""
     fig = figures.figure(title, "first number of the code", "second number", height=600)
     reach = 1.1 * max(float(np.abs(code[[t for m in MOTIFS for t in m]]).max()) for code in snapshots.values())
+    look = {"mode": "lines+markers+text", "textposition": "top center", "marker": {"size": 9}}
 
-    def traces(code: np.ndarray) -> list[go.Scatter]:
-        return [
-            go.Scatter(
-                x=code[[*m, m[0]], 0].round(3),
-                y=code[[*m, m[0]], 1].round(3),
-                mode="lines+markers+text",
-                text=[*map(str, m), ""],
-                textposition="top center",
-                name=f"motif {'-'.join(map(str, m))}",
-                line={"color": color, "width": 1},
-                marker={"size": 9},
-            )
-            for m, color in zip(MOTIFS, figures.series(map(str, MOTIFS)).values(), strict=True)
-        ]
+    def motif(code: np.ndarray, tokens: Sequence[int], color: str) -> go.Scatter:
+        x, y = code[[*tokens, tokens[0]]].round(3).T
+        name, line = f"motif {'-'.join(map(str, tokens))}", {"color": color, "width": 1}
+        return go.Scatter(x=x, y=y, text=[*map(str, tokens), ""], name=name, line=line, **look)
 
+    traces = lambda code: [motif(code, m, color) for m, color in figures.series(MOTIFS).items()]
     fig.add_traces(traces(list(snapshots.values())[-1]))
     fig.frames = [go.Frame(data=traces(code), name=str(step)) for step, code in snapshots.items()]
     fig.update_xaxes(range=[-reach, reach], zeroline=True)
@@ -149,36 +132,43 @@ def dance(snapshots: Mapping[int, np.ndarray], title: str) -> go.Figure:
 
 def kept_by_ratio(sides: Sides, kinds: Mapping[str, str]) -> go.Figure:
     """Share of the full width's gain against the true compression, arm by arm; a menu over corpora ({'text': label})."""
-    fig = figures.figure(
-        "What does each compression keep?", "compression D/d", "share of the full width's gain", height=520
-    )
+    axes = "compression D/d", "share of the full width's gain"
+    fig = figures.figure("What does each compression keep?", *axes, height=520)
     fig.update_xaxes(**LOG).update_yaxes(range=[-0.1, 1.1])
     figures.level(figures.level(fig, 1.0, "full width"), 0.0, "token frequencies")
-    chosen = [{"part": "limits", "kind": kind, "attend": True} for kind in kinds]
-    return _menu(fig, kinds.values(), chosen, lambda where: _arms(fig, sides, ARMS, "kept", "ratio", where))
+    choices = {name: {"kind": kind} for kind, name in kinds.items()}
+    return _menu(fig, sides, choices, "kept", "ratio", part="limits", attend=True, end=True)
 
 
 def stored_bytes(sides: Sides) -> go.Figure:
     """Deployed bytes of every arm, split into table, projection and network."""
     fig, rows = figures.figure("What has to be stored?", "deployed bytes", "", height=300), sides.this
-    for part, color in zip(("table", "projection", "network"), (SERIES[0], SERIES[1], SERIES[3]), strict=True):
+    for part, color in (("table", SERIES[0]), ("projection", SERIES[1]), ("network", SERIES[3])):
         fig.add_bar(x=rows[part].tolist(), y=rows["arm"].tolist(), orientation="h", name=part, marker={"color": color})
     return fig.update_layout(barmode="stack").update_yaxes(autorange="reversed")
 
 
-def _arms(fig: go.Figure, sides: Sides, arms, column: str, by: str, where: Mapping, ends: bool = True) -> None:
+def _arms(fig: go.Figure, sides: Sides, column: str, by: str, arms: Sequence[str], **where: object) -> None:
     """Every arm that was run, with seeds and reference for the main ones, the mean alone for the others."""
-    where = {"part": "chains"} | dict(where) | ({"end": True} if ends else {})
     for arm in arms:
         name, color, dash = STYLE[arm]
         side, main = (sides, True) if arm in ARMS else (Sides(sides.this), False)
         figures.compare(fig, side, column, by, name, color, dash=dash, seeds=main, arm=arm, **where)
 
 
-def _menu(fig: go.Figure, labels, chosen: list[Mapping], draw: Callable[[Mapping], None]) -> go.Figure:
+def _menu(
+    fig: go.Figure,
+    sides: Sides,
+    choices: Mapping[str, Mapping],
+    column: str,
+    by: str,
+    arms: Sequence[str] = ARMS,
+    **where: object,
+) -> go.Figure:
+    """The arms under every choice, {its name: its rows}, one choice shown at a time."""
     sizes = []
-    for where in chosen:
+    for chosen in choices.values():
         before = len(fig.data)
-        draw(where)
+        _arms(fig, sides, column, by, arms, **where, **chosen)
         sizes.append(len(fig.data) - before)
-    return figures.groups(fig, list(labels), sizes)
+    return figures.groups(fig, list(choices), sizes)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor
 
+from helpers.encoding.config import expect
 from helpers.stacked import BETAS, EPSILON, Params, schedule
 
 try:
@@ -22,7 +23,8 @@ except ImportError:  # the CPU build of torch comes without it
     triton = None
 
 WARPS = 4  # of 32 threads a model; on an H200 4, 8 and 16 gave 6.1, 3.0 and 0.8 million model-steps a second
-LIMITS = {"vocab": 64, "d": 64, "hidden": 64}  # what the shared memory of one multiprocessor holds
+MOST = 64  # tokens, numbers of a code, hidden units: what the shared memory of one multiprocessor holds
+PRECISION = "bf16x3"  # three tensor-core products for each one, close to float32; "ieee" is exact and slow
 NAMES = ("code", "w1", "b1", "w2", "b2")  # of the read-out that it trains, mlp
 
 
@@ -30,9 +32,7 @@ def takes(params: Params, readout: str) -> bool:
     """Whether the kernel can train this stack: read-out, sizes, device, and triton at hand."""
     if triton is None or readout != "mlp" or "up" in params:
         return False
-    vocab, d = params["code"].shape[1:]
-    hidden = params["w1"].shape[2]
-    small = vocab <= LIMITS["vocab"] and d <= LIMITS["d"] and hidden <= LIMITS["hidden"]
+    small = max(*params["code"].shape[1:], params["w1"].shape[2]) <= MOST
     return small and (params["code"].is_cuda or os.environ.get("TRITON_INTERPRET") == "1")
 
 
@@ -47,21 +47,22 @@ def fit(
     learn: Tensor | None = None,
     log: Collection[int] = (),
     probe: Callable[[Params], Tensor] | None = None,
-    precision: str = "bf16x3",
 ) -> list[Tensor]:
     """`stacked.fit` for cross-entropy against tables (G, V, V), model m against tables[index[m]]; trains in place.
 
-    lr: (M,). learn: (M,) of 0 and 1, whether the code is trained. precision: 'tf32x3' (three tensor-core products for
-    each one, close to float32) or 'ieee'. Raises ValueError when `takes` is false.
+    lr: (M,). learn: (M,) of 0 and 1, whether the code is trained. Raises ValueError when `takes` is false.
     """
-    if not takes(params, readout):
-        raise ValueError(f"the fused kernel does not take readout={readout!r} with these sizes; use stacked.fit")
+    refused = f"the fused kernel does not take readout={readout!r} with these sizes; use stacked.fit"
+    expect(takes(params, readout), refused)
     device = params["code"].device
     count, vocab, d = params["code"].shape
     hidden = params["w1"].shape[2]
     size = {"V": _pad(vocab), "D": _pad(d), "H": _pad(hidden)}
     full = {"code": "VD", "w1": "DH", "b1": "H", "w2": "HV", "b2": "V"}
-    state = {n: [_padded(p, [size[a] for a in full[n]]) for p in (params[n], *_zeros(params[n]))] for n in NAMES}
+    state = {}  # value and both moments
+    for n in NAMES:
+        value = _padded(params[n], [size[a] for a in full[n]])
+        state[n] = [value, torch.zeros_like(value), torch.zeros_like(value)]
     padded = torch.zeros(len(tables), size["V"], size["V"], device=device)
     padded[:, :vocab, :vocab] = tables
     index, lr = index.to(device, torch.int32), lr.to(device, torch.float32)
@@ -73,7 +74,7 @@ def fit(
         if mark > at:
             _mlp[(count,)](
                 *pointers, padded, index, rates, lr, learn, at, mark - at, vocab, **size,
-                B1=BETAS[0], B2=BETAS[1], EPS=EPSILON, PRECISION=precision, num_warps=WARPS, num_stages=1,
+                B1=BETAS[0], B2=BETAS[1], EPS=EPSILON, PRECISION=PRECISION, num_warps=WARPS, num_stages=1,
             )  # fmt: skip
             at = mark
         if mark in log:
@@ -85,10 +86,6 @@ def fit(
 
 def _pad(n: int) -> int:
     return max(16, 1 << (n - 1).bit_length())  # a matrix product on the chip wants 16 or more
-
-
-def _zeros(p: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.zeros_like(p), torch.zeros_like(p)
 
 
 def _padded(p: Tensor, size: list[int]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from helpers import devices, stacked
-from helpers.encoding.config import READOUTS
+from helpers.encoding.config import READOUTS, expect
 from helpers.encoding.tasks import Chain
 from helpers.stacked import Params
 
@@ -40,8 +40,7 @@ def forward(params: Params, readout: str) -> Tensor:
 
 def shapes(readout: str, vocab: int, d: int, hidden: int, up: int = 0) -> dict[str, tuple[int, ...]]:
     """Shape of every parameter of one model. up: width D of a factorised code, V×d times d×D; 0 for none."""
-    if readout not in READOUTS:
-        raise ValueError(f"readout={readout!r} is unknown; use one of {', '.join(READOUTS)}")
+    expect(readout in READOUTS, f"readout={readout!r} is unknown; use one of {', '.join(READOUTS)}")
     out, width = {"code": (vocab, d)}, up or d
     if up:
         out["up"] = (d, up)
@@ -64,8 +63,8 @@ def one(readout: str, vocab: int, d: int, hidden: int, seed: int, up: int = 0) -
     found = {}
     for name, shape in shapes(readout, vocab, d, hidden, up).items():
         scale = gain.get(name, 1.0) / (1.0 if name in ("code", "b1") else math.sqrt(shape[0]))
-        noise = torch.randn(shape, generator=devices.torch_rng("init", name, readout, vocab, d, hidden, seed, up))
-        found[name] = noise * scale
+        rng = devices.torch_rng("init", name, readout, vocab, d, hidden, seed, up)
+        found[name] = scale * torch.randn(shape, generator=rng)
     return found
 
 
@@ -74,38 +73,34 @@ def cross_entropy(logits: Tensor, weights: Tensor) -> Tensor:
     return -(weights * torch.log_softmax(logits, -1)).sum((1, 2))
 
 
+def trained(
+    models: Sequence[Mapping[str, Tensor]], loss, steps: int, *, rate: float = RATE, device: str = "cpu", **how
+):
+    """A stack of a few models, trained at one rate: its parameters, and what `stacked.fit` saw at the steps of `log`."""
+    params = {k: v.to(device) for k, v in stacked.pile(models).items()}
+    return params, stacked.fit(params, loss, lr=rate, steps=steps, **how)
+
+
 def alone(
-    chain: Chain,
-    models: Sequence[Mapping[str, Tensor]],
-    readout: str,
-    steps: int,
-    *,
-    frozen: Collection[int] = (),
-    log: Collection[int] = (),
-    probe: Callable[[Params], Tensor] | None = None,
-) -> tuple[Params, list[Tensor]]:
+    chain: Chain, models: Sequence[Mapping[str, Tensor]], readout: str, steps: int, *, frozen=(), probe=None, **how
+):
     """Train a few models on the chain's own table, to look into: the stack of parameters, and what `probe` saw at `log`, by
     default the losses (M,). frozen: places of the models whose code is not learned.
     """
-    params = stacked.pile(models)
     table = torch.tensor(chain.joint, dtype=torch.float32).expand(len(models), -1, -1)
-    learn = torch.tensor([float(i not in frozen) for i in range(len(models))])
+    learn = {"code": torch.tensor([float(i not in frozen) for i in range(len(models))])}
     loss = lambda p, t=0: cross_entropy(forward(p, readout), table)
-    rate = torch.full((len(models),), RATE)
-    return params, stacked.fit(params, loss, lr=rate, steps=steps, learn={"code": learn}, log=log, probe=probe or loss)
+    return trained(models, loss, steps, learn=learn, probe=probe or loss, **how)
 
 
 def watch(chain: Chain, d: int = 2, steps: int = 400, frames: int = 24, readout: str = "mlp") -> dict[int, np.ndarray]:
     """{step: (V, d)}: the learned code of one model at about `frames` moments of its training."""
-    marks = stacked.spaced(steps, frames)
-    start = one(readout, chain.vocab, d, 64, 0)
-    _, seen = alone(chain, [start], readout, steps, log=marks, probe=lambda p: p["code"][0].detach().clone())
-
+    marks, start = stacked.spaced(steps, frames), one(readout, chain.vocab, d, 64, 0)
+    seen = alone(chain, [start], readout, steps, log=marks, probe=lambda p: p["code"][0].clone())[1]
     return {mark: code.numpy() for mark, code in zip(marks, seen, strict=True)}
 
 
 def predict(chain: Chain, widths: Sequence[int], readout: str, steps: int = 400) -> dict[int, np.ndarray]:
     """{d: (V, V)}: the transitions that a model with a learned code of each width predicts after training."""
     params, _ = alone(chain, [one(readout, chain.vocab, d, 64, 0) for d in widths], readout, steps)
-    with torch.no_grad():
-        return dict(zip(widths, torch.softmax(forward(params, readout), -1).numpy(), strict=True))
+    return dict(zip(widths, torch.softmax(forward(params, readout), -1).numpy(), strict=True))

@@ -1,10 +1,12 @@
 """The first experiment as its document and script describe it: four motifs, a code of 6 numbers against an autoencoder's.
 
 Here both arms get true gradients. The published script instead adds Gaussian noise to every parameter as long as the
-loss exceeds 0.5, with no direction and no acceptance test; `walk` does that, to show what was measured.
+loss exceeds 0.5, with no direction and no acceptance test; `_walk` does that, to show what was measured.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -25,85 +27,70 @@ def sequences(p: Printed, seed: int) -> np.ndarray:
 def losses(p: Printed, device: str = "cpu") -> dict[str, np.ndarray]:
     """Loss an epoch (seeds, epochs) of every arm, of the autoencoders (`first_…`), and of the walks (`walk_…`)."""
     data = torch.tensor(np.stack([sequences(p, s) for s in range(p.seeds)]))  # (S, N, T)
-    first = _autoencoders(p, data, device)
-    out = {f"first_{name}": curve for name, (_, curve) in first.items()}
-    given = {"learned": None} | {name: code for name, (code, _) in first.items()}
+    tables = _tables(p, data, p.epochs)
+    often = [t.sum(2, keepdim=True).to(device) for t in _tables(p, data, p.first_epochs)]  # (S, V, 1) a batch
+    on_device = [table.to(device) for table in tables]
+    x = torch.stack([codes.vectors(p.vocab, p.full, s) for s in range(p.seeds)]).to(device)  # (S, V, D)
+    out, given = {}, {"learned": None}
+    for name, relu in (("traditional", False), ("traditional_relu", True)):  # the first stage of the two-stage arms
+        shapes = {"e": (p.full, p.code), "be": (1, p.code), "d": (p.code, p.full), "bd": (1, p.full)}
+        params = {k: v.to(device) for k, v in _start(p, shapes).items()}
+        gap = lambda q, relu=relu: (codes.rebuilt(q, x, relu) - x).pow(2).mean(2, keepdim=True)
+        out[f"first_{name}"] = _fit(p, params, lambda q, t, gap=gap: (gap(q) * often[t]).sum((1, 2)), len(often))
+        given[name] = codes.encoded(params, x, relu).cpu()
+    shapes = networks.shapes("residual", p.vocab, p.code, p.hidden)
+    start = _start(p, {name: shape for name, shape in shapes.items() if name != "b"})
     for name, code in given.items():
-        out[name] = _train(p, data, code, device)
-        out[f"walk_{name}"] = walk(p, data, code)
+        own = start if code is None else start | {"code": code}
+        params = {k: v.to(device, copy=True) for k, v in own.items()}
+        loss = lambda q, t: networks.cross_entropy(networks.forward(q, "residual"), on_device[t])
+        out[name] = _fit(p, params, loss, len(tables), learn={"code": code is None})
+        out[f"walk_{name}"] = _walk(p, {k: v.clone() for k, v in own.items()}, tables, code is None)
     return out
 
 
-def walk(p: Printed, data: Tensor, code: Tensor | None) -> np.ndarray:
+def _walk(p: Printed, params: stacked.Params, tables: list[Tensor], learns: bool) -> np.ndarray:
     """The published update: noise of scale rate·min(loss, 3), times 0.1 for the code and 0.05 elsewhere."""
-    params = _start(p, code)
-    rng = [devices.torch_rng("walk", s, code is None) for s in range(p.seeds)]
+    rng = [devices.torch_rng("walk", s, learns) for s in range(p.seeds)]
     seen = []
-    for table in _tables(p, data):
+    for table in tables:
         loss = networks.cross_entropy(networks.forward(params, "residual"), table)  # (S,)
         scale = torch.where(loss > 0.5, p.rate * loss.clamp(max=3.0), 0.0)
         for name, value in params.items():
-            if name == "code" and code is not None:
-                continue
-            noise = torch.stack([torch.randn(value.shape[1:], generator=g) for g in rng])
-            value += noise * scale.view(-1, 1, 1) * (0.1 if name == "code" else 0.05)
+            if name != "code" or learns:
+                noise = torch.stack([torch.randn(value.shape[1:], generator=g) for g in rng])
+                value += noise * scale.view(-1, 1, 1) * (0.1 if name == "code" else 0.05)
         seen.append(loss)
     return _by_epoch(p, seen)
 
 
-def _train(p: Printed, data: Tensor, code: Tensor | None, device: str) -> np.ndarray:
-    params = {k: v.to(device) for k, v in _start(p, code).items()}
-    tables, seen = [t.to(device) for t in _tables(p, data)], []
+def _fit(p: Printed, params: stacked.Params, loss: Callable[..., Tensor], steps: int, **how) -> np.ndarray:
+    """Train in place with true gradients; the mean loss an epoch."""
+    seen = []
 
-    def loss(q, t):
-        seen.append(networks.cross_entropy(networks.forward(q, "residual"), tables[t]))
+    def noted(q, t):
+        seen.append(loss(q, t))
         return seen[-1]
 
-    learn, rate = {"code": code is None}, torch.full((p.seeds,), p.rate, device=device)
-    stacked.fit(params, loss, lr=rate, steps=len(tables), learn=learn, graph=False)  # the loss keeps a list
+    stacked.fit(params, noted, lr=p.rate, steps=steps, graph=False, **how)  # the loss keeps a list
     return _by_epoch(p, [x.detach() for x in seen])
 
 
-def _start(p: Printed, code: Tensor | None) -> stacked.Params:
-    """The script's initialisation: N(0, 0.1²) everywhere, no biases."""
+def _start(p: Printed, shapes: Mapping[str, tuple[int, ...]]) -> stacked.Params:
+    """The script's initialisation, a model a seed: N(0, 0.1²), and biases of zero."""
     out = {}
-    for name, shape in networks.shapes("residual", p.vocab, p.code, p.hidden).items():
-        if name != "b":
-            rng = [devices.torch_rng("printed", name, s) for s in range(p.seeds)]
-            out[name] = torch.stack([0.1 * torch.randn(shape, generator=g) for g in rng])
-    return out if code is None else out | {"code": code}
-
-
-def _autoencoders(p: Printed, data: Tensor, device: str) -> dict[str, tuple[Tensor, np.ndarray]]:
-    """Codes (S, V, d) of the autoencoder on untrained vectors, and its error an epoch; linear, and with a ReLU."""
-    x = torch.stack([codes.vectors(p.vocab, p.full, s) for s in range(p.seeds)]).to(device)  # (S, V, D)
-    often = [t.sum(2, keepdim=True).to(device) for t in _tables(p, data, p.first_epochs)]  # (S, V, 1): a token's count
-    out = {}
-    for name, relu in (("traditional", False), ("traditional_relu", True)):
-        params, errors = {}, []
-        for key, shape in (("e", (p.full, p.code)), ("be", (1, p.code)), ("d", (p.code, p.full)), ("bd", (1, p.full))):
-            rng = [devices.torch_rng("printed", key, s) for s in range(p.seeds)]
-            scale = 0.0 if key.startswith("b") else 0.1
-            params[key] = torch.stack([scale * torch.randn(shape, generator=g) for g in rng]).to(device)
-
-        def loss(q, t, relu=relu, errors=errors):
-            gap = codes.rebuilt(q, x, relu) - x
-            errors.append((gap.pow(2).mean(2, keepdim=True) * often[t]).sum((1, 2)))
-            return errors[-1]
-
-        rate = torch.full((p.seeds,), p.rate, device=device)
-        stacked.fit(params, loss, lr=rate, steps=len(often), graph=False)  # the loss keeps a list
-        with torch.no_grad():
-            code = codes.encoded(params, x, relu).cpu()
-        out[name] = code, _by_epoch(p, [e.detach() for e in errors], p.first_epochs)
+    for name, shape in shapes.items():
+        rng = [devices.torch_rng("printed", name, s) for s in range(p.seeds)]
+        scale = 0.0 if name.startswith("b") else 0.1
+        out[name] = torch.stack([scale * torch.randn(shape, generator=g) for g in rng])
     return out
 
 
-def _tables(p: Printed, data: Tensor, epochs: int | None = None) -> list[Tensor]:
+def _tables(p: Printed, data: Tensor, epochs: int) -> list[Tensor]:
     """One table (S, V, V) of transitions a minibatch: shuffled sequences, `batch` at a time, the last batch shorter."""
     cells = data[..., :-1] * p.vocab + data[..., 1:]  # (S, N, T-1)
     out = []
-    for epoch in range(epochs or p.epochs):
+    for epoch in range(epochs):
         order = torch.randperm(p.sequences, generator=devices.torch_rng("order", epoch))
         for rows in order.split(p.batch):
             flat = cells[:, rows].flatten(1)  # (S, batch·(T-1))
@@ -112,7 +99,7 @@ def _tables(p: Printed, data: Tensor, epochs: int | None = None) -> list[Tensor]
     return out
 
 
-def _by_epoch(p: Printed, seen: list[Tensor], epochs: int | None = None) -> np.ndarray:
+def _by_epoch(p: Printed, seen: list[Tensor]) -> np.ndarray:
     """(S, epochs) mean over an epoch's batches."""
     values = torch.stack(seen, 1).cpu().numpy()  # (S, steps)
-    return values.reshape(p.seeds, epochs or p.epochs, -1).mean(2)
+    return values.reshape(p.seeds, -1, -(-p.sequences // p.batch)).mean(2)

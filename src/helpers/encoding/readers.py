@@ -13,11 +13,11 @@ from torch import Tensor
 from helpers import stacked
 from helpers.encoding import attention, tasks
 from helpers.encoding.config import Reading, Rules
-from helpers.encoding.grid import Grid, Live, Model
+from helpers.encoding.grid import Grid, Model, See
+from helpers.stacked import Params
 from helpers.work import Work
 
 MEMORY = {"cpu": 400 * 2**20, "cuda": 24 * 2**30}  # bytes of logits and their gradients in one stack
-SIGHT = {True: "attention", False: "blind"}
 
 
 @dataclass(frozen=True)
@@ -50,53 +50,44 @@ class ReaderGrid(Grid):
 
     looks = 12
 
-    def __init__(
-        self, config: Reading, stream: Stream, device: str = "cpu", work: Work | None = None, live: Live | None = None
-    ):
-        super().__init__(config, stream.vocab, config.stream, stream.untrained, device, work or Work(None), live)
-        self.stream, self.shape, self.key = stream, config.shape(stream.vocab), stream.name
+    def __init__(self, config: Reading, stream: Stream, device: str = "cpu", work: Work | None = None):
+        super().__init__(config, device, work)
+        self.vocab, self.full, self.untrained = stream.vocab, config.stream, stream.untrained
+        self.stream, self.key = stream, stream.name
         # six copies of the logits and of four hidden layers
-        self.bytes_each = 24 * config.batch * self.shape.length * (stream.vocab + 4 * self.shape.hidden)
-        self.most = max(1, MEMORY["cuda" if device.startswith("cuda") else "cpu"] // self.bytes_each)
+        self.bytes_each = 24 * config.batch * config.length * (stream.vocab + 16 * config.stream)
+        self.most = max(1, MEMORY["cuda" if self.device.startswith("cuda") else "cpu"] // self.bytes_each)
 
-    def full_width(self) -> list[list[Model]]:
+    def models(self) -> Iterator[Model]:
         c = self.config
-        sights = [True, False] if "full" in c.blind else [True]
-        return [[Model(SIGHT[a], "full", c.stream, s, r) for a, s, r in product(sights, range(c.seeds), c.rates)]]
+        for sight, arms, widths in (("attention", ("full", *c.arms), c.widths), ("blind", c.blind, (c.code,))):
+            for arm in dict.fromkeys(arms):
+                own = (c.stream,) if arm == "full" else widths
+                yield from (Model(sight, arm, *rest) for rest in product(own, range(c.seeds), c.rates))
 
-    def narrow(self) -> list[list[Model]]:
-        c, found = self.config, {False: [], True: []}
-        for sight, arms, widths in (("attention", c.arms, c.widths), ("blind", c.blind, (c.code,))):
-            for arm, d, seed, rate in product([a for a in arms if a != "full"], widths, range(c.seeds), c.rates):
-                found[bool(c.before(arm))].append(Model(sight, arm, d, seed, rate))
-        return [models for models in found.values() if models]
+    def stack(self, model: Model) -> int:
+        return self.config.before(model.arm)
 
     def origin(self, cell: str) -> str:
         return "attention"
 
     def start(self, model: Model) -> dict[str, Tensor]:
-        return dict(attention.one(self.shape, model.d, model.seed))
+        return dict(attention.one(self.config, self.vocab, model.d, model.seed))
 
-    def fit(
-        self, models: list[Model], params: stacked.Params, see: Callable[[Tensor], None], **how
-    ) -> dict[str, Tensor]:
-        stream, shape = self.stream, self.shape
+    def fit(self, models: list[Model], params: Params, see: See, **how) -> dict[str, Tensor]:
+        stream = self.stream
         seeds = torch.tensor([m.seed for m in models], device=self.device)
         attend = torch.tensor([float(m.cell == "attention") for m in models], device=self.device)
         held = [stream.held[split].to(self.device) for split in ("validation", "test")]
 
-        def mean_loss(p, tokens):
-            parts = [
-                attention.losses(p, shape, t[seeds], attend, stream.start) * t.shape[1] for t in tokens.split(32, 1)
-            ]
-            return sum(parts) / tokens.shape[1]
+        losses = lambda p, tokens: attention.losses(p, self.config, tokens[seeds], attend, stream.start)
 
-        def loss(p, t):
-            return attention.losses(p, shape, stream.draw(t)[seeds], attend, stream.start)
+        def mean_loss(p, tokens):
+            return sum(losses(p, t) * t.shape[1] for t in tokens.split(32, 1)) / tokens.shape[1]
 
         with _tensor_cores():
             probe = lambda p: see(torch.stack([mean_loss(p, tokens) for tokens in held], 1))
-            stacked.fit(params, loss, probe=probe, **how)
+            stacked.fit(params, lambda p, t: losses(p, stream.draw(t)), probe=probe, **how)
         return {"codes": params["code"] @ params["up"]} if models[0].arm == "full" else {}
 
 

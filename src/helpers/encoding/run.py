@@ -26,12 +26,13 @@ from helpers.encoding import corpora, printed, tasks
 from helpers.encoding.chains import ChainGrid
 from helpers.encoding.config import ARMS, Chains, Limits, Printed, Rules
 from helpers.encoding.corpora import Corpus
-from helpers.encoding.grid import COLUMNS, Model
-from helpers.encoding.readers import ReaderGrid, rule_stream
+from helpers.encoding.grid import COLUMNS, Grid, Model
+from helpers.encoding.readers import ReaderGrid, Stream, rule_stream
 from helpers.records import Record
 from helpers.study import Log
 
 DRAWN = 40_000  # tokens drawn from a model to compare its bigrams with the chain's
+Curve = Sequence[tuple[int, float]]
 
 
 def run_printed(config: Printed, log: Log) -> None:
@@ -40,71 +41,80 @@ def run_printed(config: Printed, log: Log) -> None:
 
     def make() -> list[Record]:
         curves = printed.losses(config, log.device)
-        return [
-            _record(log, f"printed.{arm}", seed, known | {"arm": arm}, list(enumerate({"loss": v} for v in curve)))
-            for arm, of_seeds in curves.items()
-            for seed, curve in enumerate(of_seeds.tolist())
-        ]
+        of_seeds = ((arm, seed, curve) for arm, found in curves.items() for seed, curve in enumerate(found.tolist()))
+        return [_record(log, f"printed.{arm}", s, known | {"arm": arm}, [*enumerate(v)]) for arm, s, v in of_seeds]
 
     log.once(("printed", config), make)
 
 
 def run_chains(config: Chains, log: Log) -> None:
-    """The context-free study."""
+    """The context-free study; whole curves at the width `code` and at full width, where they are looked at."""
 
     def make() -> list[Record]:
-        with log.live("Validation loss while training", "gradient step", "nats a token") as live:
-            grid = ChainGrid(config, log.device, log.work, live)
-            rows = grid.run()
-        return _chain_records(log, grid, rows)
+        grid, floors, out = ChainGrid(config, log.device, log.work), {}, []
+        for model, curve in _best(_trained(grid, log, "chains")):
+            chain, (source, readout) = grid.chains[grid.index(model)], model.cell.split("/")
+            known = {"part": "chains", "source": source, "readout": readout}
+            known |= {"bayes": chain.bayes, "unigram": chain.unigram}
+            whole = model.d in (config.code, config.full)
+            ends = _at_the_end(grid, model, chain, floors)
+            out.append(_of_model(log, f"{source}.{readout}", model, known, curve if whole else curve[-1:], **ends))
+        return out
 
     log.once(("chains", config), make)
 
 
 def run_rules(config: Rules, log: Log) -> None:
-    """Scenario 2, with attention and without: whole curves without, the last row with."""
+    """Scenario 2, with attention and without: the last row of each model."""
     known = {"part": "rules"} | tasks.rule_losses(config)
 
     def make() -> list[Record]:
-        with log.live("Rule task: validation loss while training", "gradient step", "nats a token") as live:
-            rows = ReaderGrid(config, rule_stream(config, log.device), log.device, log.work, live).run()
-        return [_reader_record(log, "rules", model, known, curve[-1:]) for model, curve in _best(rows)]
+        rows = _read(config, rule_stream(config, log.device), log, "rules")
+        return [_of_reader(log, "rules", model, known, curve[-1:]) for model, curve in _best(rows)]
 
     log.once(("rules", config), make)
 
 
 def run_limits(config: Limits, corpus: Mapping[str, Corpus], log: Log) -> None:
     """Every compression on every corpus ({"text": …, "genome": …}). A record's row is the one of lowest validation loss."""
+
+    def make(kind: str, tokens: Corpus) -> list[Record]:
+        rows = _read(config, corpora.text_stream(config, tokens, log.device), log, kind)
+        rows = rows.loc[rows.groupby(COLUMNS)["validation"].idxmin()]
+        base, out = [tokens.baselines(seed) for seed in range(config.seeds)], []
+        for model, curve in _best(rows):
+            known = {"part": config.part, "kind": kind, "corpus": tokens.name} | base[model.seed]
+            asked = 1.0 if model.arm == "full" else config.asked(model.d)
+            known |= {"ratio": config.stream / model.d, "asked": asked}
+            out.append(_of_reader(log, kind if config.part == "limits" else config.part, model, known, curve))
+        return out
+
     for kind, tokens in corpus.items():
-        log.once((kind, tokens.digest, config), lambda kind=kind, tokens=tokens: _limits(config, kind, tokens, log))
+        log.once((kind, tokens.digest, config), lambda kind=kind, tokens=tokens: make(kind, tokens))
 
 
 def run_deployed(config: Limits, corpus: Corpus, log: Log) -> None:
     """Bytes that every arm deploys, counted, not trained, at the width `config.code`: a record an arm."""
-    for row in corpora.deployed(config.shape(corpus.vocab), config.code, config.stream):
-        known = {"part": "deployed", "d": config.code, "arm": row.pop("arm")}
-        log.add(_record(log, f"deployed.{known['arm']}", 0, known, [(0, row)]))
+    for arm, sizes in corpora.deployed(config, corpus.vocab, config.code, config.stream).items():
+        record = Record(log.name, f"deployed.{arm}", 0, {"part": "deployed", "d": config.code, "arm": arm})
+        record.log(0, **sizes)
+        log.add(record)
 
 
-def _chain_records(log: Log, grid: ChainGrid, rows: pd.DataFrame) -> list[Record]:
-    c, floors, out = grid.config, {}, []
-    for model, curve in _best(rows):
-        chain, (source, _, readout) = grid.samples.chain(model), model.cell.partition("/")
-        known = {"part": "chains", "source": source, "readout": readout, "arm": model.arm, "d": model.d}
-        known |= {"bayes": chain.bayes, "unigram": chain.unigram}
-        if model.d not in (c.code, c.full):  # only at the published width are whole curves looked at
-            curve = curve[-1:]
-        measured = [(step, {"loss": loss}) for step, loss in curve]
-        measured[-1][1].update({"rate": model.rate} | _at_the_end(grid, model, chain, floors))
-        out.append(_record(log, f"{source}.{readout}.{model.arm}.d{model.d}", model.seed, known, measured))
-    return out
+def _trained(grid: Grid, log: Log, what: str) -> pd.DataFrame:
+    """The rows of a grid that is trained in sight of the reader and of the runner."""
+    with log.live(f"{what}: validation loss while training", "gradient step", "nats a token") as live:
+        return grid.run(live, log.progress)
+
+
+def _read(config: Rules | Limits, stream: Stream, log: Log, what: str) -> pd.DataFrame:
+    return _trained(ReaderGrid(config, stream, log.device, log.work), log, what)
 
 
 def _at_the_end(grid: ChainGrid, model: Model, chain: tasks.Chain, floors: dict) -> dict[str, float]:
     """What only the trained model can tell: the divergence of its sampled bigrams, and what its autoencoder kept."""
-    out = {}
+    out, place = {}, (model.cell, model.seed)
     if model in grid.matrices:
-        place = model.cell, model.seed
         draw = lambda p: tasks.bigram_kl(chain, p, DRAWN, devices.numpy_rng("bigrams", *place))
         if place not in floors:
             floors[place] = draw(chain.transition)
@@ -113,34 +123,25 @@ def _at_the_end(grid: ChainGrid, model: Model, chain: tasks.Chain, floors: dict)
     return out | ({} if kept is None else {"explained": kept})
 
 
-def _limits(config: Limits, kind: str, corpus: Corpus, log: Log) -> list[Record]:
-    with log.live(f"{kind}: validation loss while training", "gradient step", "nats a token") as live:
-        stream = corpora.text_stream(config, corpus, log.device)
-        rows = ReaderGrid(config, stream, log.device, log.work, live).run()
-    rows = rows.loc[rows.groupby(COLUMNS)["validation"].idxmin()]
-    base, out = [corpus.baselines(seed) for seed in range(config.seeds)], []
-    for model, curve in _best(rows):
-        known = {"part": config.part, "kind": kind, "corpus": corpus.name} | base[model.seed]
-        known |= {"ratio": config.stream / model.d, "asked": 1.0 if model.arm == "full" else config.asked(model.d)}
-        out.append(_reader_record(log, config.part if config.part != "limits" else kind, model, known, curve))
-    return out
-
-
-def _best(rows: pd.DataFrame) -> Iterator[tuple[Model, list[tuple[int, float]]]]:
+def _best(rows: pd.DataFrame) -> Iterator[tuple[Model, Curve]]:
     """The models of the best learning rate, each with its curve of (step, test loss)."""
     best = stacked.best_rate(frames.last(rows, COLUMNS), ["cell", "arm", "d"])
     for key, curve in rows.merge(best[COLUMNS], on=COLUMNS).groupby(COLUMNS):
         yield Model(*key), list(zip(curve["step"].tolist(), curve["loss"].tolist(), strict=True))
 
 
-def _reader_record(log: Log, name: str, model: Model, known: Mapping, curve: Sequence[tuple[int, float]]) -> Record:
-    known = {**known, "arm": model.arm, "d": model.d, "attend": model.cell == "attention"}
-    measured = [(step, {"loss": loss, "rate": model.rate}) for step, loss in curve]
-    return _record(log, f"{name}.{model.cell}.{model.arm}.d{model.d}", model.seed, known, measured)
+def _of_reader(log: Log, name: str, model: Model, known: Mapping, curve: Curve) -> Record:
+    return _of_model(log, f"{name}.{model.cell}", model, {**known, "attend": model.cell == "attention"}, curve)
 
 
-def _record(log: Log, condition: str, seed: int, known: Mapping, measured: Sequence[tuple[int, Mapping]]) -> Record:
+def _of_model(log: Log, name: str, model: Model, known: Mapping, curve: Curve, **ends: float) -> Record:
+    known = {**known, "arm": model.arm, "d": model.d}
+    return _record(log, f"{name}.{model.arm}.d{model.d}", model.seed, known, curve, rate=model.rate, **ends)
+
+
+def _record(log: Log, condition: str, seed: int, known: Mapping, curve: Curve, **ends: float) -> Record:
+    """A record of a loss by step; `ends` stand in its last row."""
     record = Record(log.name, condition, seed, dict(known))
-    for step, values in measured:
-        record.log(step, **values)
+    for i, (step, loss) in enumerate(curve):
+        record.log(step, loss=loss, **(ends if i == len(curve) - 1 else {}))
     return record

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from helpers.encoding.corpora import Corpus
 
 CONVERGED = 0.1  # of chance: how 'training converges' is read
-TRIALS = {  # part, arm of the smaller experiment on the genome: how a table names it
-    ("start", "full"): "full width",
-    ("start", "trained_pca"): "10 : 1, compressed, frozen",
-    ("start", "learned"): "10 : 1, learned",
-    ("start", "trained_pca_tuned"): "10 : 1, compressed, then learned on",
-    ("longer", "learned"): "10 : 1, learned, three times the steps",
+TRIALS = {  # how a table names a part and arm of the smaller experiment on the genome
+    "full width": ("start", "full"),
+    "10 : 1, compressed, frozen": ("start", "trained_pca"),
+    "10 : 1, learned": ("start", "learned"),
+    "10 : 1, compressed, then learned on": ("start", "trained_pca_tuned"),
+    "10 : 1, learned, three times the steps": ("longer", "learned"),
 }
 
 
 def criteria(rows: pd.DataFrame) -> pd.DataFrame:
     """The document's four criteria, held to both kinds of training: shares of seeds that pass, or the number itself."""
-    mine, (code, full) = frames.rows(rows, part="printed", end=True), quantities.widths(rows)
+    ends, (code, full) = frames.rows(rows, part="printed", end=True), quantities.widths(rows)
     out = {
         "criterion": [
             "1. learned ≤ 1.1 × traditional",
@@ -38,14 +38,10 @@ def criteria(rows: pd.DataFrame) -> pd.DataFrame:
             "4. generation does not degrade",
         ]
     }
-    for name, arms in (
-        ("true gradients", ("learned", "traditional")),
-        ("noise update", ("walk_learned", "walk_traditional")),
-    ):
-        learned, traditional = (frames.per_seed(mine, "loss", arm=arm) for arm in arms)
-        passed, worse = (learned <= 1.1 * traditional).mean(), np.maximum(learned, traditional)
-        converged = (worse < CONVERGED * float(mine["chance"].iloc[0])).mean()
-        shares = [f"{passed:.0%} of seeds", f"{converged:.0%} of seeds"]
+    for name, kind in (("true gradients", ""), ("noise update", "walk_")):
+        learned, traditional = (frames.per_seed(ends, "loss", arm=kind + arm) for arm in ("learned", "traditional"))
+        converged = np.maximum(learned, traditional) < CONVERGED * ends["chance"].iloc[0]
+        shares = [f"{passed.mean():.0%} of seeds" for passed in (learned <= 1.1 * traditional, converged)]
         out[name] = [*shares, f"{full / code:.1f} : 1", "no measure given"]
     return pd.DataFrame(out)
 
@@ -53,12 +49,10 @@ def criteria(rows: pd.DataFrame) -> pd.DataFrame:
 def compressions(rows: pd.DataFrame) -> pd.DataFrame:
     """D / d99 of the main arms on every source and network: medians over seeds."""
     full, out = quantities.widths(rows)[1], []
-    for (source, readout), label in CELLS.items():
-        row = {"source and network": label}
-        for arm in ARMS:
-            d = quantities.suffices(rows, source, readout, arm)
-            row[STYLE[arm][0]] = f"{np.median(full / d):.1f} : 1 (d = {np.median(d):.1f})" if len(d) else "not run"
-        out.append(row)
+    for label, where in CELLS.items():
+        found = {STYLE[arm][0]: quantities.suffices(rows, **where, arm=arm) for arm in ARMS}
+        told = {k: f"{np.median(full / d):.1f} : 1 (d = {np.median(d):.1f})" for k, d in found.items() if len(d)}
+        out.append({"source and network": label} | dict.fromkeys(found, "not run") | told)
     return pd.DataFrame(out)
 
 
@@ -66,13 +60,12 @@ def generated(rows: pd.DataFrame) -> pd.DataFrame:
     """Divergence of generated bigrams from the true chain, nats, mean over seeds."""
     (code, full), out = quantities.widths(rows), []
     for source in ("planted6", "dirichlet"):
-        read = lambda arm, column="bigram_kl", source=source: quantities.at(
-            rows, source, "residual", arm, column=column
-        )
-        row = {"chain": SOURCES[source], "the chain itself": read("full", "bigram_floor").mean()}
-        row[f"full width, d = {full}"] = read("full").mean()
-        row |= {f"{STYLE[arm][0]}, d = {code}": read(arm).mean() for arm in ("learned", "trained_pca", "seed_ae")}
-        out.append(row)
+        kl = {
+            arm: quantities.at(rows, source, "residual", arm, column="bigram_kl").mean() for arm in ("full", *ARMS[:3])
+        }
+        floor = quantities.at(rows, source, "residual", "full", column="bigram_floor").mean()
+        row = {"chain": SOURCES[source], "the chain itself": floor, f"full width, d = {full}": kl["full"]}
+        out.append(row | {f"{STYLE[arm][0]}, d = {code}": kl[arm] for arm in ("learned", "trained_pca", "seed_ae")})
     return pd.DataFrame(out)
 
 
@@ -93,37 +86,34 @@ def ratios(config: Limits) -> pd.DataFrame:
 
 def sight(rows: pd.DataFrame) -> pd.DataFrame:
     """Full width and 10 : 1, with attention and without: mean test loss over seeds, nats a token."""
-    mine = frames.rows(rows, part="limits", asked=(1.0, 10.0), arm=("learned", "full"))
-    means = mine.groupby(["kind", "arm", "d", "attend"])["loss"].mean().unstack("attend").reset_index()
+    chosen = frames.rows(rows, part="limits", asked=(1.0, 10.0), arm=("learned", "full"))
+    means = chosen.groupby(["kind", "arm", "d", "attend"])["loss"].mean().unstack("attend").reset_index()
     return means.rename(columns={"kind": "corpus", True: "with attention", False: "without"})
 
 
 def kept(sides: Sequence[Sides], ratios: Sequence[float]) -> pd.DataFrame:
-    """Share of the full width's gain that the learned code keeps, mean over seeds, a row a run and corpus."""
-    out = {}
+    """Share of the full width's gain that the learned code keeps, mean over seeds; a row a corpus, of the first run with it."""
+    out = []
     for side in sides:
-        mine = frames.rows(side.this, part="limits", attend=True)
-        for corpus, seen in mine.groupby("corpus") if len(mine) else ():
-            means = {f"{r:g} : 1": frames.per_seed(seen, "kept", arm="learned", asked=float(r)).mean() for r in ratios}
-            out.setdefault(corpus, {"corpus": corpus, "run": side.label} | means)
-    return pd.DataFrame(out.values())
+        rows = frames.rows(side.this, part="limits", attend=True, arm="learned", asked=tuple(ratios))
+        means = rows.groupby(["corpus", "asked"])["kept"].mean().unstack() if len(rows) else pd.DataFrame()
+        out += [
+            {"corpus": c, "run": side.label} | {f"{r:g} : 1": v for r, v in row.items()} for c, row in means.iterrows()
+        ]
+    return pd.DataFrame(out).drop_duplicates("corpus") if out else pd.DataFrame()
 
 
 def trials(sides: Sequence[Sides]) -> pd.DataFrame:
     """The smaller experiment on the genome: mean test loss over seeds of every code, a column a run."""
-    rows = []
-    for (part, arm), name in TRIALS.items():
-        means = {s.label: frames.per_seed(s.this, "loss", part=part, arm=arm).mean() for s in sides if len(s.this)}
-        rows.append({"code": name} | means)
-    return pd.DataFrame(rows)
+    mean = lambda side, part, arm: frames.per_seed(side.this, "loss", part=part, arm=arm).mean()
+    shown = [side for side in sides if len(side.this)]
+    return pd.DataFrame([{"code": name} | {s.label: mean(s, *place) for s in shown} for name, place in TRIALS.items()])
 
 
 def results(rows: pd.DataFrame) -> dict[str, dict]:
     """The file `experiment_results.json` that the document promises: losses of both models, and their sizes."""
-    mine, (code, full) = frames.rows(rows, part="printed", end=True), quantities.widths(rows)
-    out = {}
-    for name in ("learned", "traditional"):
-        losses = frames.per_seed(mine, "loss", arm=name)
-        out[f"{name}_model"] = {"losses": losses.tolist(), "final_performance": float(losses.mean())}
-    sizes = {"vocab_size": round(float(np.exp(mine["chance"].iloc[0]))), "traditional_dim": full, "learned_dim": code}
+    ends, (code, full) = frames.rows(rows, part="printed", end=True), quantities.widths(rows)
+    found = {name: frames.per_seed(ends, "loss", arm=name) for name in ("learned", "traditional")}
+    out = {f"{k}_model": {"losses": v.tolist(), "final_performance": float(v.mean())} for k, v in found.items()}
+    sizes = {"vocab_size": round(float(np.exp(ends["chance"].iloc[0]))), "traditional_dim": full, "learned_dim": code}
     return out | {"metadata": sizes | {"compression_ratio": full / code}}

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from helpers import devices
-from helpers.encoding.config import MOTIFS, Rules
+from helpers.encoding.config import MOTIFS, Rules, expect
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,10 @@ class Chain:
 
     def __post_init__(self):
         p, pi = self.transition, self.stationary
-        if p.ndim != 2 or p.shape[0] != p.shape[1] or pi.shape != p.shape[:1]:
-            raise ValueError(f"chain {self.name!r}: transition {p.shape} and stationary {pi.shape} do not fit")
-        if not np.allclose(p.sum(1), 1, atol=1e-8) or (p < 0).any() or not np.allclose(pi @ p, pi, atol=1e-6):
-            raise ValueError(
-                f"chain {self.name!r}: rows must be distributions and the stationary vector their fixed point"
-            )
+        fits = f"chain {self.name!r}: transition {p.shape} and stationary {pi.shape} do not fit"
+        expect(p.ndim == 2 and p.shape == 2 * pi.shape, fits)
+        fixed = np.allclose(p.sum(1), 1, atol=1e-8) and (p >= 0).all() and np.allclose(pi @ p, pi, atol=1e-6)
+        expect(fixed, f"chain {self.name!r}: rows must be distributions and the stationary vector their fixed point")
 
     @property
     def vocab(self) -> int:
@@ -104,19 +102,19 @@ def pattern(vocab: int = 50) -> Chain:
     return Chain("pattern", p, pi)
 
 
-def planted(vocab: int, rank: int, rng: np.random.Generator, strength: float = 2.5, zipf: float = 0.0) -> Chain:
+def planted(vocab: int, rank: int, rng: np.random.Generator, strength: float = 2.5) -> Chain:
     """Scenario 3: log-odds of exact rank r, L = s·A Bᵀ V/√r, so a linear read-out needs a code of width r.
 
     A and B (V, r) have orthonormal columns: all r directions weigh the same, entries of L have variance s², and none of
     the rank can be left out cheaply. The softmax bottleneck (Yang et al. 2018, §2.2) says why r is needed: logits of a
-    width-d code with a linear read-out have rank at most d, plus the bias. `zipf` adds log frequencies as a bias that
-    costs no width.
+    width-d code with a linear read-out have rank at most d, plus the bias.
     """
-    if not 1 <= rank <= vocab:
-        raise ValueError(f"rank={rank} must be between 1 and the vocabulary, {vocab}")
+    expect(1 <= rank <= vocab, f"rank={rank} must be between 1 and the vocabulary, {vocab}")
     a, b = (np.linalg.qr(rng.standard_normal((vocab, rank)))[0] for _ in range(2))
-    logits = strength * vocab * a @ b.T / np.sqrt(rank) - zipf * np.log(np.arange(1, vocab + 1))
-    return _from_logits(f"planted{rank}", logits)
+    logits = strength * vocab * a @ b.T / np.sqrt(rank)
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    return Chain(f"planted{rank}", p, stationary_of(p))
 
 
 def dirichlet(vocab: int, rng: np.random.Generator, alpha: float = 0.1) -> Chain:
@@ -126,18 +124,20 @@ def dirichlet(vocab: int, rng: np.random.Generator, alpha: float = 0.1) -> Chain
     return Chain("dirichlet", p, stationary_of(p))
 
 
-def _from_logits(name: str, logits: np.ndarray) -> Chain:
-    p = np.exp(logits - logits.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    return Chain(name, p, stationary_of(p))
+def chain(source: str, vocab: int, seed: int) -> Chain:
+    """A source by its name: pattern, dirichlet, or plantedR for a rank R."""
+    rng = devices.numpy_rng("chain", source, seed)
+    if source.startswith("planted"):
+        return planted(vocab, int(source.removeprefix("planted")), rng)
+    return pattern(vocab) if source == "pattern" else dirichlet(vocab, rng)
 
 
 def example(rank: int = 6, vocab: int = 50, seed: int = 0) -> Chain:
     """A chain of planted rank, its tokens in the order of their log-odds' first principal component."""
-    chain = planted(vocab, rank, devices.numpy_rng("example", rank, seed))
-    odds = np.log(chain.transition)
+    made = planted(vocab, rank, devices.numpy_rng("example", rank, seed))
+    odds = np.log(made.transition)
     order = np.argsort(np.linalg.svd(odds - odds.mean(0), full_matrices=False)[0][:, 0])
-    return Chain(chain.name, chain.transition[np.ix_(order, order)], chain.stationary[order])
+    return Chain(made.name, made.transition[np.ix_(order, order)], made.stationary[order])
 
 
 def sequences(rules: Rules, count: int, *key: object) -> Tensor:
