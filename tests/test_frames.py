@@ -147,3 +147,27 @@ def test_with_unequal_models_a_seed_still_counts_once():
     moved = controls.shifted(frame, "nll", 0.5, {"arm": "turned"}, {"arm": "raw"}, kept=0.1)
     pairs = frames.paired(moved, "nll", {"arm": "turned"}, {"arm": "raw"}, kept=0.1)
     assert pairs.groupby("seed").mean().mean() == pytest.approx(0.5)
+
+
+def test_a_value_that_is_missing_is_not_a_row_that_is_missing():
+    """A loss that could not be measured leaves its unit, and with it every claim on that unit, undecided."""
+    frame = grid(models=("a",))
+    lost = frames.rows(frame, seed=1, arm="turned", kept=0.1).index
+    empty = frame.assign(nll=frame["nll"].mask(frame.index.isin(lost)))
+    pairs = [frames.paired(f, "nll", {"arm": "turned"}, {"arm": "raw"}, kept=0.1) for f in (empty, frame.drop(lost))]
+    assert [len(p) for p in pairs] == [3, 2]
+    assert np.isnan(frames.each(pairs[0])[1])
+    both = grid()
+    gone = frames.rows(both, model="b", seed=0, arm="raw", kept=0.1).index
+    both = both.assign(nll=both["nll"].mask(both.index.isin(gone)))
+    values = frames.each(frames.per_seed(both, "nll", ("model", "seed"), arm="raw", kept=0.1))
+    assert np.isnan(values[0])
+    assert not np.isnan(values[1])
+    _, y = frames.curve(both, "nll", "kept", mean_over=("model",), arm="raw")
+    assert np.isnan(y).sum() == 1
+
+
+def test_any_collection_of_values_means_one_of_them():
+    frame = grid()
+    for several in (np.array([2, 0]), range(0, 3, 2), {0, 2}, pd.Series([0, 2])):
+        assert len(frames.rows(frame, seed=several)) == len(frames.rows(frame, seed=(0, 2)))

@@ -81,5 +81,25 @@ print(first, sources.digest_of(["helpers.part"]))
     assert later != first
 
 
+def test_an_edit_before_the_first_question_is_no_ones_code(tmp_path):
+    """Loaded, edited, then asked: what runs is the old code, and its rows must not be found under the new code's name."""
+    package = tmp_path / "helpers"
+    package.mkdir()
+    for name in ("files", "sources"):
+        (package / f"{name}.py").write_text(sources.source(f"helpers.{name}").read_text())
+    (package / "__init__.py").write_text("")
+    (package / "part.py").write_text("x = 1\n")
+    edit = "import pathlib; pathlib.Path('helpers/part.py').write_text('x = 22\\n')"
+    asked = lambda code: subprocess.run(
+        [sys.executable, "-c", f"from helpers import sources, part\n{code}\nprint(sources.digest_of(['helpers.part']))"],
+        cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    plain = asked("")
+    live = asked(edit)
+    after = asked("")
+    assert len({plain, live, after}) == 3
+    assert asked("") == after
+
+
 def test_a_module_outside_the_package_counts_by_its_name():
     assert sources.digest_of(["tests.tiny"]) != sources.digest_of(["tests.other"])

@@ -240,3 +240,17 @@ def test_say_speaks_of_both_sides(monkeypatch):
     }
     assert Sides(this, other, "ref").both.keys() == {"this run", "ref"}
     assert Sides(this, other).mean(lambda f: f["x"], ".1f") == "2.0"
+
+
+def test_what_is_left_to_the_profile_is_not_the_same_in_another_profile(open_log, tmp_path):
+    """A quick run's `k = None` is 3, a full run's is 4: a quick reference answers quick runs alone."""
+    parameters = {"model": "small", "text": "embedded", "file": None}
+    commit(tmp_path / "reference", 0.5, parameters)
+    header = records.header(tmp_path / "reference") | {"profile": "quick", "settings": {"file": "came-to"}}
+    files.write_atomic(tmp_path / "reference" / records.HEADER, files.strict_json(header))
+    quick = open_log(file=None)
+    assert quick.answer() is not None
+    quick.profile = "full"
+    assert quick.answer() is None
+    assert open_log(file="came-to").answer() is not None, "the value that the profile gave, given by name"
+    assert open_log(file="another").answer() is None

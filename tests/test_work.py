@@ -1,5 +1,6 @@
 """The resume cache: computed once, by content and by code; damage means once more, never a wrong answer."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -84,3 +85,9 @@ def test_short_tells_values_apart():
     values = [1, 1.0, "1", (1,), [1], {"a": 1}, None]
     assert len({short(v) for v in values}) == len(values)
     assert all(len(short(v)) == 16 for v in values)
+
+
+def test_a_key_that_does_not_tell_its_entries_is_refused():
+    for value in (torch.arange(3000), ("x", torch.zeros(2)), {"a": np.zeros(3)}):
+        with pytest.raises(TypeError, match="give a digest"):
+            short(value)

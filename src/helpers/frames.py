@@ -1,7 +1,7 @@
 """An algebra of tidy frames: rows by condition, one value a unit, differences in pairs, curves, and where a curve crosses.
 
-Rows are chosen by `where`, column by column: a value is compared (floats to a billionth), a tuple, list or set means
-"one of these", and so does an array. A unit is what a claim speaks of, the seed by default; a unit that occurs twice is an error, never a mean.
+Rows are chosen by `where`, column by column: a value is compared (floats to a billionth), a tuple, list, set or array means
+"one of these". A unit is what a claim speaks of, the seed by default; a unit that occurs twice is an error, never a mean.
 """
 
 from __future__ import annotations

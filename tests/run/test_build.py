@@ -131,6 +131,18 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
         reference.newest(project, "kinds", "zz")
 
 
+def test_the_ledger_judges_the_committed_reference_by_todays_claims(project):
+    (project.root / "book").mkdir()
+    path = project.root / "book" / "claims.yml"
+    path.write_text(CLAIMS)
+    folder = project.root / "book" / "reference" / "kinds"
+    folder.mkdir(parents=True)
+    (folder / "reference.json").write_text(json.dumps({"quantities": {"q": [0.5, 0.6, 0.7]}}))
+    assert {k: (v["verdict"], v["by"]) for k, v in build.verdicts(project).items()} == {"X": ("supported", "reference")}
+    path.write_text(CLAIMS.replace("above: 0", "above: 2"))
+    assert build.verdicts(project)["X"]["verdict"] == "refuted"
+
+
 def test_a_run_without_records_is_no_reference(project):
     execute.run(project, execute.plan(project, "good", {"profile": "full"}))
     with pytest.raises(FileNotFoundError, match="holds no records"):

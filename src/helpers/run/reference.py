@@ -35,10 +35,11 @@ def write(project: Project, run: Run, label: str = "") -> Path:
     facts, name = run.facts, run.facts["notebook"]
     if not label and not _own(run):
         raise ValueError(f"run {facts['key']} has other parameters than {name}'s claims are about; give it a --label")
-    if not label and (facts["parameters"].get("profile") != "full" or facts["parameters"].get("seeds") is not None):
+    profile, seeds = (facts["parameters"].get(k) for k in ("profile", "seeds"))
+    if not label and (profile != "full" or seeds is not None):
         raise ValueError(
-            f"run {facts['key']} is of profile {facts['parameters'].get('profile')!r} with seeds={facts['parameters'].get('seeds')}; "
-            "the claims' own reference is a full run with the profile's own seeds; run that, or give this one a --label"
+            f"run {facts['key']} has profile={profile!r}, seeds={seeds}; the claims' own reference is a full run with the "
+            "profile's own seeds: make that one, or give this a --label"
         )
     found = [records.read(path) for path in sorted((run.folder / "records").glob("audit_log_*.json"))]
     if not found:
