@@ -59,6 +59,8 @@ class Codes:
         known = self.priors[name]
         if self._prior is None or self._prior[0] is not known:
             self._prior = None  # the old codes make room first
+            if self._live:
+                self._live.release()
             fitting(self.weights.whole, known, f"prior {name!r}")
             self._prior = known, self._encode(known, self._codec)
         return self._prior[1]
@@ -113,7 +115,7 @@ class Subject:
         self._reference = lm.log_probs(self.model, self.tokens)  # (N, T-1, V) of the whole model
         self.intact = self.measure()
         with self.damaged():
-            Keep().apply(self, 0.0, 0)
+            self.weights.clear()  # what zero fill leaves of no coefficients, in every domain
             self.nothing = self.measure()["nll"]
 
     @property

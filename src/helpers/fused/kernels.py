@@ -110,6 +110,16 @@ def _drop(c, drawn, bound, PACKED: tl.constexpr):
 
 
 @triton.jit
+def planes_of(c, positive, missing):
+    """Codes c (int8) without the `missing` low bits of their magnitudes, which stand at the upper middle of what they may be; a
+    zero has a sign where any are missing, and a positive one where `positive`.
+    """
+    size = tl.minimum(tl.abs(c.to(tl.int32)), 127)
+    size = ((size >> missing) << missing) + ((1 << missing) >> 1)
+    return tl.where((c > 0) | ((c == 0) & positive), size, -size).to(tl.int8)
+
+
+@triton.jit
 def _normals(row, width, first, radius_key, angle_key, ROWS: tl.constexpr, T: tl.constexpr):
     """(ROWS, T) int32: standard normals in steps of 2^-11, by Box and Muller from two hashes of the flat index."""
     rows = (row + tl.arange(0, ROWS)[:, None]).to(tl.uint32)
@@ -164,7 +174,8 @@ def decode(
     MASK: tl.constexpr, FILL: tl.constexpr, PACKED: tl.constexpr, PLAIN: tl.constexpr,
 ):  # fmt: skip
     """out = scale / sqrt(B) · (codes · H), on each tile; PLAIN: scale · codes. FILL: 0 none, 1 random, 2 guided by the prior's
-    codes, 3: no gaps, but the codes below the bound are spoiled.
+    codes, 3: no gaps, but the codes below the bound are spoiled, 4: no gaps, but as many low bits of every magnitude are
+    missing as the second weight says (see `planes_of`).
     """
     item, entry, top, first, rows, width = _place(units, table, T)
     codes, scales, out = pointer(entry, 0, tl.int8), pointer(entry, 1, tl.float16), pointer(entry, 2, OUT)
@@ -175,6 +186,7 @@ def decode(
     radius_key, angle_key = _key(keys, 4), _key(keys, 5)
     norm: tl.constexpr = 1.0 if PLAIN else B**-0.5
     on_kept, on_fill = tl.load(weights + item * 2) * norm, tl.load(weights + item * 2 + 1) * norm
+    missing = tl.load(weights + item * 2 + 1).to(tl.int32) if FILL == 4 else 0
     h = _mixer(tl.load(entry + 7), first, T, B, 1, PLAIN).to(tl.int8)
     r, j = tl.arange(0, ROWS)[:, None], tl.arange(0, T)[None, :]
     local = r * width + j
@@ -186,7 +198,10 @@ def decode(
         c = tl.load(codes + tile + local, mask=inside, other=0)
         if MASK:
             drawn = _drawn(row, width, first, mask_key, use, high, ROWS, T, B)
-            c = tl.where(drawn < bound, c ^ 127, c).to(tl.int8) if FILL == 3 else _drop(c, drawn, bound, PACKED)
+            if FILL == 4:
+                c = planes_of(c, drawn < bound, missing)
+            else:
+                c = tl.where(drawn < bound, c ^ 127, c).to(tl.int8) if FILL == 3 else _drop(c, drawn, bound, PACKED)
         value = tl.dot(c, h, out_dtype=tl.int32).to(tl.float32)
         value *= factor
         if FILL == 1:  # two bytes of the normals, each an exact product
