@@ -106,7 +106,9 @@ def cut_of(encoded: Encoded, count: int) -> Tensor:
 
 
 def largest_by_bits(sizes: Tensor, place: int) -> Tensor:
-    """The place-th largest of non-negative float32 (n,), by 31 counts, from the highest bit down: non-negative floats have the order of their bit patterns."""
+    """The place-th largest of non-negative float32 (n,), by 31 counts, from the highest bit down: non-negative floats
+    have the order of their bit patterns.
+    """
     bits, found = sizes.view(torch.int32), torch.zeros((), dtype=torch.int32, device=sizes.device)
     for bit in reversed(range(31)):
         tried = found | 1 << bit
