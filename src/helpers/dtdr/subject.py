@@ -163,13 +163,14 @@ class Subject:
 
     def stored(self, domain: str = "hadamard") -> dict[str, float]:
         """Bytes of the stored matrices, bytes of the same matrices in 32 bits, and signal to noise of the store in dB."""
-        size = signal = noise = weights = 0.0
+        size = weights = 0
+        sums: list[Tensor] = []  # of signal and noise; nothing is waited for until the end
         for name, encoded in self.codes.encoded(domain).items():
             whole = self.whole[name]
             back = decode(encoded).to(whole)
             size, weights = size + encoded.nbytes, weights + 4 * whole.numel()
-            signal += float(whole.float().square().sum())
-            noise += float((back - whole).float().square().sum())
+            sums.append(torch.stack([whole.float().square().sum(), (back - whole).float().square().sum()]))
+        signal, noise = (sum(each) for each in zip(*(pair.tolist() for pair in sums), strict=True))
         return {"bytes": size, "weights": weights, "snr": 10 * math.log10(signal / noise)}
 
     def measure(self) -> dict[str, float]:
