@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy  # its parts load where they are used first
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def t_interval(values, level: float = 0.95) -> Interval:
     mean, n = float(x.mean()), len(x)
     if n == 1:
         return Interval(mean, -np.inf, np.inf, 1, level)
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
+    half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n, level)
 
 
@@ -56,7 +56,7 @@ def bootstrap(
         return Interval(estimate, -np.inf, np.inf, 1, level)
     if np.ptp(x) == 0:  # every resample is the sample; BCa would divide by zero
         return Interval(estimate, estimate, estimate, n, level)
-    ci = stats.bootstrap(
+    ci = scipy.stats.bootstrap(
         (x,), statistic, confidence_level=level, n_resamples=resamples, rng=np.random.default_rng(seed), method="BCa"
     ).confidence_interval
     return Interval(estimate, float(ci.low), float(ci.high), n, level)
@@ -67,7 +67,7 @@ def wilson(successes, level: float = 0.95) -> Interval:
     x = units(successes)
     if not np.isin(x, (0, 1)).all():
         raise ValueError(f"a share needs 0 or 1 for every unit; got {x[~np.isin(x, (0, 1))][0]}")
-    ci = stats.binomtest(int(x.sum()), len(x)).proportion_ci(level, method="wilson")
+    ci = scipy.stats.binomtest(int(x.sum()), len(x)).proportion_ci(level, method="wilson")
     return Interval(float(x.mean()), float(ci.low), float(ci.high), len(x), level)
 
 
@@ -85,15 +85,15 @@ def tost(differences, margin: float) -> float:
     x = units(differences)
     if margin <= 0 or len(x) < 2:
         raise ValueError(f"equivalence needs a positive margin and two units or more; got margin={margin}, n={len(x)}")
-    low = stats.ttest_1samp(x, -margin, alternative="greater").pvalue
-    high = stats.ttest_1samp(x, margin, alternative="less").pvalue
+    low = scipy.stats.ttest_1samp(x, -margin, alternative="greater").pvalue
+    high = scipy.stats.ttest_1samp(x, margin, alternative="less").pvalue
     return float(max(low, high))
 
 
 def sign_flip(differences, resamples: int = 9999, seed: int = 0) -> float:
     """Two-sided p of the paired permutation test: under no difference, each unit's sign is a coin toss (Fisher 1935)."""
     x = units(differences)
-    test = stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (x,),
         np.mean,
         permutation_type="samples",

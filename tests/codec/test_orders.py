@@ -112,6 +112,16 @@ def test_the_nth_largest_by_counting_bits_is_that_of_a_sort(sizes, data):
     assert float(found) == sorted(np.float32(sizes), reverse=True)[rank - 1]
 
 
+@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.25, 0.2503, 0.9, 1.0])
+def test_a_cut_is_that_of_a_sort_whether_it_is_in_the_table_or_counted(fraction):
+    encoded = stored()
+    sizes = encoded.coefficients().abs().reshape(-1)
+    count = round(fraction * len(sizes))
+    found = orders.cut_of(encoded, count)
+    assert float(found) == sorted(sizes.tolist(), reverse=True)[count - 1]
+    assert ("cuts" in vars(encoded)) == (fraction != 0.2503)
+
+
 def test_magnitude_of_ties_goes_by_index():
     encoded = encode(torch.ones(4, 8), Codec("identity"), "w")
     assert torch.equal(mask(encoded, 0.5, "magnitude").reshape(-1), torch.arange(32) < 16)

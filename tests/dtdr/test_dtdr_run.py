@@ -8,7 +8,7 @@ import torch
 
 from helpers import dtdr, files, lm, storyteller
 from helpers.dtdr import Keep, Noise, Planes, Spoil, config, priors, run, run_outliers, run_printed
-from helpers.dtdr.run import repetition, write_curve
+from helpers.dtdr.run import _trial, repetition, write_curve
 from helpers.dtdr.weights import fingerprint
 from helpers.storyteller import tokenizer
 from helpers.work import Work
@@ -162,6 +162,31 @@ def test_records_hold_conditions_as_columns_and_one_level(logs):
     spoiled = next(r for r in logs[0].records if r["metadata"]["damage"] == "spoil")
     assert [row["spoiled"] for row in spoiled["metrics"]] == [0.01, 0.2]
     assert logs[0].told[-1][0] == logs[0].told[-1][1]
+
+
+TRIED = [*dict.fromkeys((
+    *config.DOMAINS, *config.SPOILS, *config.FURTHER, *config.COLLAPSE[:2], Noise("entry"), Keep("identity", "rows", "random"),
+    Keep("hadamard", "rows", "guided", "leaked", 0.5), Keep("hadamard", "rows", "guided", "low_rank", 0.5),
+))]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", TRIED, ids=lambda d: d.label)
+def test_a_damage_draws_where_another_seed_gives_other_rows(subject, damage):
+    """Both are computed here: `run` computes one of them where nothing is drawn, and writes a record for each all the same."""
+    trial = dtdr.Trial("arms", (damage,), (0.6,), 2, (0.2,), (1,), new=2)
+    alone = [_rows(_trial(subject, trial, damage, seed, "x").as_dict()) for seed in (0, 1)]
+    assert (alone[0] != alone[1]) == damage.draws
+    log = FakeLog()
+    run(subject, trial, log)
+    assert [r["metadata"]["seed"] for r in log.records] == [0, 1]
+    assert [_rows(r) for r in log.records] == alone
+    assert ["text" in r["metrics"][0] for r in log.records] == [True, False]
+
+
+def _rows(record):
+    return [
+        {k: v for k, v in row.items() if k not in ("timestamp", "text", "rep4", "sense")} for row in record["metrics"]
+    ]
 
 
 def test_finished_records_are_not_computed_again(logs):

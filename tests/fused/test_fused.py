@@ -269,6 +269,8 @@ def test_what_the_kernels_cover(monkeypatch):
     assert all(fused.supports(codec, "iid", fill, "cuda", 14336) for fill in ("zero", "gain", "random", "guided"))
     assert fused.supports(codec, "iid", "zero", "cuda")
     assert not fused.supports(codec, "rows", "zero", "cuda")
+    assert fused.supports(codec, "planes", "zero", "cuda", 14336)
+    assert not fused.supports(codec, "planes", "gain", "cuda", 14336)
     assert not fused.supports(codec, "iid", "mean", "cuda")
     assert not fused.supports(codec, "iid", "zero", "cuda", 4104)  # blocks of 8
     assert not fused.supports(SimpleNamespace(transform="dct"), "iid", "zero", "cuda")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -135,9 +136,23 @@ class Encoded:
         codes, scales, first = self.codes[start:stop], self.scales[start:stop], self.first + start
         return replace(self, codes=codes, scales=scales, first=first, total=self.total or rows)
 
+    @cached_property
+    def cuts(self) -> Tensor:
+        """(1000,) float32: the smallest of the k thousandths (see `rank`) of largest |code × scale|, for k = 1 … 1000; one sort
+        serves every level that a matrix is tried at.
+        """
+        sizes = self.coefficients().abs_().view(-1).sort(descending=True).values
+        places = torch.tensor([max(1, rank(k, len(sizes))) - 1 for k in range(1, 1001)])
+        return sizes[places.to(sizes.device)]
+
     def coefficients(self, start: int = 0, stop: int | None = None) -> Tensor:
         """(stop - start, in) float32: code × scale of these rows of the codes."""
         return dequantise(self.codes[start:stop], self.scales[start:stop], self.block)
+
+
+def rank(thousandths: int, count: int) -> int:
+    """How many of `count` entries a number of thousandths is."""
+    return round(thousandths / 1000 * count)
 
 
 def _looks(tensor: Tensor) -> str:

@@ -92,9 +92,22 @@ def item(encoded: Encoded, out: Tensor, prior: Encoded | None) -> fused.Item:
 
 
 def launch(
-    group: fused.Group, names: Sequence[str], fraction: float, fill: Fill, mask_seed: int, whole: Collection[str] = ()
+    group: fused.Group,
+    names: Sequence[str],
+    fraction: float,
+    order: str,
+    fill: Fill,
+    mask_seed: int,
+    whole: Collection[str] = (),
 ) -> None:
-    """Decode a group of matrices of these names; those in `whole` lose nothing."""
+    """Decode a group of matrices of these names; those in `whole` lose nothing. order: "iid" or "planes"."""
+    if order == "planes" and 0 < (bits := orders.bits_of(fraction)) < 8:
+        keys = [hashing.key32(mask_seed, n, "planes") for n in names]
+        missing = [0.0 if n in whole else 8.0 - bits for n in names]
+        group.decode(mask_keys=keys, thresholds=[fused.FULL // 2] * len(names), fill="planes", weights=missing)
+        return
+    if order == "planes":  # none of them, or all
+        fraction = bits / 8
     limit = hashing.threshold(fraction)
     masks = {
         "mask_keys": [hashing.key32(mask_seed, n, "mask") for n in names],
@@ -118,7 +131,7 @@ def _fused(encoded: Encoded, fraction: float, order: str, fill: Fill, mask_seed:
     prior = fills.prior_of(fill, encoded) if fill.kind == "guided" else None
     if not takes(fill, prior):
         return False
-    launch(fused.Group([item(encoded, out, prior)]), [encoded.name], fraction, fill, mask_seed)
+    launch(fused.Group([item(encoded, out, prior)]), [encoded.name], fraction, order, fill, mask_seed)
     return True
 
 

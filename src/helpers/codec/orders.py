@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from helpers.codec import hashing
-from helpers.codec.codec import Encoded
+from helpers.codec.codec import Encoded, rank
 
 ORDERS = ("iid", "rows", "rows_hashed", "columns", "shards", "magnitude", "planes")
 SHARDS = 64
@@ -83,27 +83,36 @@ def _magnitude(encoded: Encoded, fraction: float) -> Mask:
     count = round(fraction * sizes.numel())
     kept = torch.zeros(sizes.shape, dtype=torch.bool, device=sizes.device)
     if count:
-        cut = _largest(sizes, count)
-        kept = sizes > cut
-        ties = (sizes == cut).nonzero()[: count - int(kept.sum()), 0]
-        kept[ties] = True
+        cut = (
+            torch.kthvalue(sizes, len(sizes) - count + 1).values
+            if sizes.device.type == "cpu"
+            else cut_of(encoded, count)
+        )
+        kept, ties = sizes > cut, sizes == cut
+        kept |= ties & (ties.cumsum(0, dtype=torch.int32) <= count - kept.sum())  # nothing is waited for
     kept = kept.view(encoded.codes.shape)
     return lambda start, stop: kept[start:stop]
 
 
-def _largest(sizes: Tensor, rank: int) -> Tensor:
-    """The rank-th largest of non-negative float32 (n,). On a GPU torch.kthvalue takes most of a minute for a 7B model."""
-    if sizes.device.type == "cpu":
-        return torch.kthvalue(sizes, sizes.numel() - rank + 1).values
-    return largest_by_bits(sizes, rank)
+def cut_of(encoded: Encoded, count: int) -> Tensor:
+    """The count-th largest |code × scale|, float32 (): from the matrix's table where a number of thousandths is kept, else by
+    counts. On a GPU torch.kthvalue takes most of a minute for a 7B model.
+    """
+    total = encoded.codes.numel()
+    k = round(1000 * count / total)
+    if k and rank(k, total) == count:
+        return encoded.cuts[k - 1]
+    return largest_by_bits(encoded.coefficients().abs_().view(-1), count)
 
 
-def largest_by_bits(sizes: Tensor, rank: int) -> Tensor:
-    """The same by 31 counts, from the highest bit down: non-negative floats have the order of their bit patterns."""
+def largest_by_bits(sizes: Tensor, place: int) -> Tensor:
+    """The place-th largest of non-negative float32 (n,), by 31 counts, from the highest bit down: non-negative floats
+    have the order of their bit patterns.
+    """
     bits, found = sizes.view(torch.int32), torch.zeros((), dtype=torch.int32, device=sizes.device)
-    for place in reversed(range(31)):
-        tried = found | 1 << place
-        found = torch.where((bits >= tried).sum() >= rank, tried, found)
+    for bit in reversed(range(31)):
+        tried = found | 1 << bit
+        found = torch.where((bits >= tried).sum() >= place, tried, found)
     return found.view(torch.float32)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from helpers.dtdr.subject import Subject
 
 EMPTY = {"domain": "", "order": "", "fill": "", "prior": "", "weight": 0.0, "protect": False, "per": ""}
+UNDRAWN = ("rows", "magnitude")  # orders in which coefficients are lost by their place or size, not by lot
 FROM_KEPT = ("row_mean", "low_rank")  # priors that are made of what has arrived, anew for every level and mask
 PATTERNS = tuple(order for order in ORDERS if order != "planes")
 
@@ -55,6 +56,11 @@ class Damage(ABC):
         named = [str(v) for k, v in asdict(self).items() if isinstance(v, str) and v]
         extra = [f"{w:g}"] if (w := getattr(self, "weight", 0.0)) else []
         return ".".join([self.kind, *named, *extra, *(["protected"] if getattr(self, "protect", False) else [])])
+
+    @property
+    def draws(self) -> bool:
+        """Whether anything of it depends on the seed; where nothing does, all seeds give the same rows."""
+        return True
 
     @abstractmethod
     def levels(self, grid: Trial) -> tuple[float, ...]:
@@ -100,6 +106,10 @@ class Keep(Damage):
             )
         if not (self.prior and -8 <= self.weight <= 8) and self.weight != 0:
             raise ValueError(f"weight={self.weight}: a prior's weight of -8…8, or 0 without a prior, was expected")
+
+    @property
+    def draws(self) -> bool:
+        return self.order not in UNDRAWN or self.fill == "random"
 
     def levels(self, grid: Trial) -> tuple[float, ...]:
         return grid.kept

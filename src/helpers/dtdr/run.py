@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
     from helpers.study import Log
 
+WRITTEN = ("text", "rep4", "sense")  # columns of the greedy texts, which rows of the first mask have
+
 
 def run(subject: Subject, config: Trial, log: Log) -> None:
-    """Every damage at every level with every mask.
+    """Every damage at every level with every mask; one that draws nothing is tried once, and its rows stand for every mask.
 
     With config.new, rows of the first mask hold a greedy `text` of the first prompt, its `sense` (the loss, nats a token, that
     the whole model gives it after the same prompt), and the repetition `rep4` of all prompts' texts.
@@ -36,10 +38,15 @@ def run(subject: Subject, config: Trial, log: Log) -> None:
     done, of = 0, len(config.damages) * config.masks
     with log.live(f"loss while damages are tried: {config.part}", "condition", "nats a token") as live:
         for damage in config.damages:
+            first: list[dict] = []  # rows of the first mask
             for seed in range(config.masks):
                 levels = damage.levels(config)
                 key = (config.part, damage, seed, levels, config.new if not seed else 0, _key(subject, damage))
-                log.once(key, lambda d=damage, s=seed: _trial(subject, config, d, s, log.name))
+                if seed and not damage.draws:
+                    log.once(key, lambda d=damage, s=seed, rows=first: _copied(subject, config, d, s, log.name, rows))
+                else:
+                    log.once(key, lambda d=damage, s=seed: _trial(subject, config, d, s, log.name))
+                first = first if seed else log.records[-1]["metrics"]
                 done += 1
                 live(done, {damage.label: log.records[-1]["metrics"][-1]["nll"]})
                 log.progress(done, of)
@@ -127,6 +134,14 @@ def _trial(subject: Subject, config: Trial, damage: Damage, seed: int, experimen
                 row |= {"text": texts[0], "rep4": float(np.mean([repetition(t) for t in texts]))}
             record.log(step, **row)
     _read(subject, record, subject.prompts)
+    return record
+
+
+def _copied(subject: Subject, config: Trial, damage: Damage, seed: int, experiment: str, rows: list[dict]) -> Record:
+    """The record of another mask of a damage that draws nothing: the first one's rows, but for the texts."""
+    record = _record(subject, config.part, damage, seed, experiment)
+    for row in rows:
+        record.log(**{k: v for k, v in row.items() if k not in ("timestamp", *WRITTEN)})
     return record
 
 

@@ -59,6 +59,8 @@ class Codes:
         known = self.priors[name]
         if self._prior is None or self._prior[0] is not known:
             self._prior = None  # the old codes make room first
+            if self._live:
+                self._live.release()
             fitting(self.weights.whole, known, f"prior {name!r}")
             self._prior = known, self._encode(known, self._codec)
         return self._prior[1]
@@ -113,7 +115,7 @@ class Subject:
         self._reference = lm.log_probs(self.model, self.tokens)  # (N, T-1, V) of the whole model
         self.intact = self.measure()
         with self.damaged():
-            Keep().apply(self, 0.0, 0)
+            self.weights.clear()  # what zero fill leaves of no coefficients, in every domain
             self.nothing = self.measure()["nll"]
 
     @property
@@ -161,13 +163,14 @@ class Subject:
 
     def stored(self, domain: str = "hadamard") -> dict[str, float]:
         """Bytes of the stored matrices, bytes of the same matrices in 32 bits, and signal to noise of the store in dB."""
-        size = signal = noise = weights = 0.0
+        size = weights = 0
+        sums: list[Tensor] = []  # of signal and noise; nothing is waited for until the end
         for name, encoded in self.codes.encoded(domain).items():
             whole = self.whole[name]
             back = decode(encoded).to(whole)
             size, weights = size + encoded.nbytes, weights + 4 * whole.numel()
-            signal += float(whole.float().square().sum())
-            noise += float((back - whole).float().square().sum())
+            sums.append(torch.stack([whole.float().square().sum(), (back - whole).float().square().sum()]))
+        signal, noise = (sum(each) for each in zip(*(pair.tolist() for pair in sums), strict=True))
         return {"bytes": size, "weights": weights, "snr": 10 * math.log10(signal / noise)}
 
     def measure(self) -> dict[str, float]:

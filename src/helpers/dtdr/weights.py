@@ -42,6 +42,12 @@ class Weights:
                 if roles is None or part.role in roles:
                     part.tensor.copy_(self.whole[name])
 
+    def clear(self) -> None:
+        """Set every matrix to zero."""
+        with torch.no_grad():
+            for part in self.parts.values():
+                part.tensor.zero_()
+
     def cosine(self) -> float:
         """Of the model's matrices, as they are now, to the whole ones, over all of them."""
         dot, other = self._products()

@@ -18,8 +18,9 @@ from torch import Tensor
 from helpers.fused.device import FLOATS, FULL, available, fits, kernels, on, send
 
 BLOCKS = (16, 32, 64, 128, 256)
-FILLS = {"zero": 0, "gain": 0, "random": 1, "guided": 2, "spoil": 3}
+FILLS = {"zero": 0, "gain": 0, "random": 1, "guided": 2, "spoil": 3, "planes": 4}
 PLAIN = {"hadamard": False, "identity": True}  # the transforms that the kernels know
+ORDERS = ("iid", "planes")
 ROWS = 64  # of a tile: the height of one tensor-core product
 CHUNK = 1024  # rows of one program, so that it makes its H once for sixteen tiles
 MANY = 8192  # tiles, above which a program takes a whole chunk
@@ -46,11 +47,13 @@ class Item:
 
 
 def supports(codec, order: str, fill: str, device: str | torch.device, width: int | None = None) -> bool:
-    """Whether `decode` covers this case: a codec of PLAIN, order 'iid', a fill of FILLS, a block of BLOCKS on this width.
+    """Whether `decode` covers this case: a codec of PLAIN, an order of ORDERS, a fill of FILLS, blocks of BLOCKS.
 
     fill: the name of its mode. Without a width only the codec's cap is looked at.
     """
-    if not available(device) or codec.transform not in PLAIN or order != "iid" or fill not in FILLS:
+    if not available(device) or codec.transform not in PLAIN or order not in ORDERS or fill not in FILLS:
+        return False
+    if order == "planes" and fill != "zero":  # planes have nothing to fill
         return False
     return width is None or codec.block_of(width) in BLOCKS
 
@@ -172,7 +175,8 @@ class Group:
         fill_keys: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         """Decode every item into its `out`. One key, threshold and weight an item, as in `decode`. "spoil": nothing is missing,
-        but codes below the threshold are XORed with 0x7F.
+        but codes below the threshold are XORed with 0x7F. "planes": nothing is missing but as many low bits of every magnitude
+        as the weight says; zeros below the threshold stand for positive values then, the others for negative ones.
         """
         if fill not in FILLS:
             raise ValueError(f"fill={fill!r} is unknown to the kernel; it takes {', '.join(FILLS)}")

@@ -110,6 +110,22 @@ def _drop(c, drawn, bound, PACKED: tl.constexpr):
 
 
 @triton.jit
+def _turned(c, h, PLAIN: tl.constexpr):
+    """(ROWS, T) int32: codes times the matrix of ±1; PLAIN: the codes."""
+    return c.to(tl.int32) if PLAIN else tl.dot(c, h, out_dtype=tl.int32)
+
+
+@triton.jit
+def planes_of(c, positive, missing):
+    """Codes c (int8) without the `missing` low bits of their magnitudes, which stand at the upper middle of what they may be; a
+    zero has a sign where any are missing, and a positive one where `positive`.
+    """
+    size = tl.minimum(tl.abs(c.to(tl.int32)), 127)
+    size = ((size >> missing) << missing) + ((1 << missing) >> 1)
+    return tl.where((c > 0) | ((c == 0) & positive), size, -size).to(tl.int8)
+
+
+@triton.jit
 def _normals(row, width, first, radius_key, angle_key, ROWS: tl.constexpr, T: tl.constexpr):
     """(ROWS, T) int32: standard normals in steps of 2^-11, by Box and Muller from two hashes of the flat index."""
     rows = (row + tl.arange(0, ROWS)[:, None]).to(tl.uint32)
@@ -164,7 +180,8 @@ def decode(
     MASK: tl.constexpr, FILL: tl.constexpr, PACKED: tl.constexpr, PLAIN: tl.constexpr,
 ):  # fmt: skip
     """out = scale / sqrt(B) · (codes · H), on each tile; PLAIN: scale · codes. FILL: 0 none, 1 random, 2 guided by the prior's
-    codes, 3: no gaps, but the codes below the bound are spoiled.
+    codes, 3: no gaps, but the codes below the bound are spoiled, 4: no gaps, but as many low bits of every magnitude are
+    missing as the second weight says (see `planes_of`).
     """
     item, entry, top, first, rows, width = _place(units, table, T)
     codes, scales, out = pointer(entry, 0, tl.int8), pointer(entry, 1, tl.float16), pointer(entry, 2, OUT)
@@ -175,7 +192,8 @@ def decode(
     radius_key, angle_key = _key(keys, 4), _key(keys, 5)
     norm: tl.constexpr = 1.0 if PLAIN else B**-0.5
     on_kept, on_fill = tl.load(weights + item * 2) * norm, tl.load(weights + item * 2 + 1) * norm
-    h = _mixer(tl.load(entry + 7), first, T, B, 1, PLAIN).to(tl.int8)
+    missing = tl.load(weights + item * 2 + 1).to(tl.int32) if FILL == 4 else 0
+    h = 0 if PLAIN else _mixer(tl.load(entry + 7), first, T, B, 1, PLAIN).to(tl.int8)
     r, j = tl.arange(0, ROWS)[:, None], tl.arange(0, T)[None, :]
     local = r * width + j
     for n in tl.range(0, CHUNK // ROWS, num_stages=STAGES):
@@ -186,18 +204,24 @@ def decode(
         c = tl.load(codes + tile + local, mask=inside, other=0)
         if MASK:
             drawn = _drawn(row, width, first, mask_key, use, high, ROWS, T, B)
-            c = tl.where(drawn < bound, c ^ 127, c).to(tl.int8) if FILL == 3 else _drop(c, drawn, bound, PACKED)
-        value = tl.dot(c, h, out_dtype=tl.int32).to(tl.float32)
+            if FILL == 4:
+                c = planes_of(c, drawn < bound, missing)
+            else:
+                c = tl.where(drawn < bound, c ^ 127, c).to(tl.int8) if FILL == 3 else _drop(c, drawn, bound, PACKED)
+        value = _turned(c, h, PLAIN).to(tl.float32)
         value *= factor
         if FILL == 1:  # two bytes of the normals, each an exact product
             z = tl.where(drawn < bound, 0, _normals(row, width, first, radius_key, angle_key, ROWS, T))
-            upper = (z + 64) >> 7
-            total = tl.dot(upper.to(tl.int8), h, out_dtype=tl.int32) * 128
-            total += tl.dot((z - upper * 128).to(tl.int8), h, out_dtype=tl.int32)
+            if PLAIN:
+                total = z
+            else:
+                upper = (z + 64) >> 7
+                total = tl.dot(upper.to(tl.int8), h, out_dtype=tl.int32) * 128
+                total += tl.dot((z - upper * 128).to(tl.int8), h, out_dtype=tl.int32)
             value += total.to(tl.float32) * (on_fill * 0.00048828125)
         if FILL == 2:
             p = tl.load(prior + tile + local, mask=inside, other=0)
-            p = tl.dot(tl.where(drawn < bound, 0, p).to(tl.int8), h, out_dtype=tl.int32).to(tl.float32)
+            p = _turned(tl.where(drawn < bound, 0, p).to(tl.int8), h, PLAIN).to(tl.float32)
             value += p * (_factor(prior_scales, row, first, rows, width, ROWS, T, B) * on_fill)
         tl.store(out + tile + local, value.to(OUT), mask=inside)
 
