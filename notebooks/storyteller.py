@@ -243,7 +243,7 @@ chapter.table(
 # ## Exercises
 #
 # 1. Train two models that end at about the same loss, a narrow one and a shallow one:
-#    `ruc run storyteller -p size width64` and `ruc run storyteller -p size depth2`. Which of them answers more questions? Predict first; the row
+#    `ruc run storyteller -p size width64 -p steps 300 -p seeds 1` and `ruc run storyteller -p size depth2 -p steps 300 -p seeds 1`. Which of them answers more questions? Predict first; the row
 #    *questions answered* of each run tells.
 # 2. Give the small model more time: `ruc run storyteller -p steps 2000`. Which row of the table moves first, and which last?
 #

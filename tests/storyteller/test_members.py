@@ -21,18 +21,19 @@ def quickly(monkeypatch):
 def test_a_family_is_trained_once_and_then_read(tmp_path, quickly, monkeypatch):
     how = {"seeds": 1, "depths": (2,), "widths": (64, 128), "steps": 4, "batch": 4}
     found = storyteller.family(tmp_path, "cpu", **how)
+    quick = "steps4-batch4"  # a quick look never takes the place of the family's own models
     assert [m.name for m in found] == [
-        "default-seed0",
-        "default-seed0-early",
-        "default-seed0-brisk",
-        "depth2-seed0",
-        "width64-seed0",
+        f"default-seed0-{quick}",
+        f"default-seed0-{quick}-early",
+        f"default-seed0-{quick}-brisk",
+        f"depth2-seed0-{quick}",
+        f"width64-seed0-{quick}",
     ]
     final, early, tuned = (lm.load(str(m.folder), device="cpu").model.state_dict() for m in found[:3])
     key = "model.layers.0.mlp.up_proj.weight"
     assert not torch.equal(final[key], early[key])
     assert not torch.equal(final[key], tuned[key])
-    assert torch.equal(early[key], checkpoints.load(train.milestone(tmp_path / "work" / "default-seed0", 1))[key])
+    assert torch.equal(early[key], checkpoints.load(train.milestone(tmp_path / "work" / found[0].name, 1))[key])
     assert found[1].card["stopped_at_step"] == 1
     assert found[2].card["corpus"]["style"] == "brisk"
     assert found[2].card["recipe"]["lr"] == found[0].card["recipe"]["lr"] / 5
@@ -51,6 +52,13 @@ def test_a_damaged_member_is_trained_again_to_the_same_bits(tmp_path, quickly):
     assert second.card["sha256"] == first.card["sha256"]
     assert weights.read_bytes() == data
     assert cards.verify(first.folder) == first.card
+
+
+def test_another_recipe_is_another_model(tmp_path, quickly):
+    asked = [
+        storyteller.member(tmp_path, "small", 1, "cpu", steps=n, batch=2)[0].card["recipe"]["steps"] for n in (2, 3, 2)
+    ]
+    assert asked == [2, 3, 2]
 
 
 def test_recipes_follow_the_size():

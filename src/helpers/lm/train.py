@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import checkpoints, devices, files
+from helpers import checkpoints, devices, files, sources
 from helpers.lm.scoring import costs
 from helpers.lm.steps import Stepper, deterministic
 from helpers.records import Record
@@ -120,12 +120,14 @@ def fit(
     *,
     held: Tensor | None = None,
     record: Record | None = None,
+    corpus: str = "",
 ) -> Fitted:
     """Train `model` in place on `device`, and leave it there in eval mode.
 
     batches: step -> (batch, length) ids. folder: where milestones and the last state are kept; an interrupted training
     goes on from there, and a finished one is only read. held: (N, length) ids whose loss is logged. report: called
-    with (step, {"train": …, "held": …}) at every evaluation. record: taken for the log, or a new one. Raises
+    with (step, {"train": …, "held": …}) at every evaluation. record: taken for the log, or a new one. corpus: the digest
+    of what `batches` draws from; a state is gone on with only on the same corpus, by the same code. Raises
     FloatingPointError, with the step, when the loss is no longer finite.
     """
     device = devices.resolve(device)
@@ -139,7 +141,7 @@ def fit(
     model.to(device).train()
     with deterministic(device, tf32=recipe.precision == "tf32"):
         stepper = Stepper(model, recipe, device)
-        state = folder / f"state_{_key(model, recipe)}.safetensors" if folder else None
+        state = folder / f"state_{_key(model, recipe, corpus)}.safetensors" if folder else None
         curve = _resume(state, stepper)
         for row in curve:
             _log(record, row, None)
@@ -187,9 +189,9 @@ def weights(model: PreTrainedModel) -> dict[str, Tensor]:
     return out
 
 
-def _key(model: PreTrainedModel, recipe: Recipe) -> str:
+def _key(model: PreTrainedModel, recipe: Recipe, corpus: str) -> str:
     start = files.digest(b"".join(v.flatten().view(torch.uint8).numpy().tobytes() for v in weights(model).values()))
-    return files.digest(repr((recipe, start)))[7:23]
+    return files.digest(repr((recipe, start, corpus, sources.digest_of(["helpers.lm.train"]))))[7:23]
 
 
 def _log(record: Record, row: tuple[float, float, float], report: Report | None) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,25 +140,30 @@ def member(folder: str | Path, size: str, seed: int, device: str = "auto", **how
 
     how: steps, batch, workers and report, as `make` takes them.
     """
-    folder, name = Path(folder), f"{size}-seed{seed}"
+    own, asked = (recipe(size, seed, steps=how.get(k), batch=how.get(b)) for k, b in (("", ""), ("steps", "batch")))
+    quick = "" if asked == own else f"-steps{asked.steps}-batch{asked.batch}"  # a quick look is a model of its own
+    folder, name = Path(folder), f"{size}-seed{seed}{quick}"
     place = folder / name
-    card = _there(place) or make(place, size=size, seed=seed, device=device, work=folder / "work" / name, **how)
+    card = _there(place, asked) or make(place, size=size, seed=seed, device=device, work=folder / "work" / name, **how)
     out = [Member(name, size, seed, "final", place, card)]
     if (size, seed) != ("default", 0):
         return out
     early, tuned = folder / f"{name}-{EARLY}", folder / f"{name}-{TUNED}"
-    card = _there(early) or _early(place, folder / "work" / name, early)
+    card = _there(early, asked) or _early(place, folder / "work" / name, early)
     out.append(Member(early.name, size, seed, EARLY, early, card))
     steps = max(1, cards.read(place)["recipe"]["steps"] // 4)
     card = _there(tuned) or tune(tuned, place, steps=steps, device=device, workers=how.get("workers", 1))
     return [*out, Member(tuned.name, size, seed, TUNED, tuned, card)]
 
 
-def _there(folder: Path) -> dict | None:
+def _there(folder: Path, asked: Recipe | None = None) -> dict | None:
+    """The card of a whole model that was trained by the recipe asked for, or None."""
     try:
-        return cards.verify(folder)
+        card = cards.verify(folder)
     except (FileNotFoundError, ValueError):
         return None
+    plain = json.loads(files.strict_json(asdict(asked))) if asked else None
+    return card if plain in (None, card["recipe"]) else None
 
 
 def _early(final: Path, work: Path, folder: Path) -> dict:
@@ -192,7 +198,9 @@ class _Job:
         rows, facts = _corpus(min(SEQUENCES, how.steps * how.batch), self.style, self.workers)
         held = torch.from_numpy(grammar.corpus(HELD, 0, split="held", style=self.style))
         batches = train.shuffled(rows, how.batch, how.seed, device)
-        train.fit(model, batches, how, device, Path(work), self.report, held=held, record=self.record)
+        train.fit(
+            model, batches, how, device, Path(work), self.report, held=held, record=self.record, corpus=facts["sha256"]
+        )
         card = cards.write(folder, model, how, size=self.size, corpus=facts, result=evaluate(model, style=self.style))
         for state in Path(work).glob("state_*"):
             state.unlink()
