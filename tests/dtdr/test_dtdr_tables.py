@@ -9,9 +9,8 @@ from helpers import frames
 from helpers.claims import Verdict
 from helpers.dtdr import quantities as q
 from helpers.dtdr import tables
-from helpers.dtdr.config import CAUSES, DOMAINS, FURTHER
+from helpers.dtdr.config import CAUSES, DOMAINS, FURTHER, SHARES
 from helpers.dtdr.damage import Keep
-from helpers.dtdr.plans import SHARES
 
 
 @pytest.fixture

@@ -51,24 +51,23 @@ def frame(records: pd.DataFrame) -> pd.DataFrame:
 
 def emergence(rows: pd.DataFrame) -> Quantities:
     """Quantities of D1, D2 and D5 to D8. Those whose damages are not in `rows` are left out."""
-    found = function(rows) | threshold(rows) | domains(rows) | kinds(rows) | collapse(rows) | corruption(rows)
-    return {name: values for name, values in found.items() if len(values)}
+    return _judged(rows, ("d1", "d2", "d5", "d6", "d7", "d8"))
 
 
 def guided(rows: pd.DataFrame) -> Quantities:
     """Quantities of D3 and D4. Losses are nats a token, differences are paired by model and mask."""
-    found = {f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f)(rows) for f in SHARES[1:]}
-    found |= {f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f)(rows) for f in SHARES}
-    independent = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
-    found["d4_independent_minus_zero"] = _mean([values for values in independent if len(values)])
-    return {name: values for name, values in found.items() if len(values)}
+    return _judged(rows, ("d3", "d4"))
+
+
+def of(name: str) -> Quantity:
+    """One of the judged quantities by its name, which begins with its claim's; empty without its damages."""
+    return lambda rows: _judged(rows, (name.partition("_")[0],)).get(name, np.array([]))
 
 
 def loss(damage: Damage, at: float, column: str = "nll") -> Quantity:
     """A column under one damage at one of its levels: a value a mask, the mean over models."""
-    return lambda rows: _by_mask(
-        frames.per_seed(rows, column, over=("model", "seed"), **damage.columns, **{damage.level: at})
-    )
+    where = damage.columns | {damage.level: at}
+    return lambda rows: _by_mask(frames.per_seed(rows, column, over=("model", "seed"), **where))
 
 
 def rise(damage: Damage, at: float) -> Quantity:
@@ -78,19 +77,15 @@ def rise(damage: Damage, at: float) -> Quantity:
 
 def gap(a: Damage, b: Damage, at: float, column: str = "nll") -> Quantity:
     """One damage minus another, each at the level `at` of its own: paired by model and mask, the mean over models."""
-
-    def values(rows: pd.DataFrame) -> np.ndarray:
-        one, other = (d.columns | {d.level: at} for d in (a, b))
-        return _by_mask(frames.paired(rows, column, one, other))
-
-    return values
+    one, other = (d.columns | {d.level: at} for d in (a, b))
+    return lambda rows: _by_mask(frames.paired(rows, column, one, other))
 
 
 def reach(damage: Damage, share: float) -> Quantity:
     """The smallest level at which this share of the loss is recovered, on a rising curve; nan where it never is."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        x, recovered = frames.curve(rows, "recovered", damage.level, mean_over=("model",), **damage.columns)
+        x, recovered = _curve(rows, "recovered", damage)
         return np.array([frames.crossing(x, row, share, monotone=True) for row in recovered])
 
     return values
@@ -108,8 +103,7 @@ def readable(damage: Damage, within: float = 0.5) -> Quantity:
     """
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        told = rows[rows["text"].notna()]
-        x, sense = frames.curve(told, "sense", damage.level, mean_over=("model",), **damage.columns)  # (masks, P)
+        x, sense = _curve(rows[rows["text"].notna()], "sense", damage)
         return np.array([_readable_from(x, row, within) for row in sense])
 
     return values
@@ -126,23 +120,29 @@ def falls(damage: Damage, column: str, least: float = 0.01) -> Quantity:
     return lambda rows: (np.diff(frames.curve(rows, column, damage.level, **damage.columns)[1]) < -least).sum(axis=-1)
 
 
-def of(name: str, quantities: Callable[[pd.DataFrame], Quantities] = emergence) -> Quantity:
-    """One of a chapter's judged quantities."""
-    return lambda rows: quantities(rows).get(name, np.array([]))
-
-
 def function(rows: pd.DataFrame) -> Quantities:
     """D1: the least KL and the best agreement with up to a fifth of the coefficients."""
     few = rows[rows["kept"].between(0, 0.2, inclusive="right")]
-    kl, top1 = (
-        frames.curve(few, column, "kept", mean_over=("model",), **TRANSFORMED.columns)[1] for column in ("kl", "top1")
-    )  # (masks, shares up to a fifth)
+    kl, top1 = (_curve(few, column, TRANSFORMED)[1] for column in ("kl", "top1"))  # (masks, shares up to a fifth)
     return {"d1_kl": kl.min(axis=1), "d1_top1": top1.max(axis=1)} if kl.size else {}
 
 
 def threshold(rows: pd.DataFrame) -> Quantities:
     """D2: the way from a tenth to nine tenths of the loss, and where its middle lies."""
     return {"d2_width": width(TRANSFORMED)(rows), "d2_f50": reach(TRANSFORMED, 0.5)(rows)}
+
+
+def random(rows: pd.DataFrame) -> Quantities:
+    """D3: random fill minus zero fill."""
+    return {f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f)(rows) for f in SHARES[1:]}
+
+
+def anchored(rows: pd.DataFrame) -> Quantities:
+    """D4: the published fill minus zero fill, and the same of priors that do not hold the answer, the mean over shares."""
+    found = {f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f)(rows) for f in SHARES}
+    independent = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
+    tried = [values for values in independent if len(values)]
+    return found | ({"d4_independent_minus_zero": np.mean(tried, axis=0)} if tried else {})
 
 
 def domains(rows: pd.DataFrame) -> Quantities:
@@ -156,13 +156,12 @@ def kinds(rows: pd.DataFrame) -> Quantities:
     `d6_difference` has the sign that the mean of the *other* masks gives it: the size of a difference with a stable sign is
     kept, and one that is all noise comes out around zero, where absolute values would not.
     """
-    cut, hit = (_curves(rows, damage) for damage in (TRANSFORMED, SPOILED))
-    if not (cut and hit):
+    cut, hit = ([_curve(rows, column, damage) for column in ("cosine", "nll")] for damage in (TRANSFORMED, SPOILED))
+    shares = cut[0][0]
+    if not (len(shares) and len(hit[0][0])):
         return {}
-    shares, reached, lost = cut
-    _, cosines, losses = hit
     signed = []
-    for at, truncated, cosine, spoiled in zip(reached, lost, cosines, losses, strict=True):
+    for at, truncated, cosine, spoiled in zip(*(values for _, values in cut + hit), strict=True):
         order = np.argsort(cosine)
         inside = (at >= cosine.min()) & (at <= cosine.max()) & (shares < 1) & (shares >= 0.5)
         signed.append(np.mean(truncated[inside] - np.interp(at[inside], cosine[order], spoiled[order])))
@@ -179,13 +178,17 @@ def collapse(rows: pd.DataFrame) -> Quantities:
 
 def corruption(rows: pd.DataFrame) -> Quantities:
     """D8: what one spoiled code in a thousand costs the transformed store, and how much less than plain INT8."""
-    cost = {}
-    for hit, whole in ((SPOILED, TRANSFORMED), (SPOILED_RAW, RAW)):
-        spoiled, complete = loss(hit, THOUSANDTH)(rows), loss(whole, 1.0)(rows)
-        if not (len(spoiled) and len(complete)):
-            return {}
-        cost[hit] = spoiled - complete
-    return {"d8_loss_increase": cost[SPOILED], "d8_transform_minus_int8": cost[SPOILED] - cost[SPOILED_RAW]}
+    pairs = ((SPOILED, TRANSFORMED), (SPOILED_RAW, RAW))
+    losses = [(loss(hit, THOUSANDTH)(rows), loss(whole, 1.0)(rows)) for hit, whole in pairs]
+    if not all(len(values) for pair in losses for values in pair):
+        return {}
+    transformed, plain = (spoiled - complete for spoiled, complete in losses)
+    return {"d8_loss_increase": transformed, "d8_transform_minus_int8": transformed - plain}
+
+
+CLAIMS = {  # a claim, as its quantities' names begin: what computes them
+    "d1": function, "d2": threshold, "d3": random, "d4": anchored, "d5": domains, "d6": kinds, "d7": collapse, "d8": corruption,
+}  # fmt: skip
 
 
 def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]:
@@ -194,11 +197,9 @@ def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]
     """
 
     def values(rows: pd.DataFrame) -> tuple[float, float]:
-        weights = sorted(frames.rows(rows, prior=prior)["weight"].unique())
-        means = [
-            (float(np.mean(_gain(rows, prior, b, at))), float(b)) for b in weights if len(_gain(rows, prior, b, at))
-        ]
-        return min(means, default=(float("nan"), float("nan")))
+        fills = [Keep(fill="guided", prior=prior, weight=b) for b in frames.rows(rows, prior=prior)["weight"].unique()]
+        gains = [(gap(fill, TRANSFORMED, at)(rows), fill.weight) for fill in fills]
+        return min(((float(np.mean(gain)), b) for gain, b in gains if len(gain)), default=(np.nan, np.nan))
 
     return values
 
@@ -227,22 +228,21 @@ def predictions(rows: pd.DataFrame, known: Mapping[str, tuple[float, float]]) ->
     coefficients, with every fill, and for the priors whose cosine and ratio of norms are `known`.
     """
     points = frames.rows(rows, damage="keep", domain="hadamard", order="iid", protect=False, prior=("", *known))
-    predicted = [
-        fills.cosine(f, fill, weight=b, rho=known.get(prior, (1.0, 1.0))[0], ratio=known.get(prior, (1.0, 1.0))[1])
-        for f, fill, b, prior in points[["kept", "fill", "weight", "prior"]].itertuples(index=False)
-    ]
+    predicted = []
+    for f, fill, b, prior in points[["kept", "fill", "weight", "prior"]].itertuples(index=False):
+        rho, ratio = known.get(prior, (1.0, 1.0))
+        predicted.append(fills.cosine(f, fill, weight=b, rho=rho, ratio=ratio))
     return points.assign(predicted=np.array(predicted, float))
 
 
-def _gain(rows: pd.DataFrame, prior: str, weight: float, at: float) -> np.ndarray:
-    return gap(Keep(fill="guided", prior=prior, weight=weight), TRANSFORMED, at)(rows)
+def _judged(rows: pd.DataFrame, of_claims: Iterable[str]) -> Quantities:
+    found = {name: values for claim in of_claims for name, values in CLAIMS[claim](rows).items()}
+    return {name: values for name, values in found.items() if len(values)}
 
 
-def _curves(rows: pd.DataFrame, damage: Damage) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Levels (P,), cosines and losses (masks, P) under a damage; None where it was not tried."""
-    x, cosine = frames.curve(rows, "cosine", damage.level, mean_over=("model",), **damage.columns)
-    _, losses = frames.curve(rows, "nll", damage.level, mean_over=("model",), **damage.columns)
-    return (x, cosine, losses) if len(x) else None
+def _curve(rows: pd.DataFrame, column: str, damage: Damage) -> tuple[np.ndarray, np.ndarray]:
+    """Levels (P,), and a column's values (masks, P) under a damage, the mean over models; both empty where it was not tried."""
+    return frames.curve(rows, column, damage.level, mean_over=("model",), **damage.columns)
 
 
 def _readable_from(x: np.ndarray, sense: np.ndarray, within: float) -> float:
@@ -254,8 +254,3 @@ def _readable_from(x: np.ndarray, sense: np.ndarray, within: float) -> float:
 
 def _by_mask(values: pd.Series) -> np.ndarray:
     return values.groupby(level="seed").mean().sort_index().to_numpy() if len(values) else np.array([])
-
-
-def _mean(values: Iterable[np.ndarray]) -> np.ndarray:
-    values = list(values)
-    return np.mean(values, axis=0) if values else np.array([])
