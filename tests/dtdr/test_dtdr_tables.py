@@ -28,7 +28,7 @@ def test_the_tables_know_every_damage_that_the_chapters_try():
 
 
 def test_a_summary_leaves_out_what_was_not_tried(rows):
-    table = tables.summary(rows, {q.RAW: "raw", Keep("identity", "rows"): "rows"})
+    table = tables.means(rows, {q.RAW: "raw", Keep("identity", "rows"): "rows"})
     assert table["lost"].tolist() == ["raw"]
     assert table["loss at 0.6"][0] == pytest.approx(q.loss(q.RAW, 0.6)(rows).mean())
     assert table["f90 − f10"][0] == pytest.approx(q.width(q.RAW)(rows).mean())
@@ -74,8 +74,9 @@ def test_worths_name_the_helpful_priors():
     assert table["prior"].tolist() == [tables.PRIORS[p] for p in ("leaked", "earlier", "before")]
     assert table["b* predicted"][0] == pytest.approx(0.6)
     assert np.isnan(table["b* predicted"][1])
-    assert tables.helpful(rows, 0.4).count(";") == 2
-    assert tables.helpful(made.guided(np.random.default_rng(0), help_by=-0.5, harm_by=0), 0.4) == "none"
+    assert tables.helpful(table).count(";") == 2
+    worse = made.guided(np.random.default_rng(0), help_by=-0.5, harm_by=0)
+    assert tables.helpful(tables.worths(worse, {}, 0.4)) == "none"
 
 
 def test_what_turned_is_what_only_the_second_row_supports():
