@@ -53,7 +53,8 @@ def test_the_dose_counts_masks_that_all_sizes_have(rows):
     assert table.groupby("outliers")["seed"].nunique().to_dict() == {1.0: 4, 32.0: 4}
     lost = table.groupby("outliers")["lost"].mean()
     assert lost[32.0] - lost[1.0] == pytest.approx(2)
-    assert tables.ends(table, "lost") == (f"{lost[1.0]:.2f}", f"{lost[32.0]:.2f}")
+    assert [tables.end("lost", "outliers", at)(table).tolist() for at in (0, -1)] == [[lost[1.0]], [lost[32.0]]]
+    assert not len(tables.end("lost", "outliers", -1)(table.iloc[:0]))
     assert not len(tables.dose(rows))
 
 

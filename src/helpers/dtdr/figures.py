@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import yaml
 
-from helpers import figures, frames, prose
+from helpers import figures, frames
 from helpers.dtdr import regression, tables
-from helpers.dtdr.damage import Damage, Keep, Noise, Planes
-from helpers.dtdr.quantities import RAW, SPOILED, SPOILED_RAW, TRANSFORMED, own_text
+from helpers.dtdr.damage import Damage, Keep, Planes
+from helpers.dtdr.quantities import (
+    EVEN,
+    PLANES,
+    RAW,
+    ROWS,
+    SHUFFLED,
+    SPOILED,
+    SPOILED_RAW,
+    TRANSFORMED,
+    VOCABULARY,
+    own_text,
+)
 from helpers.figures import INK, SERIES, Output
-from helpers.sides import Quantity, Sides
+from helpers.sides import Sides
 
-ROWS, VOCABULARY = Keep("identity", "rows"), Keep("identity", "rows", protect=True)
-SHUFFLED = Keep("permutation", "rows")
-EVEN, PROPORTIONAL = Noise("row"), Noise("entry")  # noise of one size per row, and in proportion to each weight
-PLANES = Planes("hadamard")
 TURNED_ROWS = Keep("hadamard", "rows")
 LOOK = {  # damage: (name in the legend, colour)
     TRANSFORMED: ("transformed, random loss", SERIES[0]),
@@ -59,19 +68,16 @@ PRIOR = dict(zip(tables.PRIORS, SERIES, strict=True))
 KEPT, LOSS, COSINE = "share of coefficients kept", "loss (nats a token)", "cosine of the weights to the whole model's"
 
 
-class Means:
-    """A quantity's values, which a format such as {name:.2f} puts into a text as their mean."""
-
-    def __init__(self, values: np.ndarray):
-        self.values = values
-
-    def __format__(self, spec: str) -> str:
-        return prose.mean(self.values, spec)
+def say(sides: Sides, *names: str, prefix: str = "") -> None:
+    """Put quantities of `tables.NUMBERS` into the prose, by their names."""
+    for name in names:
+        sides.say(prefix + name, *tables.NUMBERS[name])
 
 
-def caption(sides: Sides, text: str, **quantities: Quantity) -> str:
-    """A figure's caption: in place of {name:.2f} the mean of the quantity `name` in this run; at its end what is dashed."""
-    return text.format(**{name: Means(sides.read(q)[0]) for name, q in quantities.items()}) + sides.dashed
+def show(name: str, sides: Sides, **words: object) -> None:
+    """Draw a figure of FIGURES, and below it its caption. words: those of the caption that are not NUMBERS."""
+    captions = yaml.safe_load((Path(__file__).parent / "assets" / "captions.yml").read_text(encoding="utf-8"))
+    figures.show(FIGURES[name](sides), captions[name].strip().format_map(_Words(sides, words)))
 
 
 def printed(sides: Sides) -> go.Figure:
@@ -105,23 +111,12 @@ def loss(
     return fig.update_yaxes(range=[0, 1.12 * most]) if most > 0 else fig  # an interval may be wider than the figure
 
 
-def agreement(sides: Sides) -> go.Figure:
-    """How often the likeliest token is the whole model's, in both domains."""
-    title = "How often is the likeliest token the same?"
-    return loss(sides, DOMAINS, title, "top1", "agreement of the likeliest token", whole=1.0)
-
-
 def sense(sides: Sides) -> go.Figure:
     """What the texts of the damaged models cost the whole one."""
     own = pd.Series(sides.read(own_text)[0]).mean()
     return loss(
         sides, READ, "Would the whole model have written that?", "sense", "loss of the text (nats a token)", own
     )
-
-
-def outliers(sides: Sides) -> go.Figure:
-    """Both domains and plain noise, where some weights are very large."""
-    return loss(sides, UNEQUAL, "The same function, some weights very large")
 
 
 def collapse(sides: Sides) -> go.Figure:
@@ -170,7 +165,7 @@ def dose(sides: Sides) -> go.Figure:
     return fig.update_xaxes(type="log", tickvals=sizes, ticktext=names)
 
 
-def priors(sides: Sides, at: float) -> go.Figure:
+def priors(sides: Sides, at: float = 0.4) -> go.Figure:
     """Loss minus that of zero fill at one share kept, by the weight of the prior. sides: of `tables.against_zero`."""
     title = f"What does a prior have to contain? ({at:.0%} kept)"
     fig = figures.figure(title, "weight b of the prior", "loss − loss of zero fill (nats)", height=520)
@@ -182,13 +177,13 @@ def priors(sides: Sides, at: float) -> go.Figure:
     return fig.update_yaxes(range=[1.1 * min(0.0, means.min()), max(1.0, 1.3 * means.max())])
 
 
-def predicted(rows: pd.DataFrame) -> go.Figure:
-    """Achieved weight cosine against the one that arithmetic predicts. rows: of `quantities.predictions`."""
+def predicted(sides: Sides) -> go.Figure:
+    """Achieved weight cosine against the one that arithmetic predicts. sides: of `quantities.predictions`."""
     title = "Does arithmetic predict the rebuilt weights?"
     fig = figures.figure(title, "predicted cosine", "achieved cosine", height=460)
     line = {"color": INK, "dash": "dot", "width": 1}
     fig.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="equal", hoverinfo="skip")
-    for look, points in _fills(rows):
+    for look, points in _fills(sides.this):
         _dots(fig, points, *look, x="predicted", y="cosine")
     return fig
 
@@ -199,6 +194,37 @@ def by_cosine(sides: Sides) -> go.Figure:
     for look, points in _fills(sides.this[sides.this["fill"] != "gain"]):
         _dots(fig, points.sort_values("cosine"), *look, line=look[0].endswith("zero"))
     return fig
+
+
+AGREEMENT = {"column": "top1", "axis": "agreement of the likeliest token", "whole": 1.0}
+FIGURES = {  # their captions are in assets/captions.yml
+    "printed": printed,
+    "loss": loss,
+    "agreement": partial(loss, look=DOMAINS, title="How often is the likeliest token the same?", **AGREEMENT),
+    "sense": sense,
+    "kinds": kinds,
+    "orders": orders,
+    "collapse": collapse,
+    "outliers": partial(loss, look=UNEQUAL, title="The same function, some weights very large"),
+    "dose": dose,
+    "depth": partial(scaling, by="depth", axis="layers"),
+    "width": partial(scaling, by="width", axis="width of the stream"),
+    "priors": priors,
+    "predicted": predicted,
+    "by_cosine": by_cosine,
+}
+
+
+class _Words(dict):
+    """The words of a caption: those that are given, and the means of this run for the names of NUMBERS."""
+
+    def __init__(self, sides: Sides, words: Mapping[str, object]):
+        super().__init__(words, dashed=sides.dashed, source=sides.source)
+        self.sides = sides
+
+    def __missing__(self, name: str) -> str:
+        quantity, spec, _ = tables.NUMBERS[name]
+        return self.sides.mean(quantity, spec)
 
 
 def _figure(sides: Sides, title: str, x: str, y: str, height: int, whole: float | None = None) -> go.Figure:

@@ -26,7 +26,7 @@ import pandas as pd
 from helpers import frames
 from helpers.codec import fills
 from helpers.dtdr import regression
-from helpers.dtdr.damage import Damage, Keep, Spoil
+from helpers.dtdr.damage import Damage, Keep, Noise, Planes, Spoil
 
 Quantities = dict[str, np.ndarray]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
@@ -36,6 +36,9 @@ TRANSFORMED, RAW = Keep("hadamard"), Keep("identity")  # the same positions lost
 RANDOM, ANCHORED = Keep(fill="random"), Keep(fill="guided", prior="leaked", weight=0.15)  # the published fills
 INDEPENDENT = tuple(Keep(fill="guided", prior=prior, weight=0.15) for prior in ("earlier", "before"))
 SPOILED, SPOILED_RAW = Spoil("hadamard"), Spoil("identity")
+ROWS, VOCABULARY = Keep("identity", "rows"), Keep("identity", "rows", protect=True)
+SHUFFLED, PLANES = Keep("permutation", "rows"), Planes("hadamard")
+EVEN, PROPORTIONAL = Noise("row"), Noise("entry")  # noise of one size per row, and in proportion to each weight
 SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
 THOUSANDTH = 0.001
 
@@ -233,6 +236,45 @@ def predictions(rows: pd.DataFrame, known: Mapping[str, tuple[float, float]]) ->
         rho, ratio = known.get(prior, (1.0, 1.0))
         predicted.append(fills.cosine(f, fill, weight=b, rho=rho, ratio=ratio))
     return points.assign(predicted=np.array(predicted, float))
+
+
+NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in captions: quantity, form, unit
+    "printed_cosine": (loss(ROWS, 0.8, "cosine_last"), ".2f", ""),
+    "printed_top10": (loss(ROWS, 0.8, "top10"), ".1f", ""),
+    "printed_falls": (falls(ROWS, "cosine_last"), ".0f", ""),
+    "gap_60": (gap(TRANSFORMED, RAW, 0.6), ".3f", "nats"),
+    "gap_80": (gap(TRANSFORMED, RAW, 0.8), ".3f", "nats"),
+    "domain": (gap(TRANSFORMED, RAW, 0.9), ".3f", "nats"),
+    "shape": (gap(EVEN, PROPORTIONAL, 0.9), ".3f", "nats"),
+    "rows_gap": (gap(ROWS, RAW, 0.8), ".2f", "nats"),
+    "vocabulary_gap": (gap(VOCABULARY, RAW, 0.8), ".2f", "nats"),
+    "shuffled_gap": (gap(SHUFFLED, RAW, 0.8), ".2f", "nats"),
+    "even_gap": (gap(EVEN, RAW, 0.8), ".2f", "nats"),
+    "spoiled_gap": (gap(SPOILED, SPOILED_RAW, THOUSANDTH), ".2f", "nats"),
+    "width": (width(TRANSFORMED), ".2f", ""),
+    "top1_60": (loss(TRANSFORMED, 0.6, "top1"), ".2f", ""),
+    "top1_90": (loss(TRANSFORMED, 0.9, "top1"), ".2f", ""),
+    "own_text": (own_text, ".2f", "nats"),
+    "readable_transformed": (readable(TRANSFORMED), ".0%", ""),
+    "readable_raw": (readable(RAW), ".0%", ""),
+    "damage_gap": (of("d6_difference"), ".3f", "nats"),
+    "damage_sign": (of("d6_signed"), ".3f", "nats"),
+    "rise": (of("d8_loss_increase"), ".3f", "nats"),
+    "rise_gap": (of("d8_transform_minus_int8"), ".3f", "nats"),
+    "planes_loss": (rise(PLANES, 4), ".3f", "nats"),
+    "iid_loss": (rise(TRANSFORMED, 0.6), ".2f", "nats"),
+    "p_domain": (of("d7_p_domain"), ".3f", ""),
+    "scatter": (lambda rows: [regression.spread(rows)["all"]], ".3f", "nats"),
+    "apart": (lambda rows: [regression.spread(rows)["domain"]], ".3f", "nats"),
+    "raw_loss": (loss(RAW, 0.8), ".2f", "nats"),
+    "transformed_loss": (loss(TRANSFORMED, 0.8), ".2f", "nats"),
+    "even_loss": (loss(EVEN, 0.8), ".2f", "nats"),
+    "guided": (of("d4_guided_minus_zero_0.4"), ".2f", "nats"),
+    "random": (of("d3_random_minus_zero_0.4"), ".2f", "nats"),
+} | {f"worth_{prior}": (worth(prior), ".2f", "nats") for prior in ("leaked", "earlier", "other")}
+NUMBERS |= {
+    f"shards_{d}": (loss(Keep(d, "shards"), 0.8), ".2f", "nats") for d in ("identity", "hadamard", "permutation")
+}
 
 
 def _judged(rows: pd.DataFrame, of_claims: Iterable[str]) -> Quantities:

@@ -10,8 +10,20 @@ import pandas as pd
 from helpers import frames, prose
 from helpers.claims import SUPPORTED, Verdict
 from helpers.dtdr import quantities
-from helpers.dtdr.damage import Damage, Keep, Noise
-from helpers.dtdr.quantities import ANCHORED, EMERGENCE, RANDOM, RAW, SPOILED, SPOILED_RAW, THOUSANDTH, TRANSFORMED
+from helpers.dtdr.damage import Damage, Keep
+from helpers.dtdr.quantities import (
+    ANCHORED,
+    EMERGENCE,
+    EVEN,
+    PROPORTIONAL,
+    RANDOM,
+    RAW,
+    SPOILED,
+    SPOILED_RAW,
+    THOUSANDTH,
+    TRANSFORMED,
+)
+from helpers.sides import Quantity
 from helpers.study import Log
 
 PATTERNS = {  # what is lost, for the table of all patterns
@@ -28,9 +40,9 @@ PATTERNS = {  # what is lost, for the table of all patterns
 }
 ERRORS = {  # four errors of one cosine
     RAW: "raw weights lost",
-    Noise("entry"): "noise in proportion to each weight",
+    PROPORTIONAL: "noise in proportion to each weight",
     TRANSFORMED: "transformed coefficients lost",
-    Noise("row"): "noise of one size per row",
+    EVEN: "noise of one size per row",
 }
 FILLS = {TRANSFORMED: "zero", RANDOM: "random", ANCHORED: "guided, published"}
 PRIORS = {
@@ -54,12 +66,12 @@ RISE = {  # column: the quantity of a damage, for the tables of arms and pattern
 SMALL_LOSS = {f"{f:.0%} kept": lambda damage, f=f: quantities.loss(damage, f) for f in (0.8, 0.9)}
 ACROSS = {  # column: the parts and the quantity, for the table of committed runs
     "f50": (EMERGENCE, quantities.reach(TRANSFORMED, 0.5)),
-    "width": (EMERGENCE, quantities.width(TRANSFORMED)),
-    "T − R, 80%": (EMERGENCE, quantities.gap(TRANSFORMED, RAW, 0.8)),
-    "T − R, 90%": (EMERGENCE, quantities.gap(TRANSFORMED, RAW, 0.9)),
-    "rows − R, 80%": (EMERGENCE, quantities.gap(Keep("identity", "rows"), RAW, 0.8)),
-    "even − prop., 90%": ("cause", quantities.gap(Noise("row"), Noise("entry"), 0.9)),
-    "p, D7": (EMERGENCE, quantities.of("d7_p_domain")),
+    "width": (EMERGENCE, quantities.NUMBERS["width"][0]),
+    "T − R, 80%": (EMERGENCE, quantities.NUMBERS["gap_80"][0]),
+    "T − R, 90%": (EMERGENCE, quantities.NUMBERS["domain"][0]),
+    "rows − R, 80%": (EMERGENCE, quantities.NUMBERS["rows_gap"][0]),
+    "even − prop., 90%": ("cause", quantities.NUMBERS["shape"][0]),
+    "p, D7": (EMERGENCE, quantities.NUMBERS["p_domain"][0]),
 }
 
 
@@ -116,10 +128,21 @@ def dose(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(out[1:] or out, ignore_index=True)
 
 
-def ends(rows: pd.DataFrame, column: str, by: str = "outliers") -> tuple[str, str]:
-    """The mean of a column at the smallest and at the largest value of `by`, as text."""
-    means = rows.groupby(by)[column].mean()
-    return prose.mean(means.iloc[:1], "z.2f"), prose.mean(means.iloc[-1:], "z.2f")
+def end(column: str, by: str, at: int) -> Quantity:
+    """The mean of a column at the smallest (at = 0) or the largest (-1) value of `by`."""
+    return lambda rows: rows.groupby(by)[column].mean().iloc[[at] if len(rows) else []].to_numpy()
+
+
+NUMBERS = quantities.NUMBERS | {  # with those of the frames that are made here
+    "lost_small": (end("lost", "outliers", 0), "z.2f", "nats"),
+    "lost_large": (end("lost", "outliers", -1), "z.2f", "nats"),
+    "spoiled_small": (end("spoiled", "outliers", 0), "z.2f", "nats"),
+    "spoiled_large": (end("spoiled", "outliers", -1), "z.2f", "nats"),
+    "shallow": (end("f50", "depth", 0), "z.2f", ""),
+    "deep": (end("f50", "depth", -1), "z.2f", ""),
+    "narrow": (end("f50", "width", 0), "z.2f", ""),
+    "wide": (end("f50", "width", -1), "z.2f", ""),
+}
 
 
 def of_common_width(rows: pd.DataFrame) -> pd.DataFrame:
