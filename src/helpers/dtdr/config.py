@@ -171,11 +171,6 @@ class Common:
         one_of("block", self.block, BLOCKS)
         count(seeds=self.seeds, texts=self.texts, new=self.new)
         count(PROMPT + 1, length=self.length)
-        vars(self).update(self._trials())  # each checks itself as it is made
-
-    def _trials(self) -> dict[str, object]:
-        """What the chapter tries, under the name of the attribute that it becomes."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -189,12 +184,13 @@ class Emergence(Common):
     times: tuple[float, ...] = (1 / 32, 1 / 8, 8, 32)
     further: bool = False
 
-    def _trials(self) -> dict[str, object]:
+    def __post_init__(self):
+        super().__post_init__()
         many, few = max(FEW, self.seeds), min(FEW, self.seeds)
         damage = Trial("damage", SPOILS, self.grid, self.seeds)
         collapse = Trial("collapse", COLLAPSE, self.fewer, self.seeds)
         arms, ladder = Trial("arms", DOMAINS, self.grid, self.seeds), Trial("ladder", DOMAINS[:2], self.grid, few)
-        return {
+        made = {
             "printed": Published(new=self.new),
             "arms": replace(arms, new=self.new),  # one loss in different domains and patterns: the main figure
             "damage": damage,  # corruption and bit planes
@@ -204,6 +200,7 @@ class Emergence(Common):
             "outliers": Outliers(self.times, self.seeds),  # one function in weights of unequal size
             "members": Family((arms, damage, collapse), ladder, workers=8),  # the judged trials on other models
         }
+        vars(self).update(made)  # attributes of these names
 
 
 @dataclass(frozen=True)
@@ -213,18 +210,20 @@ class Guided(Common):
     weights: tuple[float, ...] = (0.15, 0.6, 1.0)
     mode: str = "all"
 
-    def _trials(self) -> dict[str, object]:
+    def __post_init__(self):
+        super().__post_init__()
         one_of("mode", self.mode, ("all", *MODES))
         modes = {damage: name for name, damage in MODES.items() if self.mode in ("all", name)}
         tuned = (Keep(), *guided(("before",), self.weights))
         family = (Keep(), Keep(fill="random"), *guided(("leaked", "other"), self.weights))
-        return {
+        made = {
             "modes": modes,  # the printed fills that are shown, with their names
             "printed": Published(tuple(modes), SHARES, self.new),
             "zero": Trial("priors", (Keep(),), GRID[1:-1], self.seeds, new=self.new),  # what priors are held against
             "tuned": Trial("priors", tuned, SHARES, self.seeds),  # the fine-tuned model, from the one before
             "members": Family((Trial("priors", family, SHARES, self.seeds),), None, ("leaked", "other")),  # other seeds
         }
+        vars(self).update(made)
 
     def fills(self, priors: Iterable[str]) -> Trial:
         """Random numbers, gain, and guided fill with these priors and with those made of the kept part."""

@@ -75,7 +75,7 @@ def _controls(rows: pd.DataFrame, found: Quantities) -> dict[str, Pair]:
 
 def _compared(rows: pd.DataFrame, claim: str) -> Pair:
     """Half of the loss lies between what is compared; nothing does."""
-    return tuple(quantities.CLAIMS[claim.lower()](moved(rows, claim, half)) for half in (_half(rows), 0.0))
+    return tuple(quantities.judged(moved(rows, claim, half), claim.lower()) for half in (_half(rows), 0.0))
 
 
 def _half(rows: pd.DataFrame) -> float:
@@ -91,7 +91,7 @@ def _d1(rows: pd.DataFrame) -> Pair:
 
     def at(share: float) -> Quantities:
         source = frames.rows(tried, kept=share).set_index(units)[columns]
-        return quantities.function(few.join(source, on=units))
+        return quantities.judged(few.join(source, on=units), "d1")
 
     return at(0.0), at(1.0)
 
@@ -99,14 +99,14 @@ def _d1(rows: pd.DataFrame) -> Pair:
 def _d2(rows: pd.DataFrame) -> Pair:
     """All of the loss comes back in one step; it comes back in proportion to what is kept."""
     step = (rows["kept"] >= STEP - frames.CLOSE).astype(float)
-    return tuple(quantities.threshold(rows.assign(recovered=share)) for share in (step, rows["kept"]))
+    return tuple(quantities.judged(rows.assign(recovered=share), "d2") for share in (step, rows["kept"]))
 
 
 def _d6(rows: pd.DataFrame) -> Pair:
     """Truncation costs half of all more than corruption at equal cosine; it costs the same."""
-    now = float(np.mean(quantities.kinds(rows)["d6_signed"]))
+    now = float(np.mean(quantities.signed(rows)))
     cut = rows.index.isin(frames.rows(rows, **TRANSFORMED.columns).index)
-    return tuple(quantities.kinds(rows.assign(nll=rows["nll"] + (to - now) * cut)) for to in (_half(rows), 0.0))
+    return tuple(quantities.judged(rows.assign(nll=rows["nll"] + (to - now) * cut), "d6") for to in (_half(rows), 0.0))
 
 
 def _d7(rows: pd.DataFrame) -> Pair:
@@ -116,4 +116,4 @@ def _d7(rows: pd.DataFrame) -> Pair:
         means = regression.leftovers(tried).groupby([tried["model"], tried["domain"]]).transform("mean")
         tried = tried.assign(nll=tried["nll"] - means)
     planted = tried.assign(nll=tried["nll"] + SMALL * tried["domain"].isin(["hadamard", "dct"]))
-    return quantities.collapse(planted), quantities.collapse(tried)
+    return quantities.judged(planted, "d7"), quantities.judged(tried, "d7")

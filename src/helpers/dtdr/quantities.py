@@ -18,7 +18,7 @@ outliers                          how large the weights of its planted outlier c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,7 @@ SHUFFLED, PLANES = Keep("permutation", "rows"), Planes("hadamard")
 EVEN, PROPORTIONAL = Noise("row"), Noise("entry")  # noise of one size per row, and in proportion to each weight
 SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
 THOUSANDTH = 0.001
+STORES = ((SPOILED, TRANSFORMED), (SPOILED_RAW, RAW))  # spoiled, and whole
 
 
 def frame(records: pd.DataFrame) -> pd.DataFrame:
@@ -54,17 +55,18 @@ def frame(records: pd.DataFrame) -> pd.DataFrame:
 
 def emergence(rows: pd.DataFrame) -> Quantities:
     """Quantities of D1, D2 and D5 to D8. Those whose damages are not in `rows` are left out."""
-    return _judged(rows, ("d1", "d2", "d5", "d6", "d7", "d8"))
+    return judged(rows, "d1", "d2", "d5", "d6", "d7", "d8")
 
 
 def guided(rows: pd.DataFrame) -> Quantities:
     """Quantities of D3 and D4. Losses are nats a token, differences are paired by model and mask."""
-    return _judged(rows, ("d3", "d4"))
+    return judged(rows, "d3", "d4")
 
 
-def of(name: str) -> Quantity:
-    """One of the judged quantities by its name, which begins with its claim's; empty without its damages."""
-    return lambda rows: _judged(rows, (name.partition("_")[0],)).get(name, np.array([]))
+def judged(rows: pd.DataFrame, *claims: str) -> Quantities:
+    """Those of JUDGED that some claims are about, where `rows` have their damages."""
+    found = {name: quantity(rows) for name, quantity in JUDGED.items() if name.startswith(claims)}
+    return {name: values for name, values in found.items() if len(values)}
 
 
 def loss(damage: Damage, at: float, column: str = "nll") -> Quantity:
@@ -78,9 +80,11 @@ def rise(damage: Damage, at: float) -> Quantity:
     return lambda rows: loss(damage, at)(rows.assign(nll=rows["nll"] - rows["intact"]))
 
 
-def gap(a: Damage, b: Damage, at: float, column: str = "nll") -> Quantity:
-    """One damage minus another, each at the level `at` of its own: paired by model and mask, the mean over models."""
-    one, other = (d.columns | {d.level: at} for d in (a, b))
+def gap(a: Damage, b: Damage, at: float, column: str = "nll", base: float | None = None) -> Quantity:
+    """One damage at a level minus another, at its level `base` where that is given and otherwise at the same one: paired by
+    model and mask, the mean over models.
+    """
+    one, other = a.columns | {a.level: at}, b.columns | {b.level: at if base is None else base}
     return lambda rows: _by_mask(frames.paired(rows, column, one, other))
 
 
@@ -123,75 +127,74 @@ def falls(damage: Damage, column: str, least: float = 0.01) -> Quantity:
     return lambda rows: (np.diff(frames.curve(rows, column, damage.level, **damage.columns)[1]) < -least).sum(axis=-1)
 
 
-def function(rows: pd.DataFrame) -> Quantities:
-    """D1: the least KL and the best agreement with up to a fifth of the coefficients."""
-    few = rows[rows["kept"].between(0, 0.2, inclusive="right")]
-    kl, top1 = (_curve(few, column, TRANSFORMED)[1] for column in ("kl", "top1"))  # (masks, shares up to a fifth)
-    return {"d1_kl": kl.min(axis=1), "d1_top1": top1.max(axis=1)} if kl.size else {}
+def few(column: str, of: str) -> Quantity:
+    """D1: the least ("min") or the largest ("max") value of a column with up to a fifth of the coefficients."""
+
+    def values(rows: pd.DataFrame) -> np.ndarray:
+        chosen = rows[rows["kept"].between(0, 0.2, inclusive="right")]
+        _, found = _curve(chosen, column, TRANSFORMED)  # (masks, shares up to a fifth)
+        return getattr(found, of)(axis=1) if found.size else np.array([])
+
+    return values
 
 
-def threshold(rows: pd.DataFrame) -> Quantities:
-    """D2: the way from a tenth to nine tenths of the loss, and where its middle lies."""
-    return {"d2_width": width(TRANSFORMED)(rows), "d2_f50": reach(TRANSFORMED, 0.5)(rows)}
+def independent(rows: pd.DataFrame) -> np.ndarray:
+    """D4: fills whose priors do not hold the answer minus zero fill, the mean over shares and priors."""
+    found = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
+    tried = [values for values in found if len(values)]
+    return np.mean(tried, axis=0) if tried else np.array([])
 
 
-def random(rows: pd.DataFrame) -> Quantities:
-    """D3: random fill minus zero fill."""
-    return {f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f)(rows) for f in SHARES[1:]}
-
-
-def anchored(rows: pd.DataFrame) -> Quantities:
-    """D4: the published fill minus zero fill, and the same of priors that do not hold the answer, the mean over shares."""
-    found = {f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f)(rows) for f in SHARES}
-    independent = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
-    tried = [values for values in independent if len(values)]
-    return found | ({"d4_independent_minus_zero": np.mean(tried, axis=0)} if tried else {})
-
-
-def domains(rows: pd.DataFrame) -> Quantities:
-    """D5: transformed minus raw loss."""
-    return {f"d5_transform_minus_raw_{f:g}": gap(TRANSFORMED, RAW, f)(rows) for f in (0.6, 0.8)}
-
-
-def kinds(rows: pd.DataFrame) -> Quantities:
-    """D6: loss under truncation minus loss under corruption at the cosine that truncation reaches, mean over its shares.
-
-    `d6_difference` has the sign that the mean of the *other* masks gives it: the size of a difference with a stable sign is
-    kept, and one that is all noise comes out around zero, where absolute values would not.
-    """
+def signed(rows: pd.DataFrame) -> np.ndarray:
+    """D6: loss under truncation minus loss under corruption at the cosine that truncation reaches, mean over its shares."""
     cut, hit = ([_curve(rows, column, damage) for column in ("cosine", "nll")] for damage in (TRANSFORMED, SPOILED))
     shares = cut[0][0]
     if not (len(shares) and len(hit[0][0])):
-        return {}
-    signed = []
+        return np.array([])
+    out = []
     for at, truncated, cosine, spoiled in zip(*(values for _, values in cut + hit), strict=True):
         order = np.argsort(cosine)
         inside = (at >= cosine.min()) & (at <= cosine.max()) & (shares < 1) & (shares >= 0.5)
-        signed.append(np.mean(truncated[inside] - np.interp(at[inside], cosine[order], spoiled[order])))
-    signed = np.array(signed)
-    others = (signed.sum() - signed) / max(1, len(signed) - 1) if len(signed) > 1 else signed
-    return {"d6_difference": signed * np.sign(others), "d6_signed": signed}
+        out.append(np.mean(truncated[inside] - np.interp(at[inside], cosine[order], spoiled[order])))
+    return np.array(out)
 
 
-def collapse(rows: pd.DataFrame) -> Quantities:
+def difference(rows: pd.DataFrame) -> np.ndarray:
+    """D6 with the sign that the mean of the *other* masks gives it: the size of a difference with a stable sign is kept, and
+    one that is all noise comes out around zero, where absolute values would not.
+    """
+    values = signed(rows)
+    others = (values.sum() - values) / (len(values) - 1) if len(values) > 1 else values
+    return values * np.sign(others)
+
+
+def p_domain(rows: pd.DataFrame) -> np.ndarray:
     """D7: the permutation p of the domain, see `regression.p_domain`."""
     points = regression.points(rows)
-    return {"d7_p_domain": np.array([regression.p_domain(points)])} if points["domain"].nunique() > 1 else {}
+    return np.array([regression.p_domain(points)] if points["domain"].nunique() > 1 else [])
 
 
-def corruption(rows: pd.DataFrame) -> Quantities:
-    """D8: what one spoiled code in a thousand costs the transformed store, and how much less than plain INT8."""
-    pairs = ((SPOILED, TRANSFORMED), (SPOILED_RAW, RAW))
-    losses = [(loss(hit, THOUSANDTH)(rows), loss(whole, 1.0)(rows)) for hit, whole in pairs]
-    if not all(len(values) for pair in losses for values in pair):
-        return {}
-    transformed, plain = (spoiled - complete for spoiled, complete in losses)
-    return {"d8_loss_increase": transformed, "d8_transform_minus_int8": transformed - plain}
+def grace(rows: pd.DataFrame) -> np.ndarray:
+    """D8: how much more one spoiled code in a thousand costs the transformed store than plain INT8; less than zero is grace."""
+    transformed, plain = (gap(hit, whole, THOUSANDTH, base=1.0)(rows) for hit, whole in STORES)
+    return transformed - plain if len(transformed) == len(plain) else np.array([])
 
 
-CLAIMS = {  # a claim, as its quantities' names begin: what computes them
-    "d1": function, "d2": threshold, "d3": random, "d4": anchored, "d5": domains, "d6": kinds, "d7": collapse, "d8": corruption,
-}  # fmt: skip
+JUDGED: dict[str, Quantity] = {  # what book/claims.yml names: a claim's, and what it speaks of
+    "d1_kl": few("kl", "min"),
+    "d1_top1": few("top1", "max"),
+    "d2_width": width(TRANSFORMED),
+    "d2_f50": reach(TRANSFORMED, 0.5),
+    **{f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f) for f in SHARES[1:]},
+    **{f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f) for f in SHARES},
+    "d4_independent_minus_zero": independent,
+    **{f"d5_transform_minus_raw_{f:g}": gap(TRANSFORMED, RAW, f) for f in (0.6, 0.8)},
+    "d6_difference": difference,
+    "d6_signed": signed,
+    "d7_p_domain": p_domain,
+    "d8_loss_increase": gap(SPOILED, TRANSFORMED, THOUSANDTH, base=1.0),
+    "d8_transform_minus_int8": grace,
+}
 
 
 def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]:
@@ -257,29 +260,24 @@ NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in 
     "own_text": (own_text, ".2f", "nats"),
     "readable_transformed": (readable(TRANSFORMED), ".0%", ""),
     "readable_raw": (readable(RAW), ".0%", ""),
-    "damage_gap": (of("d6_difference"), ".3f", "nats"),
-    "damage_sign": (of("d6_signed"), ".3f", "nats"),
-    "rise": (of("d8_loss_increase"), ".3f", "nats"),
-    "rise_gap": (of("d8_transform_minus_int8"), ".3f", "nats"),
+    "damage_gap": (difference, ".3f", "nats"),
+    "damage_sign": (signed, ".3f", "nats"),
+    "rise": (JUDGED["d8_loss_increase"], ".3f", "nats"),
+    "rise_gap": (grace, ".3f", "nats"),
     "planes_loss": (rise(PLANES, 4), ".3f", "nats"),
     "iid_loss": (rise(TRANSFORMED, 0.6), ".2f", "nats"),
-    "p_domain": (of("d7_p_domain"), ".3f", ""),
+    "p_domain": (p_domain, ".3f", ""),
     "scatter": (lambda rows: [regression.spread(rows)["all"]], ".3f", "nats"),
     "apart": (lambda rows: [regression.spread(rows)["domain"]], ".3f", "nats"),
     "raw_loss": (loss(RAW, 0.8), ".2f", "nats"),
     "transformed_loss": (loss(TRANSFORMED, 0.8), ".2f", "nats"),
     "even_loss": (loss(EVEN, 0.8), ".2f", "nats"),
-    "guided": (of("d4_guided_minus_zero_0.4"), ".2f", "nats"),
-    "random": (of("d3_random_minus_zero_0.4"), ".2f", "nats"),
+    "guided": (JUDGED["d4_guided_minus_zero_0.4"], ".2f", "nats"),
+    "random": (JUDGED["d3_random_minus_zero_0.4"], ".2f", "nats"),
 } | {f"worth_{prior}": (worth(prior), ".2f", "nats") for prior in ("leaked", "earlier", "other")}
 NUMBERS |= {
     f"shards_{d}": (loss(Keep(d, "shards"), 0.8), ".2f", "nats") for d in ("identity", "hadamard", "permutation")
 }
-
-
-def _judged(rows: pd.DataFrame, of_claims: Iterable[str]) -> Quantities:
-    found = {name: values for claim in of_claims for name, values in CLAIMS[claim](rows).items()}
-    return {name: values for name, values in found.items() if len(values)}
 
 
 def _curve(rows: pd.DataFrame, column: str, damage: Damage) -> tuple[np.ndarray, np.ndarray]:
