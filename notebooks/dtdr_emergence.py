@@ -37,9 +37,7 @@ import torch
 from helpers import chapter, codec, dtdr, figures, lm, storyteller
 from helpers.chapter import Per
 from helpers.dtdr import figures as draw
-from helpers.dtdr import priors, quantities, regression, tables
-from helpers.dtdr.config import GRID
-from helpers.dtdr.quantities import RAW, TRANSFORMED
+from helpers.dtdr import priors, quantities, tables
 from helpers.dtdr.run import write_curve
 
 # %% tags=["parameters"]
@@ -58,16 +56,14 @@ here = chapter.start("dtdr_emergence", profile=profile, device=device, **given)
 s = here.settings(
     seeds=Per(3, 12),
     texts=Per(16, 256),
-    block=block,
-    length=64,  # tokens a text
     new=Per(24, 40),  # tokens written
-    grid=Per((0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0), GRID),  # shares kept
+    grid=Per((0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0), dtdr.Emergence.grid),  # shares kept
     fewer=Per((0.4, 0.6, 0.8, 0.9), (0.2, 0.4, 0.6, 0.7, 0.8, 0.9)),
     times=Per((1 / 32, 1 / 8, 8, 32), (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 4, 8, 16, 32)),  # size of outlier channels
     further=Per(False, True),
     family=Per(False, model == "storyteller"),
 )
-config = dtdr.Emergence(**vars(s))
+config = dtdr.Emergence(block=block, **vars(s))
 log = here.log(dtdr.CHAPTERS[here.name])
 
 # %% tags=["hide-input"]
@@ -85,7 +81,7 @@ here.box()
 
 # %%
 found = lm.load(model, device=here.device)
-tokens = storyteller.tokens(found, count=s.texts, length=s.length, seed=0, text=text)
+tokens = storyteller.tokens(found, count=config.texts, length=config.length, seed=0, text=text)
 begin = torch.tensor(found.tokenizer(prompt)["input_ids"]) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
 
@@ -134,14 +130,11 @@ assert torch.dist(rebuilt, codec.decode(coded, f)) < 1e-3 * W.float().norm()
 # %%
 dtdr.run_printed(subject, config.printed, log)
 printed = log.at(part="printed")
-printed.say("printed_cosine", quantities.loss(draw.ROWS, 0.8, "cosine_last"), ".2f")
-printed.say("printed_top10", quantities.loss(draw.ROWS, 0.8, "top10"), ".1f")
-printed.say("printed_falls", quantities.falls(draw.ROWS, "cosine_last"), ".0f")
+draw.say(printed, "printed_cosine", "printed_top10", "printed_falls")
 
 # %% tags=["hide-input"]
 write_curve(tables.told(printed.this, draw.PRINTED), here.folder, draw.printed(printed))
-caption = f"The next token's logits with 80 % of the rows have cosine {printed.mean(quantities.loss(draw.ROWS, 0.8, 'cosine_last'), '.2f')} to the whole model's. Between neighbouring shares the published curve falls {printed.mean(quantities.falls(draw.ROWS, 'cosine_last'), '.0f')} times.{printed.dashed}"
-figures.show(draw.printed(printed), caption)
+draw.show("printed", printed)
 
 # %% [markdown]
 # At 80 % of the rows the cosine is {glue:text}`printed_cosine` and the overlap {glue:text}`printed_top10`. On its way up the published curve
@@ -171,18 +164,13 @@ draw.texts(printed, draw.PRINTED, found.tokenizer.decode(begin), caption)
 # %%
 dtdr.run(subject, config.arms, log)
 arms = log.at(part="arms")
-arms.say("gap_0.6", quantities.gap(TRANSFORMED, RAW, 0.6), ".3f", "nats")
-arms.say("gap_0.8", quantities.gap(TRANSFORMED, RAW, 0.8), ".3f", "nats")
-arms.say("rows_gap", quantities.gap(draw.ROWS, RAW, 0.8), ".2f", "nats")
-arms.say("vocabulary_gap", quantities.gap(draw.VOCABULARY, RAW, 0.8), ".2f", "nats")
-arms.say("shuffled_gap", quantities.gap(draw.SHUFFLED, RAW, 0.8), ".2f", "nats")
+draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap")
 
 # %% tags=["hide-input"]
-caption = f"At 60 % kept, transformed minus raw is {arms.mean(quantities.gap(TRANSFORMED, RAW, 0.6), '.3f')} nats; at 80 % it is {arms.mean(quantities.gap(TRANSFORMED, RAW, 0.8), '.3f')}. The published leading rows cost {arms.mean(quantities.gap(draw.ROWS, RAW, 0.8), '.2f')} nats more than random loss at 80 %.{arms.dashed}"
-figures.show(draw.loss(arms), caption)
+draw.show("loss", arms)
 
 # %% [markdown]
-# Transformed minus raw is {glue:text}`gap_0.6` at 60 % kept and {glue:text}`gap_0.8` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
+# Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
 # masks do not settle the claim: in a small model one mask hits a weight that matters and another does not. What they do settle is the size: *functional* against
 # *non-functional* would be a difference of nats, as between the top and the bottom of the figure.
 #
@@ -194,10 +182,13 @@ figures.show(draw.loss(arms), caption)
 
 # %% tags=["hide-input"]
 caption = "Where half of the loss is recovered (f50), how wide the rise is, and two losses"
-chapter.table(tables.summary(arms.this, draw.ARMS), caption)
+chapter.table(tables.means(arms.this, draw.ARMS), caption)
 
 # %% tags=["hide-input"]
-caption = "What each damaged model writes at every share kept. Compare the rows with the arms whose loss is spread out: which of them tell a story at 80 and 90 %?"
+caption = (
+    "What each damaged model writes at every share kept. Compare the rows with the arms whose loss is spread out: "
+    "which of them tell a story at 80 and 90 %?"
+)
 draw.texts(arms, draw.STORIES, found.tokenizer.decode(tokens[0, :12]), caption)
 
 # %% [markdown]
@@ -208,9 +199,8 @@ draw.texts(arms, draw.STORIES, found.tokenizer.decode(tokens[0, :12]), caption)
 # a reader sees, so the agreement of the likeliest token is drawn as well: if it jumps where the loss climbs, the threshold is one of reading.
 
 # %% tags=["hide-input"]
-arms.say("width", quantities.width(TRANSFORMED), ".2f")
-caption = f"From a tenth to nine tenths of the loss takes {arms.mean(quantities.width(TRANSFORMED), '.2f')} of the axis of shares kept. Agreement of the likeliest token is {arms.mean(quantities.loss(TRANSFORMED, 0.6, 'top1'), '.2f')} at 60 % and {arms.mean(quantities.loss(TRANSFORMED, 0.9, 'top1'), '.2f')} at 90 % in the transformed store.{arms.dashed}"
-figures.show(draw.agreement(arms), caption)
+draw.say(arms, "width")
+draw.show("agreement", arms)
 
 # %% [markdown]
 # The way from a tenth to nine tenths is {glue:text}`width` wide.
@@ -220,10 +210,8 @@ figures.show(draw.agreement(arms), caption)
 # *model*, losses and texts should both jump, and only in the transformed store.
 
 # %% tags=["hide-input"]
-arms.say("readable_transformed", quantities.readable(TRANSFORMED), ".0%")
-arms.say("readable_raw", quantities.readable(RAW), ".0%")
-caption = f"The whole model's own text costs it {arms.mean(quantities.own_text, '.2f')} nats a token. Texts stay within half a nat of that from {arms.mean(quantities.readable(TRANSFORMED), '.0%')} kept in the transformed store and from {arms.mean(quantities.readable(RAW), '.0%')} in raw weights.{arms.dashed}"
-figures.show(draw.sense(arms), caption)
+draw.say(arms, "readable_transformed", "readable_raw")
+draw.show("sense", arms)
 
 # %% [markdown]
 # One text a share is read here, with one mask. They are likely to the whole model from {glue:text}`readable_transformed` kept in the transformed store, and from
@@ -239,14 +227,10 @@ figures.show(draw.sense(arms), caption)
 # %%
 dtdr.run(subject, config.damage, log)
 damaged = log.at(part=("arms", "damage"))
-damaged.say("damage_gap", quantities.of("d6_difference"), ".3f", "nats")
-damaged.say("damage_sign", quantities.of("d6_signed"), ".3f", "nats")
-damaged.say("rise", quantities.of("d8_loss_increase"), ".3f", "nats")
-damaged.say("rise_gap", quantities.of("d8_transform_minus_int8"), ".3f", "nats")
+draw.say(damaged, "damage_gap", "damage_sign", "rise", "rise_gap")
 
 # %% tags=["hide-input"]
-caption = f"At equal cosine, truncated and corrupted models differ by {damaged.mean(quantities.of('d6_difference'), '.3f')} nats on average. One spoiled code in a thousand costs the transformed store {damaged.mean(quantities.of('d8_loss_increase'), '.3f')} nats."
-figures.show(draw.kinds(damaged), caption)
+draw.show("kinds", damaged)
 
 # %% [markdown]
 # At equal cosine the two differ by {glue:text}`damage_gap`; truncated minus corrupted is {glue:text}`damage_sign`. A flipped code is a large error in few places, a mask a
@@ -259,10 +243,8 @@ figures.show(draw.kinds(damaged), caption)
 # sending them one after the other should be a poor code: half of the coefficients is half of the squared length. Sending the leading bits of *all* coefficients should be a better one.
 
 # %% tags=["hide-input"]
-damaged.say("planes_loss", quantities.rise(draw.PLANES, 4), ".3f", "nats")
-damaged.say("iid_loss", quantities.rise(TRANSFORMED, 0.6), ".2f", "nats")
-caption = f"With half of the bits, the four leading planes of every code, the loss is {damaged.mean(quantities.loss(draw.PLANES, 4), '.3f')} nats. With 60 % of the coefficients, whole, it is {damaged.mean(quantities.loss(TRANSFORMED, 0.6), '.2f')}.{damaged.dashed}"
-figures.show(draw.orders(damaged), caption)
+draw.say(damaged, "planes_loss", "iid_loss")
+draw.show("orders", damaged)
 
 # %% [markdown]
 # With half the bits of every code the loss is {glue:text}`planes_loss` above the whole model's. With 60 % of the coefficients, all bits, it is
@@ -279,17 +261,13 @@ subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)  # a copy wit
 dtdr.run(subject, config.collapse, log)
 subject.priors.clear()  # a large model needs the room further down
 judged = log.at(part=quantities.EMERGENCE)
-spread = regression.spread(judged.this)
-judged.say("p_domain", quantities.of("d7_p_domain"), ".3f")
-here.say("collapse_sd", f"{spread['all']:.3f}")
-here.say("collapse_domain", f"{spread['domain']:.3f}")
+draw.say(judged, "p_domain", "scatter", "apart")
 
 # %% tags=["hide-input"]
-caption = f"All domains and fills. Around one falling curve the points scatter by {spread['all']:.3f} nats; the domains' means lie at most {spread['domain']:.3f} nats from it."
-figures.show(draw.collapse(judged), caption)
+draw.show("collapse", judged)
 
 # %% [markdown]
-# Points scatter by {glue:text}`collapse_sd` nats around one falling curve, and no domain's mean lies further than {glue:text}`collapse_domain` nats from it. Shuffling the
+# Points scatter by {glue:text}`scatter` around one falling curve, and no domain's mean lies further than {glue:text}`apart` from it. Shuffling the
 # names of the domains within each mask does as well as the true names with probability {glue:text}`p_domain`. A mask's points change their names together:
 # masks are nested, and one that hits an important weight does so at every share, so its points are one observation and not many. A small $p$ would speak for the
 # document; it would not make a small effect large.
@@ -307,10 +285,9 @@ if s.further:
 
 # %% tags=["hide-input"]
 bursts = log.at(part=("arms", "further"), model=found.name, seed=tuple(range(5))).having(part="further")
-for name in ("identity", "hadamard", "permutation"):
-    bursts.say(f"shards_{name}", quantities.loss(dtdr.Keep(name, "shards"), 0.8), ".2f", "nats")
+draw.say(bursts, "shards_identity", "shards_hadamard", "shards_permutation")
 caption = "Patterns of loss: where half of the loss is recovered (f50), how wide the rise is, and two losses"
-chapter.table(tables.summary(bursts.this, tables.PATTERNS), f"{caption}.{bursts.source}")
+chapter.table(tables.means(bursts.this, tables.PATTERNS), f"{caption}.{bursts.source}")
 
 # %% [markdown]
 # With 80 % of the shards kept, raw weights are at {glue:text}`shards_identity`, transformed ones at {glue:text}`shards_hadamard`, and raw weights in shuffled order at
@@ -328,11 +305,11 @@ chapter.table(tables.summary(bursts.this, tables.PATTERNS), f"{caption}.{bursts.
 # %%
 dtdr.run(subject, config.cause, log)
 cause = log.at(part="cause")
-cause.say("cause_domain", quantities.gap(TRANSFORMED, RAW, 0.9), ".3f", "nats")
-cause.say("cause_shape", quantities.gap(draw.EVEN, draw.PROPORTIONAL, 0.9), ".3f", "nats")
+draw.say(cause, "domain", "shape", prefix="cause_")
 
 # %% tags=["hide-input"]
-chapter.table(tables.causes(cause.this), "Loss (nats a token) under four errors of the same cosine", digits=4)
+table = tables.means(cause.this, tables.ERRORS, tables.SMALL_LOSS, "error")
+chapter.table(table, "Loss (nats a token) under four errors of the same cosine", digits=4)
 
 # %% [markdown]
 # At 90 % kept, transformed minus raw is {glue:text}`cause_domain`, and even noise minus proportional noise is {glue:text}`cause_shape`. Where the two agree, the domain has an
@@ -353,29 +330,23 @@ chapter.table(tables.causes(cause.this), "Loss (nats a token) under four errors 
 # %%
 dtdr.run_outliers(found, tokens, config.outliers, log, block)
 outliers = log.at(part="outliers")
-outliers.say("outliers_raw", quantities.gap(TRANSFORMED, RAW, 0.8), ".2f", "nats")
-outliers.say("outliers_noise", quantities.gap(draw.EVEN, RAW, 0.8), ".2f", "nats")
-outliers.say("outliers_spoiled", quantities.gap(quantities.SPOILED, quantities.SPOILED_RAW, 0.001), ".2f", "nats")
+draw.say(outliers, "gap_80", "even_gap", "spoiled_gap", prefix="outliers_")
 here.say("outliers_times", f"{max(s.times):g}")
 
 # %% tags=["hide-input"]
-caption = f"With outlier channels and 80 % kept, raw weights reach {outliers.mean(quantities.loss(RAW, 0.8), '.2f')} nats, transformed ones {outliers.mean(quantities.loss(TRANSFORMED, 0.8), '.2f')}, and raw ones with noise of one size per row {outliers.mean(quantities.loss(draw.EVEN, 0.8), '.2f')}.{outliers.dashed}"
-figures.show(draw.outliers(outliers), caption)
+draw.show("outliers", outliers)
 
 # %% [markdown]
-# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_raw` at 80 % kept; as trained it was {glue:text}`gap_0.8`. Where the first is large
+# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_gap_80` at 80 % kept; as trained it was {glue:text}`gap_80`. Where the first is large
 # and the second is not, conventional weights degrade and the transformed store is silent until nearly all of it is there, as the document says. Must a constraint close for it? Plain noise of one size per row
-# has none, and puts raw weights {glue:text}`outliers_noise` above raw loss. With one code in a thousand spoiled, transformed minus raw INT8 is {glue:text}`outliers_spoiled`; a negative number is a grace that
+# has none, and puts raw weights {glue:text}`outliers_even_gap` above raw loss. With one code in a thousand spoiled, transformed minus raw INT8 is {glue:text}`outliers_spoiled_gap`; a negative number is a grace that
 # plain INT8 lacks.
 #
 # How unequal must the weights be? Channels may also be given *small* weights, with large activations to match. That is the kind that large language models grow by
 # themselves {footcite:p}`dettmers2022llmint8`: an even error, however small, meets a large activation there.
 
 # %% tags=["hide-input"]
-dose = log.at(part=("arms", "damage", "dose", "outliers")).map(tables.dose)
-lost, spoiled = (" and ".join(tables.ends(dose.this, column)) for column in ("lost", "spoiled"))
-caption = f"Transformed minus raw at the smallest and at the largest weights: {lost} nats with 80 % kept, {spoiled} with one code in a thousand spoiled."
-figures.show(draw.dose(dose), caption)
+draw.show("dose", log.at(part=("arms", "damage", "dose", "outliers")).map(tables.dose))
 
 # %% [markdown]
 # What would the tests of this chapter have said of that model? The table judges both sets of weights by this run alone.
@@ -400,14 +371,10 @@ if s.family:
 ladder = log.at(part=("arms", "ladder")).having(part="ladder").map(tables.rungs)
 
 # %% tags=["hide-input"]
-depths = ladder.map(tables.of_common_width)
-caption = f"Half of the loss is recovered at {' and '.join(tables.ends(depths.this, 'f50', 'depth'))} in the shallowest and the deepest models. The six-layer rung is the book's own model, which has read more stories than the others.{ladder.source}"
-figures.show(draw.scaling(depths, "depth", "layers"), caption)
+draw.show("depth", ladder.map(tables.of_common_width))
 
 # %% tags=["hide-input"]
-widths = ladder.where(depth=6)
-caption = f"At six layers, half of the loss is recovered at {' and '.join(tables.ends(widths.this, 'f50', 'width'))} in the narrowest and the widest models.{ladder.source}"
-figures.show(draw.scaling(widths, "width", "width of the stream"), caption)
+draw.show("width", ladder.where(depth=6))
 
 # %% [markdown]
 # ## Other models
@@ -418,13 +385,16 @@ figures.show(draw.scaling(widths, "width", "width of the stream"), caption)
 
 # %% tags=["hide-input"]
 for name in ("stories260K", "novels"):
-    log.alone(name, part="cause").say(f"{name}_domain", quantities.gap(TRANSFORMED, RAW, 0.9), ".3f", "nats")
-    log.alone(name, part="cause").say(f"{name}_shape", quantities.gap(draw.EVEN, draw.PROPORTIONAL, 0.9), ".3f", "nats")
-log.alone(part="arms").say("all", quantities.gap(TRANSFORMED, RAW, 0.8), ".3f", "nats")
-log.alone(part="arms", seed=tuple(range(5))).say("few", quantities.gap(TRANSFORMED, RAW, 0.8), ".3f", "nats")
+    draw.say(log.alone(name, part="cause"), "domain", "shape", prefix=f"{name}_")
+draw.say(log.alone(part="arms"), "gap_80", prefix="all_")
+draw.say(log.alone(part="arms", seed=tuple(range(5))), "gap_80", prefix="few_")
 
 # %% tags=["hide-input"]
-caption = "The committed runs, full profile. f50 and width (f90 − f10) are shares kept; the rest are differences of losses in nats a token at the share kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; even, prop.: noise of one size per row, in proportion"
+caption = (
+    "The committed runs, full profile. f50 and width (f90 − f10) are shares kept; the rest are differences of losses "
+    "in nats a token at the share kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; "
+    "even, prop.: noise of one size per row, in proportion"
+)
 chapter.table(tables.across(log), caption)
 
 # %% [markdown]
@@ -434,7 +404,7 @@ chapter.table(tables.across(log), caption)
 # second is as large, the reason is the small one from above: a model whose weights differ much in size has many
 # small ones that matter, and a rotation makes them pay for the large ones. That is a price of mixing; a constraint that closes is not needed to explain it.
 #
-# How much would fewer masks have said? At 80 % kept the storyteller's transformed minus raw is {glue:text}`all`. Its first five masks alone give {glue:text}`few`.
+# How much would fewer masks have said? At 80 % kept the storyteller's transformed minus raw is {glue:text}`all_gap_80`. Its first five masks alone give {glue:text}`few_gap_80`.
 # A handful of masks is a small sample of a wide spread, so read the interval before the mean. The same holds for the last column: a $p$ above its level is no proof
 # that the domain does not matter, and a small one does not say which domain does.
 

@@ -62,14 +62,11 @@ here = chapter.start("dtdr_guided", profile=profile, device=device, **given)
 s = here.settings(
     seeds=Per(3, 8),
     texts=Per(24, 256),
-    block=block,
-    mode=mode,
-    length=64,  # tokens a text
     new=Per(24, 40),  # tokens written
     weights=Per((0.15, 0.6, 1.0), (0.05, 0.15, 0.3, 0.6, 1.0)),  # of a prior
     family=Per(False, model == "storyteller" and pkl == "none"),
 )
-config = dtdr.Guided(**vars(s))
+config = dtdr.Guided(block=block, mode=mode, **vars(s))
 log = here.log(dtdr.CHAPTERS[here.name])
 
 # %% tags=["hide-input"]
@@ -85,22 +82,20 @@ here.box()
 found = lm.load(model, device=here.device)
 if pkl != "none":
     priors.load_pkl(found.model, pkl)
-tokens = storyteller.tokens(found, count=s.texts, length=s.length, seed=0, text=text)
+tokens = storyteller.tokens(found, count=config.texts, length=config.length, seed=0, text=text)
 begin = torch.tensor(found.tokenizer(prompt)["input_ids"]) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
 
 # %%
-published = (
-    priors.leaked(subject.whole, cap=block) if anchor_pkl == "none" else priors.pkl_weights(found.model, anchor_pkl)
-)
-subject.priors |= {"leaked": published, "neighbour": priors.neighbour(subject.whole)}
+leaked = priors.pkl_weights(found.model, anchor_pkl) if anchor_pkl != "none" else None
+subject.priors["leaked"] = leaked or priors.leaked(subject.whole, cap=block)
+subject.priors["neighbour"] = priors.neighbour(subject.whole)
 if found.source == "embedded":
     subject.priors |= {name: priors.embedded(name) for name in ("earlier", "other")}
 if relative != "none":
     subject.priors["relative"] = priors.relative(subject.whole, lm.load(relative, device=here.device))
-known = {
-    name: priors.similarity(subject.whole, prior) for name, prior in subject.priors.items()
-}  # cosine, ratio of norms
+# prior: cosine of its weights to the model's, ratio of norms
+known = {name: priors.similarity(subject.whole, prior) for name, prior in subject.priors.items()}
 
 # %% tags=["hide-input"]
 here.say("anchor_cosine", f"{known['leaked'][0]:.4f}")
@@ -119,10 +114,8 @@ dtdr.run_printed(subject, config.printed, log)
 printed = log.at(part="printed")
 
 # %% tags=["hide-input"]
-cosines = [
-    f"{printed.mean(quantities.loss(d, 0.6, 'cosine_last'), '.2f')} ({name})" for d, name in config.modes.items()
-]
-caption = f"Greedy text by fill. The next token's logits at 60 % have cosine {', '.join(cosines)} to the whole model's."
+each = [f"{printed.mean(quantities.loss(d, 0.6, 'cosine_last'), '.2f')} ({name})" for d, name in config.modes.items()]
+caption = f"Greedy text by fill. The next token's logits at 60 % have cosine {', '.join(each)} to the whole model's."
 draw.texts(printed, config.modes, found.tokenizer.decode(begin), caption, head="filled with")
 
 # %% [markdown]
@@ -162,7 +155,7 @@ dtdr.run(subject, config.fills(subject.priors), log)
 # %%
 if found.source == "embedded":
     tuned = priors.with_weights(found, priors.embedded("tuned"), name=f"{found.name}-tuned")
-    brisk = storyteller.grammar.corpus(s.texts, 0, length=s.length, split="held", style="brisk")
+    brisk = storyteller.grammar.corpus(config.texts, 0, length=config.length, split="held", style="brisk")
     child = dtdr.Subject(tuned, torch.from_numpy(brisk), cap=block)
     child.priors["before"] = subject.whole
     known["before"] = priors.similarity(child.whole, subject.whole)
@@ -174,10 +167,9 @@ if s.family:  # other seeds of the same training
 every, own = log.at(part="priors"), log.at(part="priors", model=found.name)
 
 # %% tags=["hide-input"]
-every.say("guided", quantities.of("d4_guided_minus_zero_0.4", quantities.guided), ".2f", "nats")
-every.say("random", quantities.of("d3_random_minus_zero_0.4", quantities.guided), ".2f", "nats")
-caption = f"At 40 % kept these priors lower the loss by more than {tables.LEAST:g} nats at their best weight: {tables.helpful(every.this, 0.4)}. Below the line a prior helps.{every.dashed}"
-figures.show(draw.priors(every.map(tables.against_zero), 0.4), caption)
+draw.say(every, "guided", "random")
+worths = tables.worths(every.this, known, 0.4)
+draw.show("priors", every.map(tables.against_zero), least=tables.LEAST, helpful=tables.helpful(worths))
 
 # %% [markdown]
 # At 40 % kept, the published anchor at $b = 0.15$ changes the loss by {glue:text}`guided`, random numbers by
@@ -187,8 +179,7 @@ figures.show(draw.priors(every.map(tables.against_zero), 0.4), caption)
 # $b^* = \langle A, P\rangle / \langle P, P\rangle$, which is $\rho$ over the ratio of norms. Where the two are near each other, a prior is worth what it knows.
 
 # %% tags=["hide-input"]
-caption = "At 40 % kept: what a prior knows, and what it is worth at its best weight"
-chapter.table(tables.worths(every.this, known, 0.4), caption)
+chapter.table(worths, "At 40 % kept: what a prior knows, and what it is worth at its best weight")
 
 # %% [markdown]
 # ## Does arithmetic predict it?
@@ -197,19 +188,13 @@ chapter.table(tables.worths(every.this, known, 0.4), caption)
 # constraints, the achieved weights would still lie on the line, for that is algebra; but the losses would not follow the cosine.
 
 # %% tags=["hide-input"]
-points = quantities.predictions(own.this, known)
-here.say("away", f"{(points['cosine'] - points['predicted']).abs().max():.3f}")
-caption = f"Predicted and achieved cosine of {len(points)} rebuilt models; on the dotted line the two are equal."
-figures.show(draw.predicted(points), caption)
+points = own.map(lambda rows: quantities.predictions(rows, known))
+here.say("away", f"{(points.this['cosine'] - points.this['predicted']).abs().max():.3f}")
+draw.show("predicted", points, count=len(points.this))
 
 # %% tags=["hide-input"]
-for prior in ("leaked", "earlier", "other"):
-    own.say(f"worth_{prior}", quantities.worth(prior), ".2f", "nats")
-each = tables.worth_of_each(own.this)
-caption = (
-    f"Losses against the achieved cosine; the line is zero fill. At equal cosine these priors differ from it by {each}."
-)
-figures.show(draw.by_cosine(own), caption)
+draw.say(own, "worth_leaked", "worth_earlier", "worth_other")
+draw.show("by_cosine", own, each=tables.worth_of_each(own.this))
 
 # %% [markdown]
 # The prediction of the cosine holds to {glue:text}`away`. But is the cosine all that counts? At equal cosine the published anchor differs from zero fill by

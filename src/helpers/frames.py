@@ -17,14 +17,15 @@ CLOSE = 1e-9  # two levels that differ by less are the same one
 
 def rows(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
     """The rows whose columns hold these values. A column that the frame lacks holds nothing: no row is chosen."""
-    chosen = np.ones(len(frame), bool)
-    for column, wanted in where.items():
-        if column not in frame:
-            return frame.iloc[:0]
+    if set(where) - set(frame.columns):
+        return frame.iloc[:0]
+    chosen = np.arange(len(frame))
+    for column in sorted(where, key=lambda c: isinstance(where[c], str)):  # words last: they take longest to compare
+        wanted, left = where[column], frame[column].iloc[chosen]
         several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
         among = list(wanted) if several else [wanted]
-        chosen &= np.any([_same(frame[column], value) for value in among], axis=0) if among else False
-    return frame[chosen]
+        chosen = chosen[np.any([_same(left, value) for value in among], axis=0)] if among else chosen[:0]
+    return frame.iloc[chosen]
 
 
 def per_seed(frame: pd.DataFrame, column: str, over: Over = ("seed",), **where: object) -> pd.Series:

@@ -215,14 +215,11 @@ class Log:
     def verdict(self) -> Judged:
         """Judge the chapter's claims by this run, by the reference that answers its parameters, and by the claims' own."""
         found = self.answer()
-        mine, probes = self.study.measure(self.frame(), self.claims)
-        judged = {"this run": claims.judge(self.claims, mine)}
-        if found:
-            shown, probes = self.study.measure(self.frame(found.label), self.claims)
-            judged["shown"] = claims.judge(self.claims, shown)
-        if "" in self.committed:
-            own, _ = self.study.measure(self.frame(""), self.claims)
-            judged["reference"] = claims.judge(self.claims, own)
+        runs = {"this run": None} | ({"shown": found.label} if found else {})
+        runs |= {"reference": ""} if "" in self.committed else {}
+        measured = {label: self.study.measure(self.frame(label), self.claims) for label in set(runs.values())}
+        judged = {run: claims.judge(self.claims, measured[label][0]) for run, label in runs.items()}
+        mine, probes = measured[None][0], measured[found and found.label][1]
         self._store(judged, mine)
         return Judged(judged, probes, self.study.planted, "shown" if found else "this run", self.own)
 

@@ -5,7 +5,6 @@ import pytest
 
 from helpers import claims, records
 from helpers.dtdr import CHAPTERS, Emergence, Guided
-from helpers.dtdr.config import Scope
 
 REFERENCES = [
     ("dtdr_emergence", ""),
@@ -85,7 +84,6 @@ def test_masks_are_as_many_as_asked_for_but_where_the_page_says_otherwise():
         assert plan.patterns.masks == plan.members.ladder.masks == min(5, seeds)
         guided = Guided(seeds=seeds)
         assert {t.masks for t in (guided.zero, guided.tuned, guided.fills(["leaked"]))} == {seeds}
-    assert Emergence(texts=4, length=20, block=16).scope == Scope(4, 20, 16)
 
 
 def test_the_printed_experiment_shows_the_mode_that_was_asked_for():

@@ -59,4 +59,5 @@ def test_controls_move_means_and_leave_the_scatter():
         assert np.mean(planted[key]) == pytest.approx((made.NOTHING - made.WHOLE) / 2)
         for moved in (planted, absent):
             assert moved[key] - np.mean(moved[key]) == pytest.approx(measured[key] - np.mean(measured[key]))
-    assert absent["d4_guided_minus_zero_0.2"] == pytest.approx(measured["d4_guided_minus_zero_0.2"])
+    others = quantities.guided(controls.moved(rows, "D3", 0.0))
+    assert others["d4_guided_minus_zero_0.2"] == pytest.approx(measured["d4_guided_minus_zero_0.2"])

@@ -3,8 +3,8 @@
 import pytest
 
 from helpers.codec import ORDERS
-from helpers.dtdr import Keep, Noise, Planes, Spoil, Trial, config
-from helpers.dtdr.config import Family, Outliers, Published, Scope
+from helpers.dtdr import Emergence, Guided, Keep, Noise, Planes, Spoil, Trial, config
+from helpers.dtdr.config import Family, Outliers, Published
 
 LISTS = (config.DOMAINS, config.SPOILS, config.FURTHER, config.COLLAPSE, config.CAUSES, config.PIECES, config.PRINTED)
 
@@ -15,16 +15,17 @@ def test_every_bound_of_the_parameters_builds():
         assert Outliers(masks=masks).trials[32].masks == max(5, masks)
     for texts in (4, 4096):
         for block in (16, 32, 64, 128, 256):
-            Scope(texts, 64, block)
-    assert [list(config.modes(m)) for m in ("all", "zero")] == [["zero", "random", "guided"], ["zero"]]
+            made = Emergence(texts=texts, block=block)
+            assert (made.texts, made.block) == (texts, block)
+    assert [list(Guided(mode=m).modes.values()) for m in ("all", "zero")] == [["zero", "random", "guided"], ["zero"]]
 
 
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda: Scope(texts=4097), r"texts=4097: a whole number of 1…4096 .* the nearest is 4096"),
-        (lambda: Scope(length=12), r"length=12: .* the nearest is 13"),
-        (lambda: Scope(block=48), r"block 48 is unknown; choose one of 16, 32, 64, 128, 256"),
+        (lambda: Emergence(texts=4097), r"texts=4097: a whole number of 1…4096 .* the nearest is 4096"),
+        (lambda: Emergence(length=12), r"length=12: .* the nearest is 13"),
+        (lambda: Emergence(block=48), r"block 48 is unknown; choose one of 16, 32, 64, 128, 256"),
         (lambda: Trial("arms", (Keep(),), masks=0), r"masks=0: .* the nearest is 1"),
         (lambda: Trial("arms", (Keep(),), masks=2.5), r"masks=2.5: a whole number"),
         (lambda: Trial("", (Keep(),)), r"part='': name the section"),
@@ -47,7 +48,7 @@ def test_every_bound_of_the_parameters_builds():
         (lambda: Keep(prior="leaked"), r"a prior goes with the guided fill"),
         (lambda: Keep(weight=0.5), r"weight=0.5: a prior's weight"),
         (lambda: Noise("column"), r"per 'column' is unknown; choose one of row, entry"),
-        (lambda: config.modes("guide"), r"mode 'guide' is unknown; .* did you mean 'guided'\?"),
+        (lambda: Guided(mode="guide"), r"mode 'guide' is unknown; .* did you mean 'guided'\?"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_the_nearest_that_does(make, why):

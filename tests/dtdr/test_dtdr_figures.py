@@ -12,20 +12,12 @@ from helpers.figures import ROLE
 from helpers.sides import Sides
 
 TAKEN = {ROLE[v] for v in ("supported", "refuted", "undecided", "awaiting")}
-FIGURES = {
-    "printed": draw.printed,
-    "loss": draw.loss,
-    "agreement": draw.agreement,
-    "sense": draw.sense,
-    "outliers": draw.outliers,
-    "collapse": draw.collapse,
-    "orders": draw.orders,
-    "kinds": draw.kinds,
-    "depth": lambda sides: draw.scaling(sides.map(tables.rungs), "depth", "layers"),
-    "dose": lambda sides: draw.dose(sides.map(tables.dose)),
-    "priors": lambda sides: draw.priors(sides.map(tables.against_zero), 0.4),
-    "by_cosine": draw.by_cosine,
-    "predicted": lambda sides: draw.predicted(quantities.predictions(sides.this, {})),
+DERIVED = {  # what a figure's sides are made of, where that is not the rows themselves
+    "depth": tables.rungs,
+    "width": tables.rungs,
+    "dose": tables.dose,
+    "priors": tables.against_zero,
+    "predicted": lambda rows: quantities.predictions(rows, {}),
 }
 
 
@@ -50,7 +42,7 @@ def traces(fig, dash=None):
     return [t for t in fig.data if t.name and (dash is None or t.line.dash == dash)]
 
 
-@pytest.mark.parametrize("name", sorted(FIGURES))
+@pytest.mark.parametrize("name", sorted(draw.FIGURES))
 def test_a_figure_draws_any_sides_and_no_series_in_a_verdicts_colour(name):
     rows = frame() if name == "dose" else one_size(frame())
     drawn = {}
@@ -60,13 +52,27 @@ def test_a_figure_draws_any_sides_and_no_series_in_a_verdicts_colour(name):
         "reference": Sides(rows.iloc[:0], rows, "reference"),
         "nothing": Sides(rows.iloc[:0]),
     }.items():
-        fig = FIGURES[name](sides)
+        fig = draw.FIGURES[name](sides.map(DERIVED.get(name, lambda rows: rows)))
         colors = {str(c).lower() for t in fig.data for c in (t.line.color, t.marker.color) if c}
         assert not colors & {c.lower() for c in TAKEN}
         drawn[label] = [t for t in fig.data if t.name not in (None, "equal")]
     assert drawn["alone"]
     assert len(drawn["both"]) >= len(drawn["alone"])
     assert not drawn["nothing"]
+
+
+def test_a_caption_says_the_numbers_of_this_run(monkeypatch):
+    rows, said = one_size(frame()), []
+    monkeypatch.setattr(draw.figures, "show", lambda fig, caption: said.append(caption))
+    words = {"count": 4, "each": "5", "least": 0.05, "helpful": "none"}
+    for name in set(draw.FIGURES) - {"kinds"}:  # these rows are too few for what is judged
+        sides = Sides(frame() if name == "dose" else rows, rows, "reference")
+        draw.show(name, sides.map(DERIVED.get(name, lambda rows: rows)), **words)
+    gap = quantities.gap(quantities.TRANSFORMED, quantities.RAW, 0.6)(rows).mean()
+    (loss,) = (caption for caption in said if "minus raw is" in caption)
+    assert f"minus raw is {gap:.3f} nats".replace("-", "−") in loss
+    assert loss.endswith("Dashed: the reference.")
+    assert not any("{" in caption for caption in said)
 
 
 def test_the_loss_figure_holds_the_means_of_both_sides():

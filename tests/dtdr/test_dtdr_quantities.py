@@ -57,7 +57,7 @@ def test_thresholds_of_a_straight_line_are_where_they_must_be():
 
 def test_function_is_the_worst_of_all_shares_up_to_a_fifth():
     rows = made.emergence(np.random.default_rng(0), scatter=0)
-    found = q.function(rows)
+    found = q.judged(rows, "d1")
     assert found["d1_kl"] == pytest.approx([made.curve(0.2) - made.WHOLE] * made.MASKS)
     assert found["d1_top1"] == pytest.approx([0.2**4] * made.MASKS)
 
@@ -85,21 +85,21 @@ def test_a_whole_model_that_ends_at_once_has_no_threshold_of_reading():
 
 def test_what_truncation_costs_more_comes_out_with_its_sign():
     """Between two shares of spoiled codes the loss is read off a line, so what is compared is the change."""
-    at = lambda more: q.kinds(made.emergence(np.random.default_rng(0), scatter=0, spoiled=more))["d6_signed"]
+    at = lambda more: q.signed(made.emergence(np.random.default_rng(0), scatter=0, spoiled=more))
     assert at(0.4) - at(0.0) == pytest.approx([0.4] * made.MASKS)
-    assert q.kinds(made.emergence(np.random.default_rng(0), spoiled=-0.9))["d6_difference"].mean() > 0.5
-    assert abs(q.kinds(made.emergence(np.random.default_rng(0), scatter=0.2))["d6_difference"].mean()) < 0.2
+    assert q.difference(made.emergence(np.random.default_rng(0), spoiled=-0.9)).mean() > 0.5
+    assert abs(q.difference(made.emergence(np.random.default_rng(0), scatter=0.2)).mean()) < 0.2
 
 
 def test_corruption_is_measured_against_the_whole_store():
     rows = made.emergence(np.random.default_rng(0))
-    found = q.corruption(rows)
+    found = q.judged(rows, "d8")
     spoiled, whole = (
         of(rows, ("spoiled", 0.001), damage="spoil", domain="hadamard"),
         of(rows, ("kept", 1.0), damage="keep", domain="hadamard"),
     )
     assert found["d8_loss_increase"] == pytest.approx([spoiled[s] - whole[s] for s in range(made.MASKS)])
-    assert q.corruption(rows[rows["domain"] != "identity"]) == {}
+    assert set(q.judged(rows[rows["domain"] != "identity"], "d8")) == {"d8_loss_increase"}
 
 
 def test_the_domain_is_found_where_it_matters_and_not_where_it_does_not():

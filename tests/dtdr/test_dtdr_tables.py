@@ -9,9 +9,8 @@ from helpers import frames
 from helpers.claims import Verdict
 from helpers.dtdr import quantities as q
 from helpers.dtdr import tables
-from helpers.dtdr.config import CAUSES, DOMAINS, FURTHER
+from helpers.dtdr.config import CAUSES, DOMAINS, FURTHER, SHARES
 from helpers.dtdr.damage import Keep
-from helpers.dtdr.plans import SHARES
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def test_the_tables_know_every_damage_that_the_chapters_try():
 
 
 def test_a_summary_leaves_out_what_was_not_tried(rows):
-    table = tables.summary(rows, {q.RAW: "raw", Keep("identity", "rows"): "rows"})
+    table = tables.means(rows, {q.RAW: "raw", Keep("identity", "rows"): "rows"})
     assert table["lost"].tolist() == ["raw"]
     assert table["loss at 0.6"][0] == pytest.approx(q.loss(q.RAW, 0.6)(rows).mean())
     assert table["f90 − f10"][0] == pytest.approx(q.width(q.RAW)(rows).mean())
@@ -54,7 +53,8 @@ def test_the_dose_counts_masks_that_all_sizes_have(rows):
     assert table.groupby("outliers")["seed"].nunique().to_dict() == {1.0: 4, 32.0: 4}
     lost = table.groupby("outliers")["lost"].mean()
     assert lost[32.0] - lost[1.0] == pytest.approx(2)
-    assert tables.ends(table, "lost") == (f"{lost[1.0]:.2f}", f"{lost[32.0]:.2f}")
+    assert [tables.end("lost", "outliers", at)(table).tolist() for at in (0, -1)] == [[lost[1.0]], [lost[32.0]]]
+    assert not len(tables.end("lost", "outliers", -1)(table.iloc[:0]))
     assert not len(tables.dose(rows))
 
 
@@ -75,8 +75,9 @@ def test_worths_name_the_helpful_priors():
     assert table["prior"].tolist() == [tables.PRIORS[p] for p in ("leaked", "earlier", "before")]
     assert table["b* predicted"][0] == pytest.approx(0.6)
     assert np.isnan(table["b* predicted"][1])
-    assert tables.helpful(rows, 0.4).count(";") == 2
-    assert tables.helpful(made.guided(np.random.default_rng(0), help_by=-0.5, harm_by=0), 0.4) == "none"
+    assert tables.helpful(table).count(";") == 2
+    worse = made.guided(np.random.default_rng(0), help_by=-0.5, harm_by=0)
+    assert tables.helpful(tables.worths(worse, {}, 0.4)) == "none"
 
 
 def test_what_turned_is_what_only_the_second_row_supports():

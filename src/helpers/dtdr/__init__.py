@@ -6,9 +6,8 @@ become verdicts. Numbers are in `quantities`, tables in `tables`, figures in `fi
 """
 
 from helpers.dtdr import controls, quantities
-from helpers.dtdr.config import Trial
+from helpers.dtdr.config import Emergence, Guided, Trial
 from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
-from helpers.dtdr.plans import Emergence, Guided
 from helpers.dtdr.run import run, run_family, run_outliers, run_printed
 from helpers.dtdr.subject import Subject
 from helpers.frames import rows

@@ -1,12 +1,15 @@
-"""What is tried, as frozen dataclasses that refuse what cannot be: no device, no path, nothing that depends on a model."""
+"""What is tried, as frozen dataclasses that refuse what cannot be: no device, no path, nothing that depends on a model.
+
+`Emergence` and `Guided` are the chapters' settings, and make and check all of their trials before anything is loaded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from helpers.dtdr.damage import Damage, Keep, Noise, Planes, Spoil, one_of
+from helpers.dtdr.damage import FROM_KEPT, Damage, Keep, Noise, Planes, Spoil, one_of
 
 PUBLISHED = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # fractions of the seed document's first experiment
 GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -14,7 +17,9 @@ SPOILED = (0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1)
 BITS = (1, 2, 3, 4, 5, 6, 7, 8)
 BLOCKS = (16, 32, 64, 128, 256)
 PROMPT = 12  # tokens of a prompt that texts are continued from
-MASKS, TEXTS, NEW = 64, 4096, 1024  # the largest numbers that are taken
+FEW = 5  # masks at least where causes and outliers are tried, and at most where many models or patterns are
+SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
+MOST = {"masks": 64, "seeds": 64, "texts": 4096, "new": 1024, "length": 1 << 16, "workers": 256}  # what is taken
 
 PIECES = (Keep("identity"), Keep(), Spoil("hadamard"), Spoil("identity"))  # lost and spoiled, raw and transformed
 DOMAINS = (  # same loss, same masks, different domains and patterns: the main figure of the chapter on emergence
@@ -40,37 +45,20 @@ MODES = {  # the document's fills of missing rows
 }
 
 
-def count(name: str, given: object, low: int, high: int) -> None:
-    """Raises ValueError, with the nearest value that works, unless `given` is a whole number of low … high."""
-    whole = isinstance(given, int) and not isinstance(given, bool)
-    if not whole or not low <= given <= high:
-        nearest = min(max(given, low), high) if whole else low
-        raise ValueError(f"{name}={given!r}: a whole number of {low}…{high} was expected; the nearest is {nearest}")
+def count(least: int = 1, **given: object) -> None:
+    """Raises ValueError, with the nearest value that works, unless each is a whole number of `least` … MOST."""
+    for name, value in given.items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not least <= value <= MOST[name]:
+            near = min(max(value, least), MOST[name]) if whole else least
+            raise ValueError(
+                f"{name}={value!r}: a whole number of {least}…{MOST[name]} was expected; the nearest is {near}"
+            )
 
 
 def guided(priors: Iterable[str], weights: Iterable[float]) -> tuple[Keep, ...]:
     """The guided fill with every prior at every weight."""
     return tuple(Keep(fill="guided", prior=p, weight=w) for p in priors for w in weights)
-
-
-def modes(mode: str) -> dict[str, Keep]:
-    """The document's flag: one of its fills by name, or all. Raises ValueError for another word."""
-    one_of("mode", mode, ("all", *MODES))
-    return {name: damage for name, damage in MODES.items() if mode in ("all", name)}
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a model is measured on, and the largest block of its transform: texts of `length` tokens."""
-
-    texts: int = 16
-    length: int = 64
-    block: int = 128
-
-    def __post_init__(self):
-        count("texts", self.texts, 1, TEXTS)
-        count("length", self.length, PROMPT + 1, 1 << 16)
-        one_of("block", self.block, BLOCKS)
 
 
 @dataclass(frozen=True)
@@ -83,12 +71,10 @@ class Published:
     part: str = "printed"
 
     def __post_init__(self):
-        count("new", self.new, 1, NEW)
-        _check(self.damages, self.kept)
+        count(new=self.new)
+        _check(self.damages, self)
         if not all(isinstance(d, Keep) for d in self.damages):
-            raise ValueError(
-                "the printed experiment keeps a share of the coefficients: give it damages of the kind Keep"
-            )
+            raise ValueError("the printed experiment keeps a share of coefficients: give it damages of the kind Keep")
 
 
 @dataclass(frozen=True)
@@ -109,14 +95,9 @@ class Trial:
     def __post_init__(self):
         if not self.part:
             raise ValueError("part='': name the section that the records belong to")
-        count("masks", self.masks, 1, MASKS)
-        count("new", self.new, 0, NEW)
-        for damage in self.damages:
-            _check([damage], damage.levels(self))
-        if len(set(self.damages)) != len(self.damages) or not self.damages:
-            raise ValueError(
-                f"part {self.part!r}: {len(self.damages)} damages, each of which must be there once, at least one"
-            )
+        count(masks=self.masks)
+        count(0, new=self.new)
+        _check(self.damages, self)
 
     @property
     def size(self) -> int:
@@ -138,15 +119,14 @@ class Outliers:
             raise ValueError(
                 f"times={wrong or self.times}: factors of 2^-10 … 2^10 were expected; the nearest are {near}"
             )
-        count("masks", self.masks, 1, MASKS)
+        count(masks=self.masks)
 
     @cached_property
     def trials(self) -> dict[float, Trial]:
         """Factor -> what is tried: a level each, and a whole curve at the largest factor."""
-        out = {t: Trial("dose", PIECES, (0.8,), self.masks, (0.001,)) for t in self.times}
-        kept = (0.0, 0.2, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
-        masks = max(5, self.masks)
-        return out | {max(self.times): Trial("outliers", (*PIECES, Noise()), kept, masks, (0.001, 0.01, 0.1))}
+        kept, spoiled = (0.0, 0.2, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0), (0.001, 0.01, 0.1)
+        most = Trial("outliers", (*PIECES, Noise()), kept, max(FEW, self.masks), spoiled)
+        return {t: Trial("dose", PIECES, (0.8,), self.masks, (0.001,)) for t in self.times} | {max(self.times): most}
 
 
 @dataclass(frozen=True)
@@ -164,17 +144,98 @@ class Family:
     def __post_init__(self):
         for prior in self.priors:
             one_of("prior", prior, ("leaked", "other"))
-        count("workers", self.workers, 1, 256)
-        asked = {p for t in (*self.trials, *([self.ladder] if self.ladder else [])) for d in t.damages
-                 if (p := getattr(d, "prior", ""))}  # fmt: skip
-        if missing := sorted(asked - set(self.priors)):
+        count(workers=self.workers)
+        trials = [*self.trials, *([self.ladder] if self.ladder else [])]
+        asked = {getattr(damage, "prior", "") for trial in trials for damage in trial.damages}
+        if missing := sorted(asked - {"", *self.priors}):
             raise ValueError(
                 f"the trials ask for the priors {missing}, which members of the family do not get: {self.priors}"
             )
 
 
-def _check(damages: Iterable[Damage], levels: tuple[float, ...]) -> None:
+@dataclass(frozen=True)
+class Common:
+    """Settings that both chapters have: models are measured on `texts` texts of `length` tokens, under transforms of at most
+    `block`. seeds: masks for every judged condition. new: tokens of a greedy text. family: whether other members of the
+    storyteller's family are trained and taken apart.
+    """
+
+    block: int = 128
+    seeds: int = 3
+    texts: int = 16
+    length: int = 64
+    new: int = 24
+    family: bool = False
+
+    def __post_init__(self):
+        one_of("block", self.block, BLOCKS)
+        count(seeds=self.seeds, texts=self.texts, new=self.new)
+        count(PROMPT + 1, length=self.length)
+
+
+@dataclass(frozen=True)
+class Emergence(Common):
+    """The first chapter. grid: shares kept; fewer: those of the data collapse; times: sizes of outlier channels;
+    further: whether patterns of loss beyond the main ones are tried.
+    """
+
+    grid: tuple[float, ...] = GRID
+    fewer: tuple[float, ...] = (0.4, 0.6, 0.8, 0.9)
+    times: tuple[float, ...] = (1 / 32, 1 / 8, 8, 32)
+    further: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        many, few = max(FEW, self.seeds), min(FEW, self.seeds)
+        damage = Trial("damage", SPOILS, self.grid, self.seeds)
+        collapse = Trial("collapse", COLLAPSE, self.fewer, self.seeds)
+        arms, ladder = Trial("arms", DOMAINS, self.grid, self.seeds), Trial("ladder", DOMAINS[:2], self.grid, few)
+        made = {
+            "printed": Published(new=self.new),
+            "arms": replace(arms, new=self.new),  # one loss in different domains and patterns: the main figure
+            "damage": damage,  # corruption and bit planes
+            "collapse": collapse,  # four domains and three fills
+            "patterns": Trial("further", FURTHER, self.grid, few),  # bursts, columns, gain, the vocabulary kept whole
+            "cause": Trial("cause", CAUSES, (0.8, 0.9), many),  # four errors of one cosine
+            "outliers": Outliers(self.times, self.seeds),  # one function in weights of unequal size
+            "members": Family((arms, damage, collapse), ladder, workers=8),  # the judged trials on other models
+        }
+        vars(self).update(made)  # attributes of these names
+
+
+@dataclass(frozen=True)
+class Guided(Common):
+    """The second chapter. weights: of a prior. mode: the document's flag, which of its fills are shown, or all."""
+
+    weights: tuple[float, ...] = (0.15, 0.6, 1.0)
+    mode: str = "all"
+
+    def __post_init__(self):
+        super().__post_init__()
+        one_of("mode", self.mode, ("all", *MODES))
+        modes = {damage: name for name, damage in MODES.items() if self.mode in ("all", name)}
+        tuned = (Keep(), *guided(("before",), self.weights))
+        family = (Keep(), Keep(fill="random"), *guided(("leaked", "other"), self.weights))
+        made = {
+            "modes": modes,  # the printed fills that are shown, with their names
+            "printed": Published(tuple(modes), SHARES, self.new),
+            "zero": Trial("priors", (Keep(),), GRID[1:-1], self.seeds, new=self.new),  # what priors are held against
+            "tuned": Trial("priors", tuned, SHARES, self.seeds),  # the fine-tuned model, from the one before
+            "members": Family((Trial("priors", family, SHARES, self.seeds),), None, ("leaked", "other")),  # other seeds
+        }
+        vars(self).update(made)
+
+    def fills(self, priors: Iterable[str]) -> Trial:
+        """Random numbers, gain, and guided fill with these priors and with those made of the kept part."""
+        damages = (Keep(fill="random"), Keep(fill="gain"), *guided((*priors, *FROM_KEPT), self.weights))
+        return Trial("priors", damages, SHARES, self.seeds, new=self.new)
+
+
+def _check(damages: tuple[Damage, ...], grid: Published | Trial) -> None:
+    if len(set(damages)) != len(damages) or not damages:
+        raise ValueError(f"part {grid.part!r}: {len(damages)} damages, each of which must be there once, at least one")
     for damage in damages:
+        levels = grid.kept if isinstance(grid, Published) else damage.levels(grid)
         if not levels or len(set(levels)) != len(levels):
             raise ValueError(f"{damage.level}={levels}: one level or more was expected, each once")
         for level in levels:

@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import plotly.graph_objects as go
+import yaml
 
 from helpers import figures, frames
-from helpers.dtdr import quantities, regression, tables
-from helpers.dtdr.damage import Damage, Keep, Noise, Planes
-from helpers.dtdr.quantities import RAW, SPOILED, SPOILED_RAW, TRANSFORMED
+from helpers.dtdr import regression, tables
+from helpers.dtdr.damage import Damage, Keep, Planes
+from helpers.dtdr.quantities import (
+    EVEN,
+    PLANES,
+    RAW,
+    ROWS,
+    SHUFFLED,
+    SPOILED,
+    SPOILED_RAW,
+    TRANSFORMED,
+    VOCABULARY,
+    own_text,
+)
 from helpers.figures import INK, SERIES, Output
 from helpers.sides import Sides
 
-ROWS, VOCABULARY = Keep("identity", "rows"), Keep("identity", "rows", protect=True)
-SHUFFLED = Keep("permutation", "rows")
-EVEN, PROPORTIONAL = Noise("row"), Noise("entry")  # noise of one size per row, and in proportion to each weight
-PLANES = Planes("hadamard")
+TURNED_ROWS = Keep("hadamard", "rows")
 LOOK = {  # damage: (name in the legend, colour)
     TRANSFORMED: ("transformed, random loss", SERIES[0]),
     RAW: ("raw weights, random loss", SERIES[1]),
     EVEN: ("raw weights with noise of equal cosine", SERIES[2]),
     SHUFFLED: ("raw weights in shuffled order, leading rows", SERIES[3]),
     ROWS: ("raw weights, leading rows (as published)", SERIES[4]),
-    Keep("hadamard", "rows"): ("transformed, leading rows", SERIES[5]),
+    TURNED_ROWS: ("transformed, leading rows", SERIES[5]),
     VOCABULARY: ("raw, leading rows, vocabulary kept whole", SERIES[6]),
-}
-PRINTED = {
-    ROWS: "raw rows (as published)",
-    Keep("hadamard", "rows"): "transformed rows",
-    TRANSFORMED: "transformed, random loss",
 }
 ARMS = {damage: name for damage, (name, _) in LOOK.items()}
 STORIES = {damage: name for damage, name in ARMS.items() if damage != VOCABULARY}
-READ = (TRANSFORMED, RAW, EVEN, SHUFFLED, ROWS)
+PRINTED = {ROWS: "raw rows (as published)", TURNED_ROWS: "transformed rows", TRANSFORMED: ARMS[TRANSFORMED]}
+DOMAINS = {damage: LOOK[damage] for damage in (TRANSFORMED, RAW)}
+UNEQUAL = DOMAINS | {EVEN: LOOK[EVEN]}
+READ = UNEQUAL | {SHUFFLED: LOOK[SHUFFLED], ROWS: LOOK[ROWS]}
 ORDERS = {
     PLANES: ("bit planes, transformed", SERIES[0]),
     Planes("identity"): ("bit planes, raw", SERIES[1]),
     Keep("identity", "magnitude"): ("largest first, raw", SERIES[3]),
     TRANSFORMED: ("any coefficients, transformed", SERIES[4]),
 }
-KINDS = {
+KINDS = {  # damage: (name, colour, symbol)
     TRANSFORMED: ("truncated, transformed", SERIES[0], "circle"),
     SPOILED: ("corrupted, transformed", SERIES[4], "x"),
     SPOILED_RAW: ("corrupted, raw INT8", SERIES[1], "x"),
@@ -54,19 +63,29 @@ DOMAIN = {
     "permutation": ("shuffled", SERIES[3]),
 }
 SYMBOL = {"zero": "circle", "random": "x", "guided": "diamond"}
+FILLS = {"zero": "circle", "random": "x", "gain": "square"}  # those without a prior
+PRIOR = dict(zip(tables.PRIORS, SERIES, strict=True))
 KEPT, LOSS, COSINE = "share of coefficients kept", "loss (nats a token)", "cosine of the weights to the whole model's"
+
+
+def say(sides: Sides, *names: str, prefix: str = "") -> None:
+    """Put quantities of `tables.NUMBERS` into the prose, by their names."""
+    for name in names:
+        sides.say(prefix + name, *tables.NUMBERS[name])
+
+
+def show(name: str, sides: Sides, **words: object) -> None:
+    """Draw a figure of FIGURES, and below it its caption. words: those of the caption that are not NUMBERS."""
+    captions = yaml.safe_load((Path(__file__).parent / "assets" / "captions.yml").read_text(encoding="utf-8"))
+    figures.show(FIGURES[name](sides), captions[name].strip().format_map(_Words(sides, words)))
 
 
 def printed(sides: Sides) -> go.Figure:
     """The printed curve: a menu takes the cosine of the next token's logits or the overlap of the ten likeliest."""
     fig = figures.figure("What is left of the next token's logits?", KEPT, "cosine, overlap", height=460)
     figures.level(fig, 0.0, "unrelated")
-    sizes = []
-    for column in ("cosine_last", "top10"):
-        before = len(fig.data)
-        for damage, name in PRINTED.items():
-            figures.compare(fig, sides, column, damage.level, name, LOOK[damage][1], **damage.columns)
-        sizes.append(len(fig.data) - before)
+    look = {damage: (name, LOOK[damage][1]) for damage, name in PRINTED.items()}
+    sizes = [_curves(fig, sides, column, look) for column in ("cosine_last", "top10")]
     return figures.groups(fig, ("cosine of the logits", "overlap of the ten likeliest"), sizes)
 
 
@@ -78,39 +97,26 @@ def texts(sides: Sides, names: Mapping[Damage, str], prompt: str, caption: str, 
 
 def loss(
     sides: Sides,
-    damages: Sequence[Damage] = tuple(LOOK),
+    look: Mapping[Damage, tuple[str, str]] = LOOK,
+    title: str = "When does language come back?",
     column: str = "nll",
     axis: str = LOSS,
-    title: str = "When does language come back?",
     whole: float | None = None,
 ) -> go.Figure:
     """One column by how much is left, damage by damage. whole: the whole model's value, its loss if not given."""
-    fig = figures.figure(title, KEPT, axis, height=560)
-    _whole(fig, sides, whole)
-    means = []
-    for damage in damages:
-        name, color = LOOK[damage]
-        figures.compare(fig, sides, column, damage.level, name, color, mean_over=("model",), **damage.columns)
-        means.append(frames.rows(sides.this, **damage.columns).groupby(damage.level)[column].mean().max())
-    most = pd.Series(means).max()
+    fig = _figure(sides, title, KEPT, axis, 560, whole)
+    _curves(fig, sides, column, look, mean_over=("model",))
+    tried = (frames.rows(sides.this, **damage.columns).groupby(damage.level)[column].mean().max() for damage in look)
+    most = pd.Series(tried, dtype=float).max()
     return fig.update_yaxes(range=[0, 1.12 * most]) if most > 0 else fig  # an interval may be wider than the figure
-
-
-def agreement(sides: Sides) -> go.Figure:
-    """How often the likeliest token is the whole model's, in both domains."""
-    axis, title = "agreement of the likeliest token", "How often is the likeliest token the same?"
-    return loss(sides, (TRANSFORMED, RAW), "top1", axis, title, whole=1.0)
 
 
 def sense(sides: Sides) -> go.Figure:
     """What the texts of the damaged models cost the whole one."""
-    axis, title = "loss of the text (nats a token)", "Would the whole model have written that?"
-    return loss(sides, READ, "sense", axis, title, whole=pd.Series(sides.read(quantities.own_text)[0]).mean())
-
-
-def outliers(sides: Sides) -> go.Figure:
-    """Both domains and plain noise, where some weights are very large."""
-    return loss(sides, (TRANSFORMED, RAW, EVEN), title="The same function, some weights very large")
+    own = pd.Series(sides.read(own_text)[0]).mean()
+    return loss(
+        sides, READ, "Would the whole model have written that?", "sense", "loss of the text (nats a token)", own
+    )
 
 
 def collapse(sides: Sides) -> go.Figure:
@@ -120,34 +126,29 @@ def collapse(sides: Sides) -> go.Figure:
     for domain, (name, color) in DOMAIN.items():
         for fill, symbol in SYMBOL.items():
             points = frames.rows(rows, domain=domain, fill=fill)
-            _dots(fig, points, f"{name}, {fill}", color, symbol, y="nll", size=7, opacity=0.75)
+            _dots(fig, points, f"{name}, {fill}", color, symbol, size=7, opacity=0.75)
     return fig
 
 
 def orders(sides: Sides) -> go.Figure:
     """Loss by the share of stored bits sent, for four orders of sending."""
-    fig = figures.figure("Which bits should be sent first?", "share of the stored bits", LOSS, height=460)
-    _whole(fig, sides)
-    for damage, (name, color) in ORDERS.items():
-        figures.compare(fig, sides, "nll", "sent", name, color, mean_over=("model",), seeds=False, **damage.columns)
+    fig = _figure(sides, "Which bits should be sent first?", "share of the stored bits", LOSS, 460)
+    _curves(fig, sides, "nll", ORDERS, "sent", mean_over=("model",), seeds=False)
     return fig
 
 
 def kinds(sides: Sides, least: float = 0.6) -> go.Figure:
     """Loss against the weight cosine under truncation, corruption and noise, where the cosine exceeds `least`."""
-    fig = figures.figure("Is a missing coefficient worse than a wrong one?", COSINE, LOSS, height=460)
-    _whole(fig, sides)
-    near = sides.this[sides.this["cosine"] > least]
-    for damage, (name, color, symbol) in KINDS.items():
-        _dots(fig, frames.rows(near, **damage.columns), name, color, symbol, y="nll")
+    fig = _figure(sides, "Is a missing coefficient worse than a wrong one?", COSINE, LOSS, 460)
+    for damage, look in KINDS.items():
+        _dots(fig, frames.rows(sides.this[sides.this["cosine"] > least], **damage.columns), *look)
     return fig
 
 
 def scaling(sides: Sides, by: str, axis: str) -> go.Figure:
     """The share at which half of the loss is recovered, by a property of the model. sides: of `tables.rungs`."""
     fig = figures.figure("Do larger models need more?", axis, "share at which half is recovered", height=420)
-    for damage in (TRANSFORMED, RAW):
-        figures.compare(fig, sides, "f50", by, *LOOK[damage], over=("model_seed",), **damage.columns)
+    _curves(fig, sides, "f50", DOMAINS, by, over=("model_seed",))
     values = sorted({int(v) for rows in sides.both.values() for v in rows[by]})
     return fig.update_xaxes(type="log", tickvals=values)
 
@@ -164,58 +165,88 @@ def dose(sides: Sides) -> go.Figure:
     return fig.update_xaxes(type="log", tickvals=sizes, ticktext=names)
 
 
-def priors(sides: Sides, at: float) -> go.Figure:
+def priors(sides: Sides, at: float = 0.4) -> go.Figure:
     """Loss minus that of zero fill at one share kept, by the weight of the prior. sides: of `tables.against_zero`."""
     title = f"What does a prior have to contain? ({at:.0%} kept)"
     fig = figures.figure(title, "weight b of the prior", "loss − loss of zero fill (nats)", height=520)
     figures.level(fig, 0.0, "as good as nothing")
     for prior, name in tables.tried(sides.this).items():
-        color = _prior_colors()[prior]
-        figures.compare(fig, sides, "gain", "weight", name, color, mean_over=("model",), prior=prior, kept=at)
+        where = {"prior": prior, "kept": at}
+        figures.compare(fig, sides, "gain", "weight", name, PRIOR[prior], mean_over=("model",), **where)
     means = frames.rows(sides.this, kept=at).groupby(["prior", "weight"])["gain"].mean()
     return fig.update_yaxes(range=[1.1 * min(0.0, means.min()), max(1.0, 1.3 * means.max())])
 
 
-def predicted(rows: pd.DataFrame) -> go.Figure:
-    """Achieved weight cosine against the one that arithmetic predicts. rows: of `quantities.predictions`."""
+def predicted(sides: Sides) -> go.Figure:
+    """Achieved weight cosine against the one that arithmetic predicts. sides: of `quantities.predictions`."""
     title = "Does arithmetic predict the rebuilt weights?"
     fig = figures.figure(title, "predicted cosine", "achieved cosine", height=460)
     line = {"color": INK, "dash": "dot", "width": 1}
     fig.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, name="equal", hoverinfo="skip")
-    for (name, color, symbol), points in _fills(rows):
-        _dots(fig, points, name, color, symbol, x="predicted", y="cosine")
+    for look, points in _fills(sides.this):
+        _dots(fig, points, *look, x="predicted", y="cosine")
     return fig
 
 
 def by_cosine(sides: Sides) -> go.Figure:
     """Loss against the achieved weight cosine, a colour a fill or prior; zero fill's points joined by a line."""
-    fig = figures.figure("Is a filled gap worth more than its cosine?", COSINE, LOSS, height=500)
-    _whole(fig, sides)
-    for (name, color, symbol), points in _fills(sides.this[sides.this["fill"] != "gain"]):
-        _dots(fig, points.sort_values("cosine"), name, color, symbol, y="nll", line=name == "no prior: zero")
+    fig = _figure(sides, "Is a filled gap worth more than its cosine?", COSINE, LOSS, 500)
+    for look, points in _fills(sides.this[sides.this["fill"] != "gain"]):
+        _dots(fig, points.sort_values("cosine"), *look, line=look[0].endswith("zero"))
     return fig
 
 
-def _whole(fig: go.Figure, sides: Sides, value: float | None = None) -> None:
-    """The line of the whole model, where there is one."""
-    value = sides.this["intact"].mean() if value is None else value
-    if value == value:
-        figures.level(fig, float(value), "the whole model")
+AGREEMENT = {"column": "top1", "axis": "agreement of the likeliest token", "whole": 1.0}
+FIGURES = {  # their captions are in assets/captions.yml
+    "printed": printed,
+    "loss": loss,
+    "agreement": partial(loss, look=DOMAINS, title="How often is the likeliest token the same?", **AGREEMENT),
+    "sense": sense,
+    "kinds": kinds,
+    "orders": orders,
+    "collapse": collapse,
+    "outliers": partial(loss, look=UNEQUAL, title="The same function, some weights very large"),
+    "dose": dose,
+    "depth": partial(scaling, by="depth", axis="layers"),
+    "width": partial(scaling, by="width", axis="width of the stream"),
+    "priors": priors,
+    "predicted": predicted,
+    "by_cosine": by_cosine,
+}
 
 
-def _prior_colors() -> Mapping[str, str]:
-    return dict(zip(tables.PRIORS, SERIES, strict=True))
+class _Words(dict):
+    """The words of a caption: those that are given, and the means of this run for the names of NUMBERS."""
+
+    def __init__(self, sides: Sides, words: Mapping[str, object]):
+        super().__init__(words, dashed=sides.dashed, source=sides.source)
+        self.sides = sides
+
+    def __missing__(self, name: str) -> str:
+        quantity, spec, _ = tables.NUMBERS[name]
+        return self.sides.mean(quantity, spec)
+
+
+def _figure(sides: Sides, title: str, x: str, y: str, height: int, whole: float | None = None) -> go.Figure:
+    """A figure with the line of the whole model, by default at its loss, where there is one."""
+    fig = figures.figure(title, x, y, height=height)
+    value = sides.this["intact"].mean() if whole is None else whole
+    return figures.level(fig, float(value), "the whole model") if value == value else fig
+
+
+def _curves(fig: go.Figure, sides: Sides, column: str, look: Mapping, by: str = "", **how: object) -> int:
+    """A column of both sides damage by damage, along each one's own level unless `by` is given. Returns how many traces."""
+    before = len(fig.data)
+    for damage, (name, color) in look.items():
+        figures.compare(fig, sides, column, by or damage.level, name, color, **how, **damage.columns)
+    return len(fig.data) - before
 
 
 def _fills(rows: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
     """Points by fill or prior, with name, colour and symbol: a prior has its colour in every figure, a bare fill is grey."""
-    marks = {"zero": "circle", "random": "x", "gain": "square"}
-    found = [((f"no prior: {fill}", INK, mark), frames.rows(rows, prior="", fill=fill)) for fill, mark in marks.items()]
-    found += [
-        ((name, _prior_colors()[prior], "circle"), frames.rows(rows, prior=prior))
-        for prior, name in tables.PRIORS.items()
-    ]
-    return [(look, points) for look, points in found if len(points)]
+    bare = [((f"no prior: {fill}", INK, mark), {"prior": "", "fill": fill}) for fill, mark in FILLS.items()]
+    priors = [((name, PRIOR[prior], "circle"), {"prior": prior}) for prior, name in tables.PRIORS.items()]
+    return [(look, frames.rows(rows, **where)) for look, where in bare + priors]
 
 
 def _dots(
@@ -225,11 +256,10 @@ def _dots(
     color: str,
     symbol: str,
     *,
-    y: str,
     x: str = "cosine",
-    size: int = 8,
-    opacity: float = 1.0,
+    y: str = "nll",
     line: bool = False,
+    **marker: float,
 ) -> None:
     """One condition as points, joined by a thin line on request; nothing where it has no rows."""
     if len(rows):
@@ -239,6 +269,6 @@ def _dots(
             name=name,
             mode="lines+markers" if line else "markers",
             line={"color": color, "width": 1.2},
-            marker={"color": color, "symbol": symbol, "size": size, "opacity": opacity},
+            marker={"color": color, "symbol": symbol, "size": 8} | marker,
             hovertemplate=f"{name}<br>%{{x:.3f}}: %{{y:.3f}}<extra></extra>",
         )

@@ -92,9 +92,7 @@ def with_weights(found: lm.LM, weights: Mapping[str, Tensor], name: str) -> lm.L
     """A copy of a model with other matrices, under another name. Raises ValueError for a matrix that is missing."""
     model = copy.deepcopy(found.model)
     fitting(matrices(model), weights, name)
-    with torch.no_grad():
-        for key, parameter in matrices(model).items():
-            parameter.copy_(weights[key])
+    _write(model, weights)
     return replace(found, model=model, name=name)
 
 
@@ -112,24 +110,15 @@ def pkl_weights(model: nn.Module, path: str | Path) -> dict[str, Tensor]:
     """The matrices of a published .pkl for a model, on its device. Raises PickleRefused for a file that is not
     what it should be, ValueError when a matrix of the model is missing or has another shape.
     """
-    found = read_pkl(path)
-    out = {}
-    for name, parameter in matrices(model).items():
-        if name not in found:
-            raise ValueError(f"{path} has no tensor {name!r}, which the model has; is it of another architecture?")
-        weight = torch.tensor(found[name].values())
-        if weight.shape != parameter.shape:
-            raise ValueError(f"{path}: {name} is {tuple(weight.shape)}, the model's is {tuple(parameter.shape)}")
-        out[name] = weight.to(parameter)
-    return out
+    found, own = read_pkl(path), matrices(model)
+    out = {name: torch.tensor(found[name].values()) for name in own if name in found}
+    fitting(own, out, str(path))
+    return {name: weight.to(own[name]) for name, weight in out.items()}
 
 
 def load_pkl(model: nn.Module, path: str | Path) -> None:
     """Write the matrices of a published .pkl into a model, in place. Raises as `pkl_weights` does, before it writes."""
-    found = pkl_weights(model, path)
-    with torch.no_grad():
-        for name, parameter in matrices(model).items():
-            parameter.copy_(found[name])
+    _write(model, pkl_weights(model, path))
 
 
 def similarity(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> tuple[float, float]:
@@ -138,6 +127,12 @@ def similarity(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> tuple[float,
     own = Products([(a[n], a[n]) for n in names])()[1]
     dot, other = Products([(a[n], b[n].to(a[n])) for n in names])()
     return (dot / (own * other) ** 0.5 if other else 0.0), (other / own) ** 0.5
+
+
+def _write(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in matrices(model).items():
+            parameter.copy_(weights[name])
 
 
 def _layer(name: str) -> tuple[str, int, str] | None:

@@ -18,7 +18,7 @@ outliers                          how large the weights of its planted outlier c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ import pandas as pd
 from helpers import frames
 from helpers.codec import fills
 from helpers.dtdr import regression
-from helpers.dtdr.damage import Damage, Keep, Spoil
+from helpers.dtdr.damage import Damage, Keep, Noise, Planes, Spoil
 
 Quantities = dict[str, np.ndarray]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
@@ -36,8 +36,12 @@ TRANSFORMED, RAW = Keep("hadamard"), Keep("identity")  # the same positions lost
 RANDOM, ANCHORED = Keep(fill="random"), Keep(fill="guided", prior="leaked", weight=0.15)  # the published fills
 INDEPENDENT = tuple(Keep(fill="guided", prior=prior, weight=0.15) for prior in ("earlier", "before"))
 SPOILED, SPOILED_RAW = Spoil("hadamard"), Spoil("identity")
+ROWS, VOCABULARY = Keep("identity", "rows"), Keep("identity", "rows", protect=True)
+SHUFFLED, PLANES = Keep("permutation", "rows"), Planes("hadamard")
+EVEN, PROPORTIONAL = Noise("row"), Noise("entry")  # noise of one size per row, and in proportion to each weight
 SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
 THOUSANDTH = 0.001
+STORES = ((SPOILED, TRANSFORMED), (SPOILED_RAW, RAW))  # spoiled, and whole
 
 
 def frame(records: pd.DataFrame) -> pd.DataFrame:
@@ -51,24 +55,24 @@ def frame(records: pd.DataFrame) -> pd.DataFrame:
 
 def emergence(rows: pd.DataFrame) -> Quantities:
     """Quantities of D1, D2 and D5 to D8. Those whose damages are not in `rows` are left out."""
-    found = function(rows) | threshold(rows) | domains(rows) | kinds(rows) | collapse(rows) | corruption(rows)
-    return {name: values for name, values in found.items() if len(values)}
+    return judged(rows, "d1", "d2", "d5", "d6", "d7", "d8")
 
 
 def guided(rows: pd.DataFrame) -> Quantities:
     """Quantities of D3 and D4. Losses are nats a token, differences are paired by model and mask."""
-    found = {f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f)(rows) for f in SHARES[1:]}
-    found |= {f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f)(rows) for f in SHARES}
-    independent = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
-    found["d4_independent_minus_zero"] = _mean([values for values in independent if len(values)])
+    return judged(rows, "d3", "d4")
+
+
+def judged(rows: pd.DataFrame, *claims: str) -> Quantities:
+    """Those of JUDGED that some claims are about, where `rows` have their damages."""
+    found = {name: quantity(rows) for name, quantity in JUDGED.items() if name.startswith(claims)}
     return {name: values for name, values in found.items() if len(values)}
 
 
 def loss(damage: Damage, at: float, column: str = "nll") -> Quantity:
     """A column under one damage at one of its levels: a value a mask, the mean over models."""
-    return lambda rows: _by_mask(
-        frames.per_seed(rows, column, over=("model", "seed"), **damage.columns, **{damage.level: at})
-    )
+    where = damage.columns | {damage.level: at}
+    return lambda rows: _by_mask(frames.per_seed(rows, column, over=("model", "seed"), **where))
 
 
 def rise(damage: Damage, at: float) -> Quantity:
@@ -76,21 +80,19 @@ def rise(damage: Damage, at: float) -> Quantity:
     return lambda rows: loss(damage, at)(rows.assign(nll=rows["nll"] - rows["intact"]))
 
 
-def gap(a: Damage, b: Damage, at: float, column: str = "nll") -> Quantity:
-    """One damage minus another, each at the level `at` of its own: paired by model and mask, the mean over models."""
-
-    def values(rows: pd.DataFrame) -> np.ndarray:
-        one, other = (d.columns | {d.level: at} for d in (a, b))
-        return _by_mask(frames.paired(rows, column, one, other))
-
-    return values
+def gap(a: Damage, b: Damage, at: float, column: str = "nll", base: float | None = None) -> Quantity:
+    """One damage at a level minus another, at its level `base` where that is given and otherwise at the same one: paired by
+    model and mask, the mean over models.
+    """
+    one, other = a.columns | {a.level: at}, b.columns | {b.level: at if base is None else base}
+    return lambda rows: _by_mask(frames.paired(rows, column, one, other))
 
 
 def reach(damage: Damage, share: float) -> Quantity:
     """The smallest level at which this share of the loss is recovered, on a rising curve; nan where it never is."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        x, recovered = frames.curve(rows, "recovered", damage.level, mean_over=("model",), **damage.columns)
+        x, recovered = _curve(rows, "recovered", damage)
         return np.array([frames.crossing(x, row, share, monotone=True) for row in recovered])
 
     return values
@@ -108,8 +110,7 @@ def readable(damage: Damage, within: float = 0.5) -> Quantity:
     """
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        told = rows[rows["text"].notna()]
-        x, sense = frames.curve(told, "sense", damage.level, mean_over=("model",), **damage.columns)  # (masks, P)
+        x, sense = _curve(rows[rows["text"].notna()], "sense", damage)
         return np.array([_readable_from(x, row, within) for row in sense])
 
     return values
@@ -126,66 +127,74 @@ def falls(damage: Damage, column: str, least: float = 0.01) -> Quantity:
     return lambda rows: (np.diff(frames.curve(rows, column, damage.level, **damage.columns)[1]) < -least).sum(axis=-1)
 
 
-def of(name: str, quantities: Callable[[pd.DataFrame], Quantities] = emergence) -> Quantity:
-    """One of a chapter's judged quantities."""
-    return lambda rows: quantities(rows).get(name, np.array([]))
+def few(column: str, of: str) -> Quantity:
+    """D1: the least ("min") or the largest ("max") value of a column with up to a fifth of the coefficients."""
+
+    def values(rows: pd.DataFrame) -> np.ndarray:
+        chosen = rows[rows["kept"].between(0, 0.2, inclusive="right")]
+        _, found = _curve(chosen, column, TRANSFORMED)  # (masks, shares up to a fifth)
+        return getattr(found, of)(axis=1) if found.size else np.array([])
+
+    return values
 
 
-def function(rows: pd.DataFrame) -> Quantities:
-    """D1: the least KL and the best agreement with up to a fifth of the coefficients."""
-    few = rows[rows["kept"].between(0, 0.2, inclusive="right")]
-    kl, top1 = (
-        frames.curve(few, column, "kept", mean_over=("model",), **TRANSFORMED.columns)[1] for column in ("kl", "top1")
-    )  # (masks, shares up to a fifth)
-    return {"d1_kl": kl.min(axis=1), "d1_top1": top1.max(axis=1)} if kl.size else {}
+def independent(rows: pd.DataFrame) -> np.ndarray:
+    """D4: fills whose priors do not hold the answer minus zero fill, the mean over shares and priors."""
+    found = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
+    tried = [values for values in found if len(values)]
+    return np.mean(tried, axis=0) if tried else np.array([])
 
 
-def threshold(rows: pd.DataFrame) -> Quantities:
-    """D2: the way from a tenth to nine tenths of the loss, and where its middle lies."""
-    return {"d2_width": width(TRANSFORMED)(rows), "d2_f50": reach(TRANSFORMED, 0.5)(rows)}
-
-
-def domains(rows: pd.DataFrame) -> Quantities:
-    """D5: transformed minus raw loss."""
-    return {f"d5_transform_minus_raw_{f:g}": gap(TRANSFORMED, RAW, f)(rows) for f in (0.6, 0.8)}
-
-
-def kinds(rows: pd.DataFrame) -> Quantities:
-    """D6: loss under truncation minus loss under corruption at the cosine that truncation reaches, mean over its shares.
-
-    `d6_difference` has the sign that the mean of the *other* masks gives it: the size of a difference with a stable sign is
-    kept, and one that is all noise comes out around zero, where absolute values would not.
-    """
-    cut, hit = (_curves(rows, damage) for damage in (TRANSFORMED, SPOILED))
-    if not (cut and hit):
-        return {}
-    shares, reached, lost = cut
-    _, cosines, losses = hit
-    signed = []
-    for at, truncated, cosine, spoiled in zip(reached, lost, cosines, losses, strict=True):
+def signed(rows: pd.DataFrame) -> np.ndarray:
+    """D6: loss under truncation minus loss under corruption at the cosine that truncation reaches, mean over its shares."""
+    cut, hit = ([_curve(rows, column, damage) for column in ("cosine", "nll")] for damage in (TRANSFORMED, SPOILED))
+    shares = cut[0][0]
+    if not (len(shares) and len(hit[0][0])):
+        return np.array([])
+    out = []
+    for at, truncated, cosine, spoiled in zip(*(values for _, values in cut + hit), strict=True):
         order = np.argsort(cosine)
         inside = (at >= cosine.min()) & (at <= cosine.max()) & (shares < 1) & (shares >= 0.5)
-        signed.append(np.mean(truncated[inside] - np.interp(at[inside], cosine[order], spoiled[order])))
-    signed = np.array(signed)
-    others = (signed.sum() - signed) / max(1, len(signed) - 1) if len(signed) > 1 else signed
-    return {"d6_difference": signed * np.sign(others), "d6_signed": signed}
+        out.append(np.mean(truncated[inside] - np.interp(at[inside], cosine[order], spoiled[order])))
+    return np.array(out)
 
 
-def collapse(rows: pd.DataFrame) -> Quantities:
+def difference(rows: pd.DataFrame) -> np.ndarray:
+    """D6 with the sign that the mean of the *other* masks gives it: the size of a difference with a stable sign is kept, and
+    one that is all noise comes out around zero, where absolute values would not.
+    """
+    values = signed(rows)
+    others = (values.sum() - values) / (len(values) - 1) if len(values) > 1 else values
+    return values * np.sign(others)
+
+
+def p_domain(rows: pd.DataFrame) -> np.ndarray:
     """D7: the permutation p of the domain, see `regression.p_domain`."""
     points = regression.points(rows)
-    return {"d7_p_domain": np.array([regression.p_domain(points)])} if points["domain"].nunique() > 1 else {}
+    return np.array([regression.p_domain(points)] if points["domain"].nunique() > 1 else [])
 
 
-def corruption(rows: pd.DataFrame) -> Quantities:
-    """D8: what one spoiled code in a thousand costs the transformed store, and how much less than plain INT8."""
-    cost = {}
-    for hit, whole in ((SPOILED, TRANSFORMED), (SPOILED_RAW, RAW)):
-        spoiled, complete = loss(hit, THOUSANDTH)(rows), loss(whole, 1.0)(rows)
-        if not (len(spoiled) and len(complete)):
-            return {}
-        cost[hit] = spoiled - complete
-    return {"d8_loss_increase": cost[SPOILED], "d8_transform_minus_int8": cost[SPOILED] - cost[SPOILED_RAW]}
+def grace(rows: pd.DataFrame) -> np.ndarray:
+    """D8: how much more one spoiled code in a thousand costs the transformed store than plain INT8; less than zero is grace."""
+    transformed, plain = (gap(hit, whole, THOUSANDTH, base=1.0)(rows) for hit, whole in STORES)
+    return transformed - plain if len(transformed) == len(plain) else np.array([])
+
+
+JUDGED: dict[str, Quantity] = {  # what book/claims.yml names: a claim's, and what it speaks of
+    "d1_kl": few("kl", "min"),
+    "d1_top1": few("top1", "max"),
+    "d2_width": width(TRANSFORMED),
+    "d2_f50": reach(TRANSFORMED, 0.5),
+    **{f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f) for f in SHARES[1:]},
+    **{f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f) for f in SHARES},
+    "d4_independent_minus_zero": independent,
+    **{f"d5_transform_minus_raw_{f:g}": gap(TRANSFORMED, RAW, f) for f in (0.6, 0.8)},
+    "d6_difference": difference,
+    "d6_signed": signed,
+    "d7_p_domain": p_domain,
+    "d8_loss_increase": gap(SPOILED, TRANSFORMED, THOUSANDTH, base=1.0),
+    "d8_transform_minus_int8": grace,
+}
 
 
 def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]:
@@ -194,11 +203,9 @@ def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]
     """
 
     def values(rows: pd.DataFrame) -> tuple[float, float]:
-        weights = sorted(frames.rows(rows, prior=prior)["weight"].unique())
-        means = [
-            (float(np.mean(_gain(rows, prior, b, at))), float(b)) for b in weights if len(_gain(rows, prior, b, at))
-        ]
-        return min(means, default=(float("nan"), float("nan")))
+        fills = [Keep(fill="guided", prior=prior, weight=b) for b in frames.rows(rows, prior=prior)["weight"].unique()]
+        gains = [(gap(fill, TRANSFORMED, at)(rows), fill.weight) for fill in fills]
+        return min(((float(np.mean(gain)), b) for gain, b in gains if len(gain)), default=(np.nan, np.nan))
 
     return values
 
@@ -227,22 +234,55 @@ def predictions(rows: pd.DataFrame, known: Mapping[str, tuple[float, float]]) ->
     coefficients, with every fill, and for the priors whose cosine and ratio of norms are `known`.
     """
     points = frames.rows(rows, damage="keep", domain="hadamard", order="iid", protect=False, prior=("", *known))
-    predicted = [
-        fills.cosine(f, fill, weight=b, rho=known.get(prior, (1.0, 1.0))[0], ratio=known.get(prior, (1.0, 1.0))[1])
-        for f, fill, b, prior in points[["kept", "fill", "weight", "prior"]].itertuples(index=False)
-    ]
+    predicted = []
+    for f, fill, b, prior in points[["kept", "fill", "weight", "prior"]].itertuples(index=False):
+        rho, ratio = known.get(prior, (1.0, 1.0))
+        predicted.append(fills.cosine(f, fill, weight=b, rho=rho, ratio=ratio))
     return points.assign(predicted=np.array(predicted, float))
 
 
-def _gain(rows: pd.DataFrame, prior: str, weight: float, at: float) -> np.ndarray:
-    return gap(Keep(fill="guided", prior=prior, weight=weight), TRANSFORMED, at)(rows)
+NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in captions: quantity, form, unit
+    "printed_cosine": (loss(ROWS, 0.8, "cosine_last"), ".2f", ""),
+    "printed_top10": (loss(ROWS, 0.8, "top10"), ".1f", ""),
+    "printed_falls": (falls(ROWS, "cosine_last"), ".0f", ""),
+    "gap_60": (gap(TRANSFORMED, RAW, 0.6), ".3f", "nats"),
+    "gap_80": (gap(TRANSFORMED, RAW, 0.8), ".3f", "nats"),
+    "domain": (gap(TRANSFORMED, RAW, 0.9), ".3f", "nats"),
+    "shape": (gap(EVEN, PROPORTIONAL, 0.9), ".3f", "nats"),
+    "rows_gap": (gap(ROWS, RAW, 0.8), ".2f", "nats"),
+    "vocabulary_gap": (gap(VOCABULARY, RAW, 0.8), ".2f", "nats"),
+    "shuffled_gap": (gap(SHUFFLED, RAW, 0.8), ".2f", "nats"),
+    "even_gap": (gap(EVEN, RAW, 0.8), ".2f", "nats"),
+    "spoiled_gap": (gap(SPOILED, SPOILED_RAW, THOUSANDTH), ".2f", "nats"),
+    "width": (width(TRANSFORMED), ".2f", ""),
+    "top1_60": (loss(TRANSFORMED, 0.6, "top1"), ".2f", ""),
+    "top1_90": (loss(TRANSFORMED, 0.9, "top1"), ".2f", ""),
+    "own_text": (own_text, ".2f", "nats"),
+    "readable_transformed": (readable(TRANSFORMED), ".0%", ""),
+    "readable_raw": (readable(RAW), ".0%", ""),
+    "damage_gap": (difference, ".3f", "nats"),
+    "damage_sign": (signed, ".3f", "nats"),
+    "rise": (JUDGED["d8_loss_increase"], ".3f", "nats"),
+    "rise_gap": (grace, ".3f", "nats"),
+    "planes_loss": (rise(PLANES, 4), ".3f", "nats"),
+    "iid_loss": (rise(TRANSFORMED, 0.6), ".2f", "nats"),
+    "p_domain": (p_domain, ".3f", ""),
+    "scatter": (lambda rows: [regression.spread(rows)["all"]], ".3f", "nats"),
+    "apart": (lambda rows: [regression.spread(rows)["domain"]], ".3f", "nats"),
+    "raw_loss": (loss(RAW, 0.8), ".2f", "nats"),
+    "transformed_loss": (loss(TRANSFORMED, 0.8), ".2f", "nats"),
+    "even_loss": (loss(EVEN, 0.8), ".2f", "nats"),
+    "guided": (JUDGED["d4_guided_minus_zero_0.4"], ".2f", "nats"),
+    "random": (JUDGED["d3_random_minus_zero_0.4"], ".2f", "nats"),
+} | {f"worth_{prior}": (worth(prior), ".2f", "nats") for prior in ("leaked", "earlier", "other")}
+NUMBERS |= {
+    f"shards_{d}": (loss(Keep(d, "shards"), 0.8), ".2f", "nats") for d in ("identity", "hadamard", "permutation")
+}
 
 
-def _curves(rows: pd.DataFrame, damage: Damage) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Levels (P,), cosines and losses (masks, P) under a damage; None where it was not tried."""
-    x, cosine = frames.curve(rows, "cosine", damage.level, mean_over=("model",), **damage.columns)
-    _, losses = frames.curve(rows, "nll", damage.level, mean_over=("model",), **damage.columns)
-    return (x, cosine, losses) if len(x) else None
+def _curve(rows: pd.DataFrame, column: str, damage: Damage) -> tuple[np.ndarray, np.ndarray]:
+    """Levels (P,), and a column's values (masks, P) under a damage, the mean over models; both empty where it was not tried."""
+    return frames.curve(rows, column, damage.level, mean_over=("model",), **damage.columns)
 
 
 def _readable_from(x: np.ndarray, sense: np.ndarray, within: float) -> float:
@@ -254,8 +294,3 @@ def _readable_from(x: np.ndarray, sense: np.ndarray, within: float) -> float:
 
 def _by_mask(values: pd.Series) -> np.ndarray:
     return values.groupby(level="seed").mean().sort_index().to_numpy() if len(values) else np.array([])
-
-
-def _mean(values: Iterable[np.ndarray]) -> np.ndarray:
-    values = list(values)
-    return np.mean(values, axis=0) if values else np.array([])

@@ -19,8 +19,8 @@ PERMUTATIONS = 999
 
 def points(rows: pd.DataFrame) -> pd.DataFrame:
     """The points of the data collapse: four domains, scattered loss, three fills, shares strictly between 0 and 1."""
-    tried = frames.rows(rows, part=("arms", "collapse"), damage="keep", order="iid", domain=DOMAINS, fill=FILLS)
-    tried = frames.rows(tried, protect=False)
+    fixed = {"damage": "keep", "order": "iid", "protect": False}
+    tried = frames.rows(rows, part=("arms", "collapse"), **fixed, domain=DOMAINS, fill=FILLS)
     return tried[(tried["kept"] > 0) & (tried["kept"] < 1)]
 
 
@@ -32,12 +32,12 @@ def shared(tried: pd.DataFrame) -> pd.DataFrame:
 
 def leftovers(tried: pd.DataFrame) -> pd.Series:
     """Nats, a value a row: loss minus its best falling function of cosine, which each model has for itself."""
-    left = pd.Series(np.nan, index=tried.index)
-    for _, own in tried.groupby("model"):
-        tied = own.groupby("cosine")["nll"].agg(["mean", "size"])  # equal cosines get one value
-        fit = isotonic_regression(tied["mean"], weights=tied["size"], increasing=False).x
-        left[own.index] = own["nll"] - own["cosine"].map(pd.Series(fit, index=tied.index))
-    return left
+    cosine, loss, left = tried["cosine"].to_numpy(float), tried["nll"].to_numpy(float), np.full(len(tried), np.nan)
+    for own in tried.groupby("model").indices.values():
+        _, place, count = np.unique(cosine[own], return_inverse=True, return_counts=True)  # equal cosines get one value
+        fit = isotonic_regression(np.bincount(place, loss[own]) / count, weights=count, increasing=False).x
+        left[own] = loss[own] - fit[place]
+    return pd.Series(left, index=tried.index)
 
 
 def p_domain(tried: pd.DataFrame, seed: int = 0) -> float:
@@ -53,8 +53,9 @@ def p_domain(tried: pd.DataFrame, seed: int = 0) -> float:
     table = leftovers(tried).groupby([tried["seed"], tried["domain"]]).mean().unstack().to_numpy()  # (masks, domains)
     rng = np.random.default_rng(seed)
     observed = float((table.mean(0) ** 2).sum())
-    drawn = [(rng.permuted(table, axis=1).mean(0) ** 2).sum() for _ in range(PERMUTATIONS)]
-    return float((np.sum(np.array(drawn) >= observed - 1e-12) + 1) / (PERMUTATIONS + 1))
+    many = rng.permuted(np.tile(table, (PERMUTATIONS, 1)), axis=1).reshape(PERMUTATIONS, *table.shape)
+    drawn = (many.mean(1) ** 2).sum(1)  # (permutations,)
+    return float((np.sum(drawn >= observed - 1e-12) + 1) / (PERMUTATIONS + 1))
 
 
 def spread(rows: pd.DataFrame) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,20 @@ import pandas as pd
 from helpers import frames, prose
 from helpers.claims import SUPPORTED, Verdict
 from helpers.dtdr import quantities
-from helpers.dtdr.damage import Damage, Keep, Noise
-from helpers.dtdr.quantities import ANCHORED, RANDOM, RAW, SPOILED, SPOILED_RAW, THOUSANDTH, TRANSFORMED, Quantity
+from helpers.dtdr.damage import Damage, Keep
+from helpers.dtdr.quantities import (
+    ANCHORED,
+    EMERGENCE,
+    EVEN,
+    PROPORTIONAL,
+    RANDOM,
+    RAW,
+    SPOILED,
+    SPOILED_RAW,
+    THOUSANDTH,
+    TRANSFORMED,
+)
+from helpers.sides import Quantity
 from helpers.study import Log
 
 PATTERNS = {  # what is lost, for the table of all patterns
@@ -28,9 +40,9 @@ PATTERNS = {  # what is lost, for the table of all patterns
 }
 ERRORS = {  # four errors of one cosine
     RAW: "raw weights lost",
-    Noise("entry"): "noise in proportion to each weight",
+    PROPORTIONAL: "noise in proportion to each weight",
     TRANSFORMED: "transformed coefficients lost",
-    Noise("row"): "noise of one size per row",
+    EVEN: "noise of one size per row",
 }
 FILLS = {TRANSFORMED: "zero", RANDOM: "random", ANCHORED: "guided, published"}
 PRIORS = {
@@ -44,63 +56,63 @@ PRIORS = {
     "low_rank": "leading directions of what was kept",
 }
 LEAST = 0.05  # nats that a prior must give to be named among those that help
+GAIN = "loss − zero fill, nats"
+RISE = {  # column: the quantity of a damage, for the tables of arms and patterns
+    "f50": lambda damage: quantities.reach(damage, 0.5),
+    "f90 − f10": quantities.width,
+    "loss at 0.6": lambda damage: quantities.loss(damage, 0.6),
+    "loss at 0.8": lambda damage: quantities.loss(damage, 0.8),
+}
+SMALL_LOSS = {f"{f:.0%} kept": lambda damage, f=f: quantities.loss(damage, f) for f in (0.8, 0.9)}
+ACROSS = {  # column: the parts and the quantity, for the table of committed runs
+    "f50": (EMERGENCE, quantities.reach(TRANSFORMED, 0.5)),
+    "width": (EMERGENCE, quantities.NUMBERS["width"][0]),
+    "T − R, 80%": (EMERGENCE, quantities.NUMBERS["gap_80"][0]),
+    "T − R, 90%": (EMERGENCE, quantities.NUMBERS["domain"][0]),
+    "rows − R, 80%": (EMERGENCE, quantities.NUMBERS["rows_gap"][0]),
+    "even − prop., 90%": ("cause", quantities.NUMBERS["shape"][0]),
+    "p, D7": (EMERGENCE, quantities.NUMBERS["p_domain"][0]),
+}
 
 
-def summary(rows: pd.DataFrame, names: Mapping[Damage, str]) -> pd.DataFrame:
-    """A row a damage: where half of the loss is recovered, the width of the rise, and the losses at 0.6 and 0.8."""
-    out = []
-    for damage, name in names.items():
-        if len(frames.rows(rows, **damage.columns)):
-            row = {"lost": name, "f50": _mean(quantities.reach(damage, 0.5), rows)}
-            row["f90 − f10"] = _mean(quantities.width(damage), rows)
-            out.append(row | {f"loss at {f:g}": _mean(quantities.loss(damage, f), rows) for f in (0.6, 0.8)})
-    return pd.DataFrame(out)
-
-
-def causes(rows: pd.DataFrame, shares: Sequence[float] = (0.8, 0.9)) -> pd.DataFrame:
-    """Losses under four errors of the same cosine."""
+def means(
+    rows: pd.DataFrame, names: Mapping[Damage, str], columns: Mapping[str, Callable] = RISE, head: str = "lost"
+) -> pd.DataFrame:
+    """A row a damage that the rows have: its name under `head`, and the mean over masks of every column's quantity of it."""
+    tried = {d: name for d, name in names.items() if len(frames.rows(rows, **d.columns))}
     return pd.DataFrame(
-        {"error": name} | {f"{f:.0%} kept": _mean(quantities.loss(damage, f), rows) for f in shares}
-        for damage, name in ERRORS.items()
+        {head: name} | {column: _mean(quantity(damage)(rows)) for column, quantity in columns.items()}
+        for damage, name in tried.items()
     )
 
 
 def told(rows: pd.DataFrame, damages: Iterable[Damage]) -> pd.DataFrame:
     """Rows with a text, damage by damage: `name` is its label, `kept` its level, whatever that is called."""
-    parts = [rows.iloc[:0].assign(name="")]
-    for damage in damages:
-        own = frames.rows(rows, **damage.columns)
-        own = own[own["text"].notna()]
-        parts += [own.assign(name=damage.label, kept=own[damage.level])] if len(own) else []
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+    texts = rows[rows["text"].notna()]
+    own = {damage: frames.rows(texts, **damage.columns) for damage in damages}
+    parts = [part.assign(name=d.label, kept=part[d.level]) for d, part in own.items() if len(part)]
+    return pd.concat(parts or [texts.iloc[:0].assign(name="")], ignore_index=True)
 
 
 def nonsense(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a fill and share: loss, entropy, repetition, and the loss of its text to the whole model."""
-    out = []
-    for damage, name in FILLS.items():
-        for f in quantities.SHARES:
-            own = frames.rows(rows, **damage.columns, kept=f)
-            told = {"repetition": own["rep4"].mean(), "its text": own["sense"].mean()}
-            out.append(
-                {"fill": name, "kept": f"{f:.0%}", "loss": own["nll"].mean(), "entropy": own["entropy"].mean()} | told
-            )
-    return pd.DataFrame(out)
+    names = {"nll": "loss", "entropy": "entropy", "rep4": "repetition", "sense": "its text"}
+    own = {name: frames.rows(rows, **damage.columns, kept=quantities.SHARES) for damage, name in FILLS.items()}
+    tried = pd.concat([part.assign(fill=name) for name, part in own.items()])
+    out = tried.groupby(["fill", "kept"], sort=False)[list(names)].mean().rename(columns=names).reset_index()
+    return out.assign(kept=out["kept"].map("{:.0%}".format))
 
 
 def rungs(rows: pd.DataFrame) -> pd.DataFrame:
     """A row for every model and domain of `rows`: depth, width and seed of the model, and `f50`, the mean over masks of the
     share at which half of its loss is recovered.
     """
-    facts, out = ["depth", "width", "parameters", "model_seed"], []
-    for model, own in rows.groupby("model"):
-        for damage in (TRANSFORMED, RAW):
-            f50 = quantities.reach(damage, 0.5)(own)
-            if len(f50):
-                out.append(
-                    {"model": model} | damage.columns | own.iloc[0][facts].to_dict() | {"f50": float(f50.mean())}
-                )
-    return pd.DataFrame(out, columns=["model", *TRANSFORMED.columns, *facts, "f50"])
+    facts, out = ["model", "depth", "width", "parameters", "model_seed"], []
+    for _, own in rows.groupby("model"):
+        f50 = {damage: quantities.reach(damage, 0.5)(own) for damage in (TRANSFORMED, RAW)}
+        known = own.iloc[0][facts].to_dict()
+        out += [known | damage.columns | {"f50": float(at.mean())} for damage, at in f50.items() if len(at)]
+    return pd.DataFrame(out, columns=[*facts, *TRANSFORMED.columns, "f50"])
 
 
 def dose(rows: pd.DataFrame) -> pd.DataFrame:
@@ -116,10 +128,21 @@ def dose(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(out[1:] or out, ignore_index=True)
 
 
-def ends(rows: pd.DataFrame, column: str, by: str = "outliers") -> tuple[str, str]:
-    """The mean of a column at the smallest and at the largest value of `by`, as text."""
-    means = rows.groupby(by)[column].mean()
-    return prose.mean(means.iloc[:1], "z.2f"), prose.mean(means.iloc[-1:], "z.2f")
+def end(column: str, by: str, at: int) -> Quantity:
+    """The mean of a column at the smallest (at = 0) or the largest (-1) value of `by`."""
+    return lambda rows: rows.groupby(by)[column].mean().iloc[[at] if len(rows) else []].to_numpy()
+
+
+NUMBERS = quantities.NUMBERS | {  # with those of the frames that are made here
+    "lost_small": (end("lost", "outliers", 0), "z.2f", "nats"),
+    "lost_large": (end("lost", "outliers", -1), "z.2f", "nats"),
+    "spoiled_small": (end("spoiled", "outliers", 0), "z.2f", "nats"),
+    "spoiled_large": (end("spoiled", "outliers", -1), "z.2f", "nats"),
+    "shallow": (end("f50", "depth", 0), "z.2f", ""),
+    "deep": (end("f50", "depth", -1), "z.2f", ""),
+    "narrow": (end("f50", "width", 0), "z.2f", ""),
+    "wide": (end("f50", "width", -1), "z.2f", ""),
+}
 
 
 def of_common_width(rows: pd.DataFrame) -> pd.DataFrame:
@@ -131,15 +154,11 @@ def against_zero(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with a prior, and `gain`: their loss minus that of zero fill under the same mask. Zero fill itself stands among them
     as weight 0 of every prior.
     """
-    zero = frames.rows(rows, **TRANSFORMED.columns)
-    units = ["model", "seed", "kept"]
-    guided = rows[rows["prior"] != ""]
+    zero, guided = frames.rows(rows, **TRANSFORMED.columns), rows[rows["prior"] != ""]
     tried = guided[["model", "prior", "kept"]].drop_duplicates()
-    start = zero.drop(columns="prior").merge(tried, on=["model", "kept"])
-    both = pd.concat([start, guided], ignore_index=True)
-    base = zero.set_index(units)["nll"].rename("zero")
-    both = both.join(base, on=units)
-    return both.assign(gain=both["nll"] - both["zero"])
+    both = pd.concat([zero.drop(columns="prior").merge(tried, on=["model", "kept"]), guided], ignore_index=True)
+    units = ["model", "seed", "kept"]
+    return both.assign(gain=both["nll"] - both.join(zero.set_index(units)["nll"].rename("zero"), on=units)["zero"])
 
 
 def worths(rows: pd.DataFrame, known: Mapping[str, tuple[float, float]], at: float) -> pd.DataFrame:
@@ -148,9 +167,8 @@ def worths(rows: pd.DataFrame, known: Mapping[str, tuple[float, float]], at: flo
     for prior, name in tried(rows).items():
         rho, ratio = known.get(prior, (np.nan, np.nan))
         gain, weight = quantities.best(prior, at)(rows)
-        row = {"prior": name, "cosine": rho, "b* predicted": rho / ratio, "best b tried": weight}
-        out.append(row | {"loss − zero fill, nats": gain})
-    return pd.DataFrame(out)
+        out.append({"prior": name, "cosine": rho, "b* predicted": rho / ratio, "best b tried": weight, GAIN: gain})
+    return pd.DataFrame(out, columns=["prior", "cosine", "b* predicted", "best b tried", GAIN])
 
 
 def worth_of_each(rows: pd.DataFrame) -> str:
@@ -164,36 +182,24 @@ def tried(rows: pd.DataFrame) -> dict[str, str]:
     return {prior: name for prior, name in PRIORS.items() if len(frames.rows(rows, prior=prior))}
 
 
-def helpful(rows: pd.DataFrame, at: float) -> str:
-    """The names of those priors that lower the loss by more than LEAST nats at their best weight."""
-    names = [name for prior, name in tried(rows).items() if quantities.best(prior, at)(rows)[0] < -LEAST]
-    return "; ".join(names) or "none"
+def helpful(table: pd.DataFrame) -> str:
+    """The names of those priors in a table of `worths` that lower the loss by more than LEAST nats at their best weight."""
+    return "; ".join(table["prior"][table[GAIN] < -LEAST]) or "none"
 
 
 def similar(known: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
     """What each prior knows: the cosine of its weights to the model's, and the ratio of norms."""
-    return pd.DataFrame(
-        {"prior": PRIORS[name], "cosine to the model": rho, "ratio of norms": ratio}
-        for name, (rho, ratio) in known.items()
-    )
+    rows = [(PRIORS[name], *pair) for name, pair in known.items()]
+    return pd.DataFrame(rows, columns=["prior", "cosine to the model", "ratio of norms"])
 
 
 def across(log: Log) -> pd.DataFrame:
     """A row a committed reference: thresholds, and what sets the domains apart."""
-    differences: dict[str, tuple[tuple[str, ...], Quantity]] = {
-        f"T − R, {f:.0%}": (quantities.EMERGENCE, quantities.gap(TRANSFORMED, RAW, f)) for f in (0.8, 0.9)
-    }
-    leading = quantities.gap(Keep("identity", "rows"), RAW, 0.8)
-    shape = quantities.gap(Noise("row"), Noise("entry"), 0.9)
-    differences |= {"rows − R, 80%": (quantities.EMERGENCE, leading), "even − prop., 90%": (("cause",), shape)}
     out = []
     for label, committed in log.committed.items():
-        rows = log.frame(label)
-        judged = frames.rows(rows, part=quantities.EMERGENCE)
-        found = {name: _mean(quantities.of(f"d2_{name}"), judged) for name in ("f50", "width")}
-        found |= {name: _mean(quantity, frames.rows(rows, part=part)) for name, (part, quantity) in differences.items()}
         facts = {"model": committed.header["parameters"]["model"], "masks": committed.header["seeds"]}
-        out.append(facts | found | {"p, D7": _mean(quantities.of("d7_p_domain"), judged)})
+        rows = {part: log.alone(label, part=part).this for part, _ in ACROSS.values()}
+        out.append(facts | {name: _mean(quantity(rows[part])) for name, (part, quantity) in ACROSS.items()})
     return pd.DataFrame(out)
 
 
@@ -211,6 +217,5 @@ def turned(table: pd.DataFrame, shown: Sequence[Verdict]) -> str:
     return ", ".join(changed) or "none"
 
 
-def _mean(quantity: Quantity, rows: pd.DataFrame) -> float:
-    values = quantity(rows)
+def _mean(values: np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else float("nan")
