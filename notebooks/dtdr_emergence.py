@@ -418,7 +418,7 @@ chapter.table(tables.across(log), caption)
 # %% tags=["hide-input"]
 verdict = log.verdict()
 here.say("told", verdict.passed)
-here.say("turned", tables.turned(both, verdict.verdicts))
+here.say("turned", tables.turned(both))
 verdict.probe_table()
 
 # %% [markdown]
@@ -436,7 +436,7 @@ verdict.table()
 # Too few coefficients, no language: {verdict}`D1`. A sharp threshold: {verdict}`D2`. Transformed stores fail where conventional weights still work: {verdict}`D5`.
 # Truncation and corruption differ in kind: {verdict}`D6`. Underdetermined, not degraded: {verdict}`D7`. Graceful under corruption: {verdict}`D8`.
 #
-# These are verdicts on the weights as they were trained. The same function with outlier channels turned these to supported: {glue:text}`turned`.
+# These are verdicts on the weights as they were trained. In this run, the same function with outlier channels turned these to supported: {glue:text}`turned`.
 #
 # ## Limits
 #

@@ -236,8 +236,9 @@ verdict.table()
 # %% [markdown]
 # Random completion is worse than none: {verdict}`D3`. A weak aligned prior recovers language, also when it does not contain the answer: {verdict}`D4`.
 #
-# Where D4 holds, read it with the table above: a model after a quarter of its training contains as much of the answer as its cosine says. The prior that shares the recipe and
-# nothing else, another seed, is the one that would have shown compatible constraints at work.
+# Where D4 holds, read it with the tables above. How much of the answer a prior contains is its cosine. What it is worth beyond that, at equal cosine, is
+# {glue:text}`worth_earlier` for the model after a quarter of its training, and {glue:text}`worth_other` for the prior that shares the recipe and nothing else, another seed. Only a number
+# clearly below zero says that *compatible* means more than *near*.
 #
 # ## Limits
 #

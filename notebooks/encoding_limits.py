@@ -137,7 +137,7 @@ figures.show(
 # the text's gain at 10:1 and the published autoencoder's {glue:text}`e8_text_10_seed_ae`. {glue:text}`compared`
 #
 # What joint learning is worth is the distance of the first number from the other two. What a compression costs may also depend on
-# how much there is to learn; the committed runs, tabulated here, differ in their text. If there were a ratio that is free
+# how much there is to learn; the committed runs, tabulated here, differ in what is read, and some in size. If there were a ratio that is free
 # whatever is read, its column would hold ones.
 
 # %% tags=["hide-input"]

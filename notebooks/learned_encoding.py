@@ -72,7 +72,7 @@ here.box()
 # %% [markdown]
 # ## As printed
 #
-# Fifty tokens, sequences of twenty, and four motifs such as 1-2-3-4-5 that repeat. The *traditional* arm draws a random
+# The published script takes fifty tokens, sequences of twenty, and four motifs such as 1-2-3-4-5 that repeat. The *traditional* arm draws a random
 # vector of 64 numbers for every token, trains an autoencoder to squeeze those vectors into six numbers and back, freezes
 # the six, and trains a network on them. The *learned* arm gives the network a table of six numbers per token and
 # trains everything at once. The network has no attention: twice it adds $\mathrm{relu}(h W_v W_1) W_2$ to its state $h$,
@@ -396,7 +396,8 @@ judged.probe_table()
 #
 # 1. Predict first which of the claims change their verdict when the code has two numbers, and on which chain. Then
 #    `ruc run learned_encoding -p learned_dim 2`. Check: the table of verdicts shows this run's verdicts beside those of the
-#    claims' own parameters; by the softmax bottleneck the rank-6 rows of E2 and E9 should suffer before those of the motifs do.
+#    claims' own parameters. E2 asks for the width that suffices, whatever the code's, so it must stay as it was; which of the gaps of
+#    E1, E3 and E5 moved most, and is it the one on the chain that needs six numbers?
 # 2. Predict what happens to the printed criteria, and to the precise ones, when the full table has sixteen numbers instead of 64. Then
 #    `ruc run learned_encoding -p traditional_dim 16`. Check: the third printed criterion reads 2.7 : 1, and the width at which
 #    the rank-6 chain behind a linear read-out reaches its floor has not moved.

@@ -13,7 +13,7 @@ from helpers.dtdr.subject import Subject
 from helpers.frames import rows
 from helpers.study import Study
 
-SAME = {"model": "storyteller", "text": "embedded", "prompt": "", "block": 128}
+SAME = {"model": "storyteller", "text": "embedded", "prompt": "", "texts": None, "block": 128}
 CHAPTERS = {
     "dtdr_emergence": Study(
         frame=quantities.frame,

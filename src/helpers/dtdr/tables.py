@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from helpers import frames, prose
-from helpers.claims import SUPPORTED, Verdict
+from helpers.claims import SUPPORTED
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.quantities import (
@@ -210,10 +210,9 @@ def verdicts(log: Log, **sets: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(judged).drop(columns="D7", errors="ignore")
 
 
-def turned(table: pd.DataFrame, shown: Sequence[Verdict]) -> str:
-    """The claims that the second row of `verdicts` supports and the chapter's own verdicts do not."""
-    own = {v.id: v.verdict for v in shown if v.criterion == "precise"}
-    changed = [c for c in own if c in table and len(table) > 1 and table[c].iloc[1] == SUPPORTED != own[c]]
+def turned(table: pd.DataFrame) -> str:
+    """The claims that the second row of `verdicts` supports and the first, of the same run, does not."""
+    changed = [c for c in table if len(table) > 1 and table[c].iloc[1] == SUPPORTED != table[c].iloc[0]]
     return ", ".join(changed) or "none"
 
 

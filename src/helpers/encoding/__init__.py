@@ -20,7 +20,8 @@ CHAPTERS = {
         quantities=quantities.learned,
         controls=controls.learned,
         planted=controls.PLANTED,
-        same={"vocab_size": 50, "traditional_dim": 64, "learned_dim": 6, "learning_rate": 0.01},
+        same={"vocab_size": 50, "traditional_dim": 64, "learned_dim": 6, "learning_rate": 0.01}
+        | {"epochs": 30, "steps": None},
     ),
     "encoding_limits": Study(
         frame=quantities.frame,
@@ -28,7 +29,7 @@ CHAPTERS = {
         quantities=quantities.limited,
         controls=controls.limited,
         planted=controls.PLANTED,
-        same={"text": "tinyshakespeare", "fasta": "ecoli", "vocab": None, "k": None},
+        same={"text": "tinyshakespeare", "fasta": "ecoli", "vocab": None, "k": None, "steps": None},
     ),
 }
 __all__ = [

@@ -92,7 +92,7 @@ def sight(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def kept(sides: Sequence[Sides], ratios: Sequence[float]) -> pd.DataFrame:
-    """Share of the full width's gain that the learned code keeps, mean over seeds; a row a corpus, of the first run with it."""
+    """Share of the full width's gain that the learned code keeps, mean over seeds; a row a run and corpus."""
     out = []
     for side in sides:
         rows = frames.rows(side.this, part="limits", attend=True, arm="learned", asked=tuple(ratios))
@@ -100,7 +100,7 @@ def kept(sides: Sequence[Sides], ratios: Sequence[float]) -> pd.DataFrame:
         out += [
             {"corpus": c, "run": side.label} | {f"{r:g} : 1": v for r, v in row.items()} for c, row in means.iterrows()
         ]
-    return pd.DataFrame(out).drop_duplicates("corpus") if out else pd.DataFrame()
+    return pd.DataFrame(out)
 
 
 def trials(sides: Sequence[Sides]) -> pd.DataFrame:
