@@ -131,6 +131,21 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
         reference.newest(project, "kinds", "zz")
 
 
+def test_a_page_of_an_exploration_keeps_the_references_badges(project):
+    path = project.root / "notebooks" / "good.py"
+    row = "[{'id': 'X', 'criterion': 'precise', 'verdict': 'VERDICT', 'reason': ''}]"
+    runs = f"{{'this run': {row.replace('VERDICT', 'supported')}, 'reference': {row.replace('VERDICT', 'refuted')}}}"
+    path.write_text(
+        path.read_text()
+        + "\n# %%\nplace = os.environ['RUC_RUN_DIR']\n"
+        + f"Path(place, 'verdicts.json').write_text(files.strict_json({{'counts': False, 'verdicts': {runs}}}))\n"
+    )
+    run, _ = execute.run(project, execute.plan(project, "good", {}))
+    kept = build.that_count(project.notebook("good"), run)
+    assert {k: v["verdict"] for k, v in claims.counting(kept).items()} == {"X": "refuted"}
+    assert set(kept["verdicts"]) == {"reference"}
+
+
 def test_the_ledger_judges_the_committed_reference_by_todays_claims(project):
     (project.root / "book").mkdir()
     path = project.root / "book" / "claims.yml"

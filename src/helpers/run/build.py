@@ -113,6 +113,15 @@ def counts(notebook: Notebook, run: Run) -> bool:
     return all(given.get(k, p.default) == p.default for k, p in notebook.parameters.items() if k not in free)
 
 
+def that_count(notebook: Notebook, run: Run) -> dict | None:
+    """A run's `verdicts.json` with the verdicts that may count: the reference's always, its own if its parameters are the claims'."""
+    stored = run.read("verdicts.json")
+    if stored is None or counts(notebook, run):
+        return stored
+    kept = {by: found for by, found in stored["verdicts"].items() if by == "reference"}
+    return stored | {"verdicts": kept} if kept else None
+
+
 def _last_good(project: Project, plan: execute.Planned) -> Run | None:
     """The newest run that a page can show instead of one that failed: one of the same parameters, else one that counts."""
     runs = Store(project.runs).all(plan.notebook.name)
@@ -135,7 +144,7 @@ def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
             "fresh": page.fresh,
             "error": page.error,
             "run": None if run is None else {k: v for k, v in run.facts.items() if k != "files"},
-            "verdicts": run.read("verdicts.json") if run and counts(page.notebook, run) else None,
+            "verdicts": run and that_count(page.notebook, run),
         }
     _write_if_new(folder / SHEET, files.strict_json(sheet) + "\n")
 
