@@ -114,7 +114,7 @@ def counts(notebook: Notebook, run: Run) -> bool:
 
 
 def that_count(notebook: Notebook, run: Run) -> dict | None:
-    """A run's `verdicts.json` with the verdicts that may count: the reference's always, its own if its parameters are the claims'."""
+    """A run's `verdicts.json` with what may count: the reference's verdicts always, its own with the claims' parameters."""
     stored = run.read("verdicts.json")
     if stored is None or counts(notebook, run):
         return stored
