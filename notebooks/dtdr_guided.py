@@ -174,7 +174,7 @@ worths = tables.worths(every.this, known, 0.4)
 draw.show("priors", every.map(tables.against_zero), least=tables.LEAST, helpful=tables.helpful(worths))
 
 # %% [markdown]
-# The storyteller's reference tried what needs no relative (zero fill, random numbers, the published anchor) on three trainings, the book's own and two of other seeds:
+# The storyteller's reference tried zero fill, random numbers, the published anchor and another seed on three trainings, the book's own and two of other seeds:
 # where it is compared in the next sentence, in the figure above and in the verdicts, its numbers are means over the three. This run's are of the one model above, unless it is a full run.
 #
 # At 40 % kept, the published anchor at $b = 0.15$ changes the loss by {glue:text}`guided`, random numbers by
