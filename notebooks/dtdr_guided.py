@@ -93,7 +93,8 @@ subject.priors["neighbour"] = priors.neighbour(subject.whole)
 if found.source == "embedded":
     subject.priors |= {name: priors.embedded(name) for name in ("earlier", "other")}
 if relative != "none":
-    subject.priors["relative"] = priors.relative(subject.whole, lm.load(relative, device=here.device))
+    kin = lm.load(relative, device=here.device)
+    subject.priors["relative"] = priors.relative(subject.whole, kin)
 # prior: cosine of its weights to the model's, ratio of norms
 known = {name: priors.similarity(subject.whole, prior) for name, prior in subject.priors.items()}
 
@@ -185,7 +186,7 @@ draw.show("priors", every.map(tables.against_zero), least=tables.LEAST, helpful=
 # zero is not told from none.
 
 # %% tags=["hide-input"]
-chapter.table(worths, "At 40 % kept: what a prior knows, and its worth at its best weight ± half the 95 % interval, over n masks")
+chapter.table(worths, "At 40 % kept: what a prior knows, and its worth at its best weight, ± over n masks (95 %)")
 
 # %% [markdown]
 # ## Does arithmetic predict it?

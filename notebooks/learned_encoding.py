@@ -99,8 +99,8 @@ for arm in ("learned", "traditional", "walk_learned", "walk_traditional"):
 ends = [sides.mean(last(arm), ".3g") for arm in ("learned", "traditional", "walk_learned")]
 figures.show(
     draw.printed(log.at(part="printed")),
-    f"Last losses with gradients: {ends[0]} nats learned, {ends[1]} with the autoencoder's code. Under the "
-    f"noise update the learned arm ends at {ends[2]}; the dotted line is chance." + sides.dashed,
+    f"Last losses with gradients: {ends[0]} nats learned, {ends[1]} with the autoencoder's code. "
+    f"Under the noise update the learned arm ends at {ends[2]}; the dotted line is chance." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -202,8 +202,9 @@ figures.show(
     draw.share_by_width(sides),
     f"At d = {learned_dim} a frozen random code's loss less the learned one's is "
     f"{gap('planted6', 'linear')} nats behind a linear read-out (rank 6), "
-    f"{gap('dirichlet', 'residual')} in the published network and {gap('dirichlet', 'mlp')} in a network "
-    "that widens after the code (full rank). Thin lines are seeds, bands 95 % intervals of the mean." + sides.dashed,
+    f"{gap('dirichlet', 'residual')} in the published network and {gap('dirichlet', 'mlp')} "
+    "in a network that widens after the code (full rank). "
+    "Thin lines are seeds, bands 95 % intervals of the mean." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -237,8 +238,10 @@ here.say("explained_best", f"{codes.best_explained(vocab_size, traditional_dim, 
 # blurred below six and stop changing above.
 
 # %%
-predicted = encoding.predict(chain, widths=(1, 2, 3, 4, 5, 6, 8, 12), readout="linear", steps=s.steps)
-missing = {d: f"{tasks.cross_entropy(chain.joint, p) - chain.bayes:.2g}" for d, p in predicted.items()}
+widths = (1, 2, 3, 4, 5, 6, 8, 12)
+predicted = encoding.predict(chain, widths=widths, readout="linear", steps=s.steps)
+excess = lambda p: f"{tasks.cross_entropy(chain.joint, p) - chain.bayes:.2g}"
+missing = {d: excess(p) for d, p in predicted.items()}
 figures.show(
     draw.matrices(chain.transition, predicted, "What can six numbers say?"),
     f"Excess over Bayes: {missing[1]} nats at d = 1, {missing[3]} at d = 3, {missing[6]} at d = 6 "
@@ -260,8 +263,8 @@ for source in ("planted2", "planted6", "planted12", "dirichlet"):
 width = lambda source: sides.mean(quantities.elbow_of(source), ".1f")
 figures.show(
     draw.elbow(sides),
-    f"The width that recovers {quantities.ELBOW:.1%} of what can be learned is {width('planted2')} for rank 2, "
-    f"{width('planted6')} for rank 6, {width('planted12')} for rank 12, and {width('dirichlet')} "
+    f"The width that recovers {quantities.ELBOW:.1%} of what can be learned is "
+    f"{width('planted2')} for rank 2, {width('planted6')} for rank 6, {width('planted12')} for rank 12, and {width('dirichlet')} "
     "for the chain without one." + sides.dashed,
 )  # fmt: skip
 
@@ -290,7 +293,8 @@ for source in ("pattern", "planted6", "dirichlet"):
 times = lambda source: sides.mean(quantities.times(source), ".1f").replace("no value", "never both")
 figures.show(
     draw.convergence(sides, learned_dim),
-    "Steps to nine tenths of what can be learned, the autoencoder arm's over the learned one's, stage one counted: "
+    "Steps to nine tenths of what can be learned, the autoencoder arm's over the learned one's, "
+    "stage one counted: "
     f"{times('pattern')} on the motifs, {times('planted6')} on the rank-6 chain and "
     f"{times('dirichlet')} on the full-rank chain.",
 )  # fmt: skip
@@ -311,7 +315,8 @@ figures.show(
 snapshots = encoding.watch(tasks.pattern(vocab_size), d=2, steps=s.steps)
 figures.show(
     draw.dance(snapshots, "Where do the tokens go?"),
-    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps: look whether polygons come apart, or only tokens.",
+    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps: "
+    "look whether polygons come apart, or only tokens.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -335,8 +340,8 @@ sides.say("rules_blind", quantities.named("e6_blind_left"), ".1%")
 mean = lambda name: sides.mean(quantities.named(name), ".2g")
 figures.show(
     draw.rules(sides),
-    f"With attention the full width ends {mean('e6_full_excess')} nats above Bayes. At d = {learned_dim} the "
-    f"autoencoder's frozen code ends {mean('e6_gap')} nats above the learned one. "
+    f"With attention the full width ends {mean('e6_full_excess')} nats above Bayes. "
+    f"At d = {learned_dim} the autoencoder's frozen code ends {mean('e6_gap')} nats above the learned one. "
     "Crosses: the same arms with attention off." + sides.dashed,
 )  # fmt: skip
 
@@ -373,7 +378,8 @@ chapter.table(tables.generated(log.frame()), told)
 judged = log.verdict()
 figures.show(
     judged.forest("The differences that decide", "difference of excess loss (nats a token)", ("E1", "E3", "E5", "E6")),
-    "Each row is a difference between two arms with its 95 % interval over seeds; shaded is the region that was wanted. "
+    "Each row is a difference between two arms with its 95 % interval over seeds; "
+    "shaded is the region that was wanted. "
     "Green lies inside it, red wholly outside, yellow straddles the border.",
 )
 

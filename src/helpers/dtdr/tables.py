@@ -187,7 +187,7 @@ def tried(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def helpful(table: pd.DataFrame) -> str:
-    """The names of those priors in a table of `worths` whose whole interval at their best weight is a help of more than LEAST."""
+    """The names of those priors in a table of `worths` that help by more than LEAST nats with their whole interval."""
     return "; ".join(table["prior"][table[GAIN] + table["±"] < -LEAST]) or "none"
 
 

@@ -58,7 +58,7 @@ def compressions(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def slower(sides: Sides, source: str) -> str:
-    """How many times the learned arm's steps the autoencoder's takes, or that there is no such number, as the end of a sentence."""
+    """How many times the learned arm's steps the autoencoder's takes, as the end of a sentence; says so where there is none."""
     this, other = sides.read(quantities.times(source))
     told = [
         " times as many, ".join(prose.spread(values, ".2g"))
