@@ -240,12 +240,10 @@ here.say("explained_best", f"{codes.best_explained(vocab_size, traditional_dim, 
 # %%
 widths = (1, 2, 3, 4, 5, 6, 8, 12)
 predicted = encoding.predict(chain, widths=widths, readout="linear", steps=s.steps)
-excess = lambda p: f"{tasks.cross_entropy(chain.joint, p) - chain.bayes:.2g}"
-missing = {d: excess(p) for d, p in predicted.items()}
+missing = {d: f"{tasks.cross_entropy(chain.joint, p) - chain.bayes:.2g}" for d, p in predicted.items()}
 figures.show(
     draw.matrices(chain.transition, predicted, "What can six numbers say?"),
-    f"Excess over Bayes: {missing[1]} nats at d = 1, {missing[3]} at d = 3, {missing[6]} at d = 6 "
-    f"and {missing[12]} at d = 12.",
+    f"Nats over Bayes: {missing[1]} at d = 1, {missing[3]} at 3, {missing[6]} at 6, {missing[12]} at 12.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -264,8 +262,8 @@ width = lambda source: sides.mean(quantities.elbow_of(source), ".1f")
 figures.show(
     draw.elbow(sides),
     f"The width that recovers {quantities.ELBOW:.1%} of what can be learned is "
-    f"{width('planted2')} for rank 2, {width('planted6')} for rank 6, {width('planted12')} for rank 12, and {width('dirichlet')} "
-    "for the chain without one." + sides.dashed,
+    f"{width('planted2')} for rank 2, {width('planted6')} for rank 6, {width('planted12')} for rank 12, "
+    f"and {width('dirichlet')} for the chain without one." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -293,10 +291,8 @@ for source in ("pattern", "planted6", "dirichlet"):
 times = lambda source: sides.mean(quantities.times(source), ".1f").replace("no value", "never both")
 figures.show(
     draw.convergence(sides, learned_dim),
-    "Steps to nine tenths of what can be learned, the autoencoder arm's over the learned one's, "
-    "stage one counted: "
-    f"{times('pattern')} on the motifs, {times('planted6')} on the rank-6 chain and "
-    f"{times('dirichlet')} on the full-rank chain.",
+    "Steps to nine tenths, the autoencoder arm's over the learned one's, stage one counted: "
+    f"{times('pattern')} (motifs), {times('planted6')} (rank 6) and {times('dirichlet')} (full rank).",
 )  # fmt: skip
 
 # %% [markdown]
@@ -315,8 +311,7 @@ figures.show(
 snapshots = encoding.watch(tasks.pattern(vocab_size), d=2, steps=s.steps)
 figures.show(
     draw.dance(snapshots, "Where do the tokens go?"),
-    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps: "
-    "look whether polygons come apart, or only tokens.",
+    f"Four motifs over {max(snapshots)} gradient steps: do polygons come apart, or only tokens?",
 )  # fmt: skip
 
 # %% [markdown]
@@ -378,8 +373,7 @@ chapter.table(tables.generated(log.frame()), told)
 judged = log.verdict()
 figures.show(
     judged.forest("The differences that decide", "difference of excess loss (nats a token)", ("E1", "E3", "E5", "E6")),
-    "Each row is a difference between two arms with its 95 % interval over seeds; "
-    "shaded is the region that was wanted. "
+    "Each row: two arms' difference and its 95 % interval over seeds; shaded: what was wanted. "
     "Green lies inside it, red wholly outside, yellow straddles the border.",
 )
 

@@ -59,15 +59,10 @@ def compressions(rows: pd.DataFrame) -> pd.DataFrame:
 
 def slower(sides: Sides, source: str) -> str:
     """How many times the learned arm's steps the autoencoder's takes, as the end of a sentence; says so where there is none."""
-    this, other = sides.read(quantities.times(source))
-    told = [
-        " times as many, ".join(prose.spread(values, ".2g"))
-        if np.isfinite(values).any()
-        else f"in none of {len(values)} seeds do both arms get there"
-        for values in (this, other)
-        if values is not None
-    ]
-    return "; in the reference ".join(told)
+    never = lambda values: f"in none of {len(values)} seeds do both arms get there"
+    many = lambda values: " times as many, ".join(prose.spread(values, ".2g"))
+    known = [values for values in sides.read(quantities.times(source)) if values is not None]
+    return "; in the reference ".join(many(v) if np.isfinite(v).any() else never(v) for v in known)
 
 
 def generated(rows: pd.DataFrame) -> pd.DataFrame:
