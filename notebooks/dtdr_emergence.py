@@ -130,15 +130,16 @@ assert torch.dist(rebuilt, codec.decode(coded, f)) < 1e-3 * W.float().norm()
 # %%
 dtdr.run_printed(subject, config.printed, log)
 printed = log.at(part="printed")
-draw.say(printed, "printed_cosine", "printed_top10", "printed_falls")
+draw.say(printed, "printed_cosine", "printed_top10")
+here.say("printed_falls", printed.mean(*tables.NUMBERS["printed_falls"][:2]))
 
 # %% tags=["hide-input"]
 write_curve(tables.told(printed.this, draw.PRINTED), here.folder, draw.printed(printed))
 draw.show("printed", printed)
 
 # %% [markdown]
-# At 80 % of the rows the cosine is {glue:text}`printed_cosine` and the overlap {glue:text}`printed_top10`. On its way up the published curve
-# falls by more than a hundredth {glue:text}`printed_falls` times. If that is more than never, it is a hint: more of the model should not be worse than less of it, unless the measure is about
+# At 80 % of the rows the cosine is {glue:text}`printed_cosine` and the overlap {glue:text}`printed_top10`. The number of times that the
+# published curve falls by more than a hundredth on its way up is {glue:text}`printed_falls`. If that is not zero, it is a hint: more of the model should not be worse than less of it, unless the measure is about
 # something else. The run keeps this curve as `emergence_curve.csv` and, where the `png` extra is installed, as a picture.
 #
 # What does a model with a part of itself say? Move the slider. If rows are what hurts, the rows' text turns into language later than the text after random loss of the same size.
@@ -170,6 +171,9 @@ draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap")
 draw.show("loss", arms)
 
 # %% [markdown]
+# First, what is compared. The storyteller's reference took apart three trainings of it, the book's own and two of other seeds: from here to *One curve for
+# all?*, and in the verdicts, a reference number is a mean over the three. The run's own numbers on the way are of the one model above.
+#
 # Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
 # masks do not settle the claim: in a small model one mask hits a weight that matters and another does not. What they do settle is the size: *functional* against
 # *non-functional* would be a difference of nats, as between the top and the bottom of the figure.
@@ -227,13 +231,13 @@ draw.show("sense", arms)
 # %%
 dtdr.run(subject, config.damage, log)
 damaged = log.at(part=("arms", "damage"))
-draw.say(damaged, "damage_gap", "damage_sign", "rise", "rise_gap")
+draw.say(damaged, "damage_sign", "rise", "rise_gap")
 
 # %% tags=["hide-input"]
 draw.show("kinds", damaged)
 
 # %% [markdown]
-# At equal cosine the two differ by {glue:text}`damage_gap`; truncated minus corrupted is {glue:text}`damage_sign`. A flipped code is a large error in few places, a mask a
+# At equal cosine truncated minus corrupted is {glue:text}`damage_sign`. A flipped code is a large error in few places, a mask a
 # moderate one in many, so equal length does not make them equal. One spoiled code in a thousand raises the loss of the transformed store by
 # {glue:text}`rise`; within 0.05 the document's word *graceful* fits. Is it a grace of the transform? Its loss minus that of plain INT8 is {glue:text}`rise_gap`, and the claim needs that to be negative.
 #
@@ -257,7 +261,8 @@ draw.show("orders", damaged)
 # faint copy of the truth) move the cosine up and down at equal share. If only the distance matters, all points of a model fall on one curve.
 
 # %%
-subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)  # a copy with one byte in a million wrong
+# a copy of the model with one byte in a million wrong
+subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)
 dtdr.run(subject, config.collapse, log)
 subject.priors.clear()  # a large model needs the room further down
 judged = log.at(part=quantities.EMERGENCE)
@@ -393,18 +398,19 @@ draw.say(log.alone(part="arms", seed=tuple(range(5))), "gap_80", prefix="few_")
 caption = (
     "The committed runs, full profile. f50 and width (f90 − f10) are shares kept; the rest are differences of losses "
     "in nats a token at the share kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; "
-    "even, prop.: noise of one size per row, in proportion"
+    "even, prop.: noise of one size per row, in proportion. The columns at 90 % are of the named model's own training"
 )
 chapter.table(tables.across(log), caption)
 
 # %% [markdown]
+# The two columns at 90 % are those of *A small difference, and its cause*: one training, the named one; the other columns of the storyteller's row are means of three.
 # Read two pairs of numbers. At 90 % kept the transformed store of stories260K minus raw weights with the same positions lost is {glue:text}`stories260K_domain`; noise of one size per row minus
 # noise in proportion to each weight is {glue:text}`stories260K_shape`, without any transform and with nothing to reconstruct. For the novels model the two are
 # {glue:text}`novels_domain` and {glue:text}`novels_shape`. Where the first of a pair is above zero, *conventional weights degrade more gently* is true of that model. Where the
 # second is as large, the reason is the small one from above: a model whose weights differ much in size has many
 # small ones that matter, and a rotation makes them pay for the large ones. That is a price of mixing; a constraint that closes is not needed to explain it.
 #
-# How much would fewer masks have said? At 80 % kept the storyteller's transformed minus raw is {glue:text}`all_gap_80`. Its first five masks alone give {glue:text}`few_gap_80`.
+# How much would fewer masks have said? At 80 % kept the storyteller's transformed minus raw, the mean of its three trainings, is {glue:text}`all_gap_80`. Its first five masks alone give {glue:text}`few_gap_80`.
 # A handful of masks is a small sample of a wide spread, so read the interval before the mean. The same holds for the last column: a $p$ above its level is no proof
 # that the domain does not matter, and a small one does not say which domain does.
 
@@ -447,14 +453,15 @@ verdict.table()
 #
 # ## Exercises
 #
-# 1. Predict the figure of losses for a small block before you run `ruc run dtdr_emergence -p block 16`. What would have to be true of the weights for the block to matter? Check: the
-#    verdict table of that run stands alone, and its column *with the claim's own parameters* says what a block of 128 gave.
+# 1. Predict the figure of losses for a small block before you run `ruc run dtdr_emergence -p block 16`. What would have to be true of the weights for the block to matter? Check: that
+#    run's page gives transformed minus raw at 60 and 80 % under the figure of losses; hold them against the two under this page's. Its verdict table has what a
+#    block of 128 gave in the column *with the claim's own parameters*.
 # 2. Two masks are a small sample. Which claims can still be decided by `ruc run dtdr_emergence -p block 16 -p seeds 2`, and which cannot? Predict the *why* of each row, then look.
 #    ```{dropdown} Check
 #    An interval over two masks is wide, and below three nothing that rests on an interval is decided. D7 rests on a permutation: it can support its claim, and refutes none.
 #    ```
-# 3. The published curve may go up and down with the prompt. Find one for which it never falls; begin with `ruc run dtdr_emergence -p prompt "when jack and paul went to the river"`. Check:
-#    the number of falls under *As printed* is zero.
+# 3. The published curve may go up and down with the prompt. Find a prompt for which it falls less often than here; begin with `ruc run dtdr_emergence -p prompt "when jack and paul went to the river"`.
+#    Check: the number of falls under *As printed* is smaller than this page's.
 #
 # ```{footbibliography}
 # ```

@@ -92,15 +92,15 @@ here.box()
 # %%
 encoding.run_printed(printed, log)
 sides, last = log.at(part="printed", end=True), lambda arm: quantities.chosen("loss", arm=arm)
-for arm, spec in {"learned": ".1e", "traditional": ".1e", "walk_learned": ".4f", "walk_traditional": ".4f"}.items():
-    sides.say(f"printed_{arm}", last(arm), spec, "nats")
+for arm in ("learned", "traditional", "walk_learned", "walk_traditional"):
+    sides.say(f"printed_{arm}", last(arm), ".4f" if arm.startswith("walk") else ".1e", "nats")
 
 # %%
 ends = [sides.mean(last(arm), ".3g") for arm in ("learned", "traditional", "walk_learned")]
 figures.show(
     draw.printed(log.at(part="printed")),
-    f"Last losses with gradients: {ends[0]} nats learned, {ends[1]} with the autoencoder's code. Under the "
-    f"noise update the learned arm ends at {ends[2]}; the dotted line is chance." + sides.dashed,
+    f"Last losses with gradients: {ends[0]} nats learned, {ends[1]} with the autoencoder's code. "
+    f"Under the noise update the learned arm ends at {ends[2]}; the dotted line is chance." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -169,7 +169,8 @@ for code, learns in ((start["code"], True), (frozen, False)):
         loss = -(joint * torch.log_softmax(c @ w + b, -1)).sum()
         adam.zero_grad(), loss.backward(), adam.step()
     plain.append(loss.item())
-stacked = networks.alone(chain, [start, start | {"code": frozen}], "linear", 100, frozen=[1], log=[99])[1][0]
+both = [start, start | {"code": frozen}]
+stacked = networks.alone(chain, both, "linear", 100, frozen=[1], log=[99])[1][0]
 torch.testing.assert_close(torch.tensor(plain), stacked, atol=1e-4, rtol=0)
 
 # %% tags=["hide-input"]
@@ -199,9 +200,11 @@ for place, where in (("bottleneck", "dirichlet residual"), ("linear", "planted6 
 gap = lambda source, readout: sides.mean(quantities.gap(source, readout, "random", "learned"), ".2g")
 figures.show(
     draw.share_by_width(sides),
-    f"At d = {learned_dim} a frozen random code's loss less the learned one's is {gap('planted6', 'linear')} nats behind a linear "
-    f"read-out (rank 6), {gap('dirichlet', 'residual')} in the published network and {gap('dirichlet', 'mlp')} in a network that "
-    "widens after the code (full rank). Thin lines are seeds, bands 95 % intervals of the mean." + sides.dashed,
+    f"At d = {learned_dim} a frozen random code's loss less the learned one's is "
+    f"{gap('planted6', 'linear')} nats behind a linear read-out (rank 6), "
+    f"{gap('dirichlet', 'residual')} in the published network and {gap('dirichlet', 'mlp')} "
+    "in a network that widens after the code (full rank). "
+    "Thin lines are seeds, bands 95 % intervals of the mean." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -235,11 +238,12 @@ here.say("explained_best", f"{codes.best_explained(vocab_size, traditional_dim, 
 # blurred below six and stop changing above.
 
 # %%
-predicted = encoding.predict(chain, widths=(1, 2, 3, 4, 5, 6, 8, 12), readout="linear", steps=s.steps)
+widths = (1, 2, 3, 4, 5, 6, 8, 12)
+predicted = encoding.predict(chain, widths=widths, readout="linear", steps=s.steps)
 missing = {d: f"{tasks.cross_entropy(chain.joint, p) - chain.bayes:.2g}" for d, p in predicted.items()}
 figures.show(
     draw.matrices(chain.transition, predicted, "What can six numbers say?"),
-    f"Excess over Bayes: {missing[1]} nats at d = 1, {missing[3]} at d = 3, {missing[6]} at d = 6 and {missing[12]} at d = 12.",
+    f"Nats over Bayes: {missing[1]} at d = 1, {missing[3]} at 3, {missing[6]} at 6, {missing[12]} at 12.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -257,8 +261,9 @@ for source in ("planted2", "planted6", "planted12", "dirichlet"):
 width = lambda source: sides.mean(quantities.elbow_of(source), ".1f")
 figures.show(
     draw.elbow(sides),
-    f"The width that recovers {quantities.ELBOW:.1%} of what can be learned is {width('planted2')} for rank 2, {width('planted6')} "
-    f"for rank 6, {width('planted12')} for rank 12, and {width('dirichlet')} for the chain without one." + sides.dashed,
+    f"The width that recovers {quantities.ELBOW:.1%} of what can be learned is "
+    f"{width('planted2')} for rank 2, {width('planted6')} for rank 6, {width('planted12')} for rank 12, "
+    f"and {width('dirichlet')} for the chain without one." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -280,20 +285,20 @@ chapter.table(tables.compressions(log.frame()), told)
 
 # %% tags=["hide-input"]
 for source in ("pattern", "planted6", "dirichlet"):
-    sides.say(f"speed_{source}", quantities.times(source), ".2g")
+    here.say(f"speed_{source}", tables.slower(sides, source))
 
 # %%
-times = lambda source: sides.mean(quantities.times(source), ".1f")
+times = lambda source: sides.mean(quantities.times(source), ".1f").replace("no value", "never both")
 figures.show(
     draw.convergence(sides, learned_dim),
-    "Steps to nine tenths of what can be learned, the autoencoder arm's over the learned one's, stage one counted: "
-    f"{times('pattern')} on the motifs, {times('planted6')} on the rank-6 chain and {times('dirichlet')} on the full-rank chain.",
+    "Steps to nine tenths, the autoencoder arm's over the learned one's, stage one counted: "
+    f"{times('pattern')} (motifs), {times('planted6')} (rank 6) and {times('dirichlet')} (full rank).",
 )  # fmt: skip
 
 # %% [markdown]
-# The autoencoder arm needs {glue:text}`speed_pattern` times the steps on the motifs, {glue:text}`speed_planted6` times on the rank-6
-# chain and {glue:text}`speed_dirichlet` times on the full-rank chain; "no value" counts seeds in which one of the two never
-# gets to nine tenths at this width. Where its curve starts is the price of stage one; how it rises after that is the code's.
+# How many steps does the autoencoder arm need for each of the learned one's? On the motifs: {glue:text}`speed_pattern`. On the rank-6
+# chain: {glue:text}`speed_planted6`. On the full-rank chain: {glue:text}`speed_dirichlet`. A seed counts where both get to nine
+# tenths at this width. Where its curve starts is the price of stage one; how it rises after that is the code's.
 
 # %% [markdown]
 # ## Watch a code being learned
@@ -306,7 +311,7 @@ figures.show(
 snapshots = encoding.watch(tasks.pattern(vocab_size), d=2, steps=s.steps)
 figures.show(
     draw.dance(snapshots, "Where do the tokens go?"),
-    f"Seventeen tokens of four motifs over {max(snapshots)} gradient steps: look whether polygons come apart, or only tokens.",
+    f"Four motifs over {max(snapshots)} gradient steps: do polygons come apart, or only tokens?",
 )  # fmt: skip
 
 # %% [markdown]
@@ -330,8 +335,9 @@ sides.say("rules_blind", quantities.named("e6_blind_left"), ".1%")
 mean = lambda name: sides.mean(quantities.named(name), ".2g")
 figures.show(
     draw.rules(sides),
-    f"With attention the full width ends {mean('e6_full_excess')} nats above Bayes. At d = {learned_dim} the autoencoder's frozen code "
-    f"ends {mean('e6_gap')} nats above the learned one. Crosses: the same arms with attention off." + sides.dashed,
+    f"With attention the full width ends {mean('e6_full_excess')} nats above Bayes. "
+    f"At d = {learned_dim} the autoencoder's frozen code ends {mean('e6_gap')} nats above the learned one. "
+    "Crosses: the same arms with attention off." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -367,7 +373,7 @@ chapter.table(tables.generated(log.frame()), told)
 judged = log.verdict()
 figures.show(
     judged.forest("The differences that decide", "difference of excess loss (nats a token)", ("E1", "E3", "E5", "E6")),
-    "Each row is a difference between two arms with its 95 % interval over seeds; shaded is the region that was wanted. "
+    "Each row: two arms' difference and its 95 % interval over seeds; shaded: what was wanted. "
     "Green lies inside it, red wholly outside, yellow straddles the border.",
 )
 
@@ -384,8 +390,8 @@ judged.probe_table()
 # %% [markdown]
 # {glue:text}`passed` tests tell the planted answer from the absent one. No claim is judged by them.
 #
-# In one sentence: whether ten to one is free, whether one objective beats a fair two-stage code, and whether identity is
-# enough depends on the rank of the task and on the network behind the code, and holds only where the table says so.
+# In one sentence: the rank of the task and the network behind the code decide whether ten to one is free, whether one objective
+# beats a fair two-stage code and whether identity is enough, and each of these was seen only where the table says so.
 #
 # **Limits.** Fifty tokens and a few thousand parameters are a toy. On a toy the code is a large part of the model, and at scale
 # it is not. The chains are first order; [the next chapter](encoding_limits.ipynb) takes real text and a real genome. All arms

@@ -34,9 +34,9 @@ LOOK = {  # damage: (name in the legend, colour)
     RAW: ("raw weights, random loss", SERIES[1]),
     EVEN: ("raw weights with noise of equal cosine", SERIES[2]),
     SHUFFLED: ("raw weights in shuffled order, leading rows", SERIES[3]),
-    ROWS: ("raw weights, leading rows (as published)", SERIES[4]),
     TURNED_ROWS: ("transformed, leading rows", SERIES[5]),
     VOCABULARY: ("raw, leading rows, vocabulary kept whole", SERIES[6]),
+    ROWS: ("raw weights, leading rows (as published)", SERIES[4]),  # last, on top of what it runs along with
 }
 ARMS = {damage: name for damage, (name, _) in LOOK.items()}
 STORIES = {damage: name for damage, name in ARMS.items() if damage != VOCABULARY}
@@ -45,10 +45,10 @@ DOMAINS = {damage: LOOK[damage] for damage in (TRANSFORMED, RAW)}
 UNEQUAL = DOMAINS | {EVEN: LOOK[EVEN]}
 READ = UNEQUAL | {SHUFFLED: LOOK[SHUFFLED], ROWS: LOOK[ROWS]}
 ORDERS = {
-    PLANES: ("bit planes, transformed", SERIES[0]),
+    PLANES: ("bit planes, transformed", SERIES[7]),
     Planes("identity"): ("bit planes, raw", SERIES[1]),
     Keep("identity", "magnitude"): ("largest first, raw", SERIES[3]),
-    TRANSFORMED: ("any coefficients, transformed", SERIES[4]),
+    TRANSFORMED: ("any coefficients, transformed", LOOK[TRANSFORMED][1]),
 }
 KINDS = {  # damage: (name, colour, symbol)
     TRANSFORMED: ("truncated, transformed", SERIES[0], "circle"),
@@ -84,7 +84,7 @@ def printed(sides: Sides) -> go.Figure:
     """The printed curve: a menu takes the cosine of the next token's logits or the overlap of the ten likeliest."""
     fig = figures.figure("What is left of the next token's logits?", KEPT, "cosine, overlap", height=460)
     figures.level(fig, 0.0, "unrelated")
-    look = {damage: (name, LOOK[damage][1]) for damage, name in PRINTED.items()}
+    look = {damage: (name, LOOK[damage][1]) for damage, name in reversed(PRINTED.items())}
     sizes = [_curves(fig, sides, column, look) for column in ("cosine_last", "top10")]
     return figures.groups(fig, ("cosine of the logits", "overlap of the ten likeliest"), sizes)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from helpers import frames, prose
+from helpers import frames, prose, stats
 from helpers.claims import SUPPORTED
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep
@@ -68,7 +68,7 @@ ACROSS = {  # column: the parts and the quantity, for the table of committed run
     "f50": (EMERGENCE, quantities.reach(TRANSFORMED, 0.5)),
     "width": (EMERGENCE, quantities.NUMBERS["width"][0]),
     "T − R, 80%": (EMERGENCE, quantities.NUMBERS["gap_80"][0]),
-    "T − R, 90%": (EMERGENCE, quantities.NUMBERS["domain"][0]),
+    "T − R, 90%": ("cause", quantities.NUMBERS["domain"][0]),
     "rows − R, 80%": (EMERGENCE, quantities.NUMBERS["rows_gap"][0]),
     "even − prop., 90%": ("cause", quantities.NUMBERS["shape"][0]),
     "p, D7": (EMERGENCE, quantities.NUMBERS["p_domain"][0]),
@@ -162,13 +162,17 @@ def against_zero(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def worths(rows: pd.DataFrame, known: Mapping[str, tuple[float, float]], at: float) -> pd.DataFrame:
-    """A row a prior: what it knows, the weight that arithmetic would choose, the best weight tried and what it gives there."""
+    """A row a prior: what it knows, the weight that arithmetic would choose, the best weight tried and what it gives there,
+    ± half its 95 % interval over n masks.
+    """
     out = []
     for prior, name in tried(rows).items():
         rho, ratio = known.get(prior, (np.nan, np.nan))
         gain, weight = quantities.best(prior, at)(rows)
-        out.append({"prior": name, "cosine": rho, "b* predicted": rho / ratio, "best b tried": weight, GAIN: gain})
-    return pd.DataFrame(out, columns=["prior", "cosine", "b* predicted", "best b tried", GAIN])
+        gains = quantities.gap(Keep(fill="guided", prior=prior, weight=weight), TRANSFORMED, at)(rows)
+        found = (gain, stats.t_interval(gains).high - gain, len(gains)) if len(gains) else (gain, np.nan, 0)
+        out.append((name, rho, rho / ratio, weight, *found))
+    return pd.DataFrame(out, columns=["prior", "cosine", "b* predicted", "best b tried", GAIN, "±", "n"])
 
 
 def worth_of_each(rows: pd.DataFrame) -> str:
@@ -183,8 +187,8 @@ def tried(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def helpful(table: pd.DataFrame) -> str:
-    """The names of those priors in a table of `worths` that lower the loss by more than LEAST nats at their best weight."""
-    return "; ".join(table["prior"][table[GAIN] < -LEAST]) or "none"
+    """The names of those priors in a table of `worths` that help by more than LEAST nats with their whole interval."""
+    return "; ".join(table["prior"][table[GAIN] + table["±"] < -LEAST]) or "none"
 
 
 def similar(known: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
@@ -197,8 +201,10 @@ def across(log: Log) -> pd.DataFrame:
     """A row a committed reference: thresholds, and what sets the domains apart."""
     out = []
     for label, committed in log.committed.items():
-        facts = {"model": committed.header["parameters"]["model"], "masks": committed.header["seeds"]}
         rows = {part: log.alone(label, part=part).this for part, _ in ACROSS.values()}
+        name, trainings = committed.header["parameters"]["model"], rows[EMERGENCE]["model"].nunique()
+        name += f", mean of {trainings} trainings" if trainings > 1 else ""
+        facts = {"model": name, "masks": committed.header["seeds"]}
         out.append(facts | {name: _mean(quantity(rows[part])) for name, (part, quantity) in ACROSS.items()})
     return pd.DataFrame(out)
 

@@ -45,7 +45,7 @@ def printed(sides: Sides) -> go.Figure:
         ("learned", "learned, true gradients", SERIES[0], "solid"),
         ("traditional", "autoencoder, true gradients", SERIES[1], "solid"),
         ("walk_learned", "learned, noise update", SERIES[3], "solid"),
-        ("walk_traditional", "autoencoder, noise update", SERIES[3], "longdash"),
+        ("walk_traditional", "autoencoder, noise update", SERIES[4], "dot"),
     ):
         figures.compare(fig, sides, "loss", "step", name, color, dash=dash, part="printed", arm=arm)
     figures.level(fig, float(frames.rows(sides.this, part="printed")["chance"].iloc[0]), "chance, ln V")

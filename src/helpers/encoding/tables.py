@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from helpers import frames
+from helpers import frames, prose
 from helpers.encoding import quantities
 from helpers.encoding.config import Limits
 from helpers.encoding.figures import ARMS, CELLS, SOURCES, STYLE
-from helpers.study import Sides
+from helpers.study import Log, Sides
 
 if TYPE_CHECKING:
     from helpers.encoding.corpora import Corpus
@@ -56,6 +57,14 @@ def compressions(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
+def slower(sides: Sides, source: str) -> str:
+    """How many times the learned arm's steps the autoencoder's takes, as the end of a sentence; says so where there is none."""
+    never = lambda values: f"in none of {len(values)} seeds do both arms get there"
+    many = lambda values: " times as many, ".join(prose.spread(values, ".2g"))
+    known = [values for values in sides.read(quantities.times(source)) if values is not None]
+    return "; in the reference ".join(many(v) if np.isfinite(v).any() else never(v) for v in known)
+
+
 def generated(rows: pd.DataFrame) -> pd.DataFrame:
     """Divergence of generated bigrams from the true chain, nats, mean over seeds."""
     (code, full), out = quantities.widths(rows), []
@@ -87,8 +96,19 @@ def ratios(config: Limits) -> pd.DataFrame:
 def sight(rows: pd.DataFrame) -> pd.DataFrame:
     """Full width and 10 : 1, with attention and without: mean test loss over seeds, nats a token."""
     chosen = frames.rows(rows, part="limits", asked=(1.0, 10.0), arm=("learned", "full"))
-    means = chosen.groupby(["kind", "arm", "d", "attend"])["loss"].mean().unstack("attend").reset_index()
-    return means.rename(columns={"kind": "corpus", True: "with attention", False: "without"})
+    means = chosen.groupby(["corpus", "arm", "d", "attend"])["loss"].mean().unstack("attend").reset_index()
+    return means.rename(columns={True: "with attention", False: "without"})
+
+
+def committed(log: Log, **where: object) -> list[Sides]:
+    """The committed runs of `encoding_limits`, each named by what it read and what it was made with."""
+    out = []
+    for label, run in log.committed.items():
+        asked = run.header["parameters"]
+        given = [f"{name} = {asked[name]}" for name in ("vocab", "k", "steps") if asked[name] is not None]
+        name = [f"{asked['text']} and {asked['fasta']}: {run.header['profile']} profile", *given]
+        out.append(replace(log.alone(label, **where), label=", ".join([*name, f"{run.header['seeds']} seeds"])))
+    return out
 
 
 def kept(sides: Sequence[Sides], ratios: Sequence[float]) -> pd.DataFrame:
