@@ -82,7 +82,7 @@ here.box()
 # %%
 found = lm.load(model, device=here.device)
 tokens = storyteller.tokens(found, count=config.texts, length=config.length, seed=0, text=text)
-begin = torch.tensor(found.tokenizer(prompt)["input_ids"]) if prompt else tokens[0, :12]
+begin = lm.held.prompt(found, prompt) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
 
 # %% tags=["hide-input"]

@@ -83,8 +83,11 @@ found = lm.load(model, device=here.device)
 if pkl != "none":
     priors.load_pkl(found.model, pkl)
 tokens = storyteller.tokens(found, count=config.texts, length=config.length, seed=0, text=text)
-begin = torch.tensor(found.tokenizer(prompt)["input_ids"]) if prompt else tokens[0, :12]
+begin = lm.held.prompt(found, prompt) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
+
+# %% tags=["hide-input"]
+chapter.table(subject.parts(), "What is taken apart, and what stays whole")
 
 # %%
 leaked = priors.pkl_weights(found.model, anchor_pkl) if anchor_pkl != "none" else None

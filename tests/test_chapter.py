@@ -28,6 +28,17 @@ def test_start_checks_profile_and_device_and_says_what_it_runs_on(begin):
         chapter.start("learned_encoding", profile="quick", device="gpu")
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [({"seeds": "3"}, "seeds='3': expected a value of type int"), ({"seeds": 65}, "a number within 2..64"),
+     ({"learned_dim": 6.5}, "learned_dim=6.5"), ({"steps": 10**9}, "steps=1000000000")],
+)  # fmt: skip
+def test_a_notebook_holds_itself_to_its_own_parameters(begin, given, words):
+    """papermill injects what it is given; the cell after it refuses what the parameters cell does not allow."""
+    with pytest.raises(ValueError, match=words):
+        begin(**given)
+
+
 def test_two_live_kernels_have_a_folder_each_and_share_the_cache(begin, monkeypatch, tmp_path, root):
     book = tmp_path / "book"
     (book / "notebooks").mkdir(parents=True)
@@ -42,12 +53,12 @@ def test_two_live_kernels_have_a_folder_each_and_share_the_cache(begin, monkeypa
 
 
 def test_settings_take_the_profile_and_what_is_given(begin):
-    given = {"seeds": None, "steps": 0, "vocab_size": 50}
+    given = {"seeds": None, "steps": 20, "vocab_size": 50}
     quick, full = (
         begin(profile=p, **given).settings(seeds=Per(3, 12), steps=Per(10, 99), length=64) for p in chapter.PROFILES
     )
     assert (quick.seeds, full.seeds) == (3, 12)
-    assert quick.steps == full.steps == 0
+    assert quick.steps == full.steps == 20
     assert quick.length == 64
     with pytest.raises(AttributeError, match=r"no setting 'step'; did you mean steps\?"):
         _ = quick.step

@@ -122,10 +122,9 @@ def test_a_wheel_carries_its_data(root, tmp_path):
         names = set(z.namelist())
         z.extractall(tmp_path / "site")
     assert {"helpers/book/assets/figures.js", "helpers/book/assets/book.css", "helpers/run/cli.py"} <= names
-    code = (
-        "from helpers import dtdr, lm, storyteller; lm.load('storyteller', device='cpu'); storyteller.card.verify(); "
-    )
-    code += "[dtdr.embedded(n) for n in dtdr.EMBEDDED]; "
+    code = "from helpers import lm, storyteller; from helpers.dtdr import figures, priors; "
+    code += "lm.load('storyteller', device='cpu'); storyteller.card.verify(); "
+    code += "[priors.embedded(n) for n in priors.EMBEDDED]; "
     code += "from helpers.book import plots; from pathlib import Path; "
     code += "assert (Path(plots.__file__).parent / 'assets' / 'book.css').is_file()"
     done = subprocess.run(

@@ -12,13 +12,13 @@ from __future__ import annotations
 import difflib
 import html
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers import claims, devices, files, prose, sources
+from helpers import claims, devices, files, parameters, prose, sources
 from helpers.figures import Output, setup
 from helpers.prose import mean, table
 from helpers.sides import Judged, Sides
@@ -59,7 +59,7 @@ class Settings:
 class Chapter:
     """One notebook's run: `folder` takes its records and verdicts, `work` its checkpoints, `device` is resolved.
 
-    given: the notebook's other parameters by name.
+    given: the notebook's other parameters by name. chosen: what the settings came to.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Chapter:
     work: Path
     reference: Path
     given: Mapping[str, object]
+    chosen: dict = field(default_factory=dict, compare=False)
 
     def settings(self, **values: object) -> Settings:
         """The profile's settings: plain values, or `Per(quick, full)`; a parameter of the same name that is not None wins.
@@ -83,12 +84,14 @@ class Chapter:
             )
         chosen |= {k: v for k, v in self.given.items() if k in values and v is not None}
         plain = {k: v for k, v in chosen.items() if isinstance(v, (str, int, float, bool, tuple, list, type(None)))}
-        files.write_atomic(self.folder / "settings.json", files.strict_json(plain))
+        self.chosen.update(plain)
         return Settings(chosen)
 
     def log(self, study: Study) -> Log:
         """An empty log for the chapter's records. Its resume cache belongs to the code of the study's part, too."""
         part = study.quantities.__module__.rpartition(".")[0]
+        files.write_atomic(self.folder / "settings.json", files.strict_json(self.chosen))
+        _write_provenance(self.folder, self.device)
         return Log(
             study,
             self.name,
@@ -132,14 +135,19 @@ class Chapter:
 def start(name: str, *, profile: str, device: str = "auto", **given: object) -> Chapter:
     """Open a chapter, and write down what it runs on. given: every other parameter of the notebook, by name.
 
-    Raises ValueError for an unknown profile or device, RuntimeError for a device that is not there. Under the runner the
+    Raises ValueError for an unknown profile or device, or for a value that the notebook's own parameters cell does not
+    allow, however it came here (papermill checks nothing); RuntimeError for a device that is not there. Under the runner the
     folders come from RUC_RUN_DIR and RUC_WORK_DIR. A live notebook gets a folder of its own in `runs/NAME/live/`, so that two
     kernels never mix their records; the resume cache beside it is shared, for it is kept by content.
     """
     if profile not in PROFILES:
         raise ValueError(f"profile={profile!r} is unknown; use one of {', '.join(PROFILES)}")
-    setup()
     root = files.root()
+    source = root / "notebooks" / f"{name}.py"
+    known = parameters.of_notebook(source) if source.is_file() else {}
+    for key in given.keys() & known.keys():
+        known[key].check(given[key])
+    setup()
     live = root / "runs" / name / "live"
     here = Chapter(
         name=name,
@@ -150,10 +158,15 @@ def start(name: str, *, profile: str, device: str = "auto", **given: object) -> 
         reference=root / "book" / "reference" / name,
         given=given,
     )
-    files.write_atomic(here.folder / "provenance.json", files.strict_json(devices.provenance(here.device)))
+    if "RUC_RUN_DIR" in os.environ:
+        _write_provenance(here.folder, here.device)
     return here
 
 
 def _own_folder(live: Path) -> Path:
-    live.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=live))
+    """A name that no other kernel takes; the folder comes with its first file, so that a refused start leaves nothing."""
+    return live / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+
+
+def _write_provenance(folder: Path, device: str) -> None:
+    files.write_atomic(folder / "provenance.json", files.strict_json(devices.provenance(device)))

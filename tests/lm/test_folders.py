@@ -91,6 +91,26 @@ def test_weights_that_the_model_does_not_use_are_refused_by_name(folder):
     refused(folder, r"holds 1 tensors .*: model\.layers\.0\.self_attn\.q_proj\.lora_A; give the config")
 
 
+def test_an_adapter_is_not_silently_left_out(folder, light):
+    (folder / "adapter_config.json").write_text("{}")
+    refused(folder, r"holds an adapter .* merge it into its model first")
+
+
+def test_codes_without_their_scales_are_no_weights(folder, light):
+    name = "model.layers.0.mlp.down_proj.weight"
+    tensors = load_file(folder / "model.safetensors")
+    add(folder, **{name: (100 * tensors[name]).to(torch.int8)})
+    refused(folder, r"down_proj\.weight is stored as I8, codes whose scales are not read")
+
+
+@pytest.mark.parametrize("name", ["model.norm.weight", "model.layers.1.mlp.up_proj.weight"])
+def test_weights_that_are_no_numbers_are_refused_by_name(folder, name):
+    tensors = load_file(folder / "model.safetensors")
+    tensors[name].view(-1)[0] = torch.nan
+    add(folder, **{name: tensors[name]})
+    refused(folder, name.replace(".", r"\.") + " has entries that are NaN or infinite")
+
+
 def test_tables_that_older_versions_stored_are_let_through(folder, tmp_path):
     add(folder, **{"model.layers.1.self_attn.rotary_emb.inv_freq": torch.ones(8)})
     lm.load(str(folder), device="cpu")

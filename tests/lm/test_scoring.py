@@ -68,3 +68,16 @@ def test_sampled_text_is_seeded_and_follows_the_probabilities(found):
     assert float((seen - p).abs().max()) < 5 * float((p.max() / 4000).sqrt())
     with pytest.raises(ValueError, match="new=0"):
         lm.generate(found, start, 0)
+
+
+@pytest.mark.parametrize("text", [" ", "mary " * 600, "zebra quantum"])
+def test_a_prompt_that_cannot_be_continued_is_refused(text):
+    from helpers.lm import held
+
+    found = lm.load("storyteller", device="cpu")
+    with pytest.raises(ValueError, match=r"prompt='"):
+        held.prompt(found, text)
+    assert (
+        held.prompt(found, "mary went to the garden").tolist()
+        == found.tokenizer("mary went to the garden")["input_ids"]
+    )

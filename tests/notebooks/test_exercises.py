@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sizes import SMALL
 
-from helpers.run import check, execute, parameters
+from helpers import parameters
+from helpers.run import check, execute
 from helpers.run.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]

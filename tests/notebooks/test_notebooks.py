@@ -13,8 +13,8 @@ import pytest
 
 from helpers import claims, dtdr, encoding, records
 from helpers.figures import MIME
+from helpers.parameters import ParameterError
 from helpers.run import execute
-from helpers.run.parameters import ParameterError
 from helpers.run.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]

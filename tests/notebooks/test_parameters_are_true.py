@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.run import check, parameters
-from helpers.run.parameters import ParameterError
+from helpers import parameters
+from helpers.parameters import ParameterError
+from helpers.run import check
 from helpers.run.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]

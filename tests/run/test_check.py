@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from helpers.parameters import ParameterError
 from helpers.run import check, execute
-from helpers.run.parameters import ParameterError
 from helpers.run.project import Project
 
 NOTEBOOK = """# %% [markdown]

@@ -169,8 +169,9 @@ def test_ctrl_c_a_batch_system_and_a_closed_terminal_end_everything(project, tmp
     note = tmp_path / "pid"
     command = [*RUC, "run", "hangs", "-p", "note", str(note)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy(),
+        preexec_fn=lambda: signal.signal(stop, signal.SIG_DFL),  # whatever the tests themselves were started with
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not note.exists() or not note.read_text():
         assert time.monotonic() < deadline

@@ -14,6 +14,7 @@ POINTER = b"version https://git-lfs"  # how a file begins that git-lfs has not f
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 READ = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model"]
 READ += ["spiece.model", "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json"]
+CODES = ("I8", "U8", "I16", "U16", "I32", "U32", "F8_E4M3", "F8_E5M2", "F8_E8M0")  # of quantised weights
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -22,6 +23,11 @@ def check_small(folder: Path, what: str, advice: str) -> None:
     _check_fetched([folder / name for name in READ], what)
     config = _read_json(folder / "config.json", what, advice)
     _check_own_code(folder, config, what)
+    if (folder / "adapter_config.json").is_file():
+        raise ValueError(
+            f"{what} holds an adapter (adapter_config.json), which would not be used; merge it into its model first "
+            "(merge_and_unload, then save_pretrained), and give that folder"
+        )
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if (folder / name).is_file():
             _read_json(folder / name, what, advice)
@@ -119,8 +125,15 @@ def _tensors(path: Path, what: str, advice: str) -> Shapes:
             header.pop("__metadata__", None)
             ends = [entry["data_offsets"][1] for entry in header.values()]
             shapes = {name: tuple(entry["shape"]) for name, entry in header.items()}
+            coded = sorted(n for n, e in header.items() if e["dtype"] in CODES and len(e["shape"]) > 1)
+            coded = [n for n in coded if not is_mask(n, shapes[n])]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
             raise ValueError(f"{what} cannot be loaded: {path.name} has no safetensors header; {advice}") from error
+    if coded:
+        raise ValueError(
+            f"{what} cannot be loaded: {coded[0]} is stored as {header[coded[0]]['dtype']}, codes whose scales are not read "
+            "here; save the model in float32, bfloat16 or float16"
+        )
     expected = 8 + length + max(ends, default=0)
     if size != expected:
         raise ValueError(

@@ -31,6 +31,23 @@ def tokens(found: LM, *, count: int, length: int, seed: int, text: str = "embedd
     return torch.from_numpy(np.stack(pieces).astype(np.int64))
 
 
+def prompt(found: LM, text: str) -> Tensor:
+    """(T,) ids of a prompt that is to be continued. Raises ValueError for one that holds no token, that is as long as the
+    model's context, or of whose words the model knows none."""
+    ids = found.tokenizer(text, verbose=False)["input_ids"]
+    own = found.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    longest = getattr(found.model.config, "max_position_embeddings", None)
+    if not own or (longest and len(ids) >= longest):
+        raise ValueError(
+            f"prompt={text[:40]!r} has {len(own)} tokens; one to {(longest or 1 << 20) - 1} are needed ({found.name})"
+        )
+    if set(own) == {found.tokenizer.unk_token_id}:
+        raise ValueError(
+            f"prompt={text[:40]!r}: {found.name} knows none of its words; use words that it was trained on"
+        )
+    return torch.tensor(ids)
+
+
 def check_length(found: LM, count: int, length: int) -> None:
     """Raises ValueError where `count` sequences of `length` tokens cannot be had, or are too long for the model."""
     longest = getattr(found.model.config, "max_position_embeddings", None) or length

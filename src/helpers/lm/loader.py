@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,14 @@ def _read(folder: Path, model: str, source: str, stored: folders.Shapes, **how) 
     net.eval()
     with quiet(), explained(model, source):
         changed, allowed = trial.looks_ahead(net)
+    if not math.isfinite(changed):
+        bad = [name for name, p in net.named_parameters() if not torch.isfinite(p).all()]
+        which = (
+            f"{bad[0]} has entries that are NaN or infinite"
+            if bad
+            else "its logits on a short text are NaN or infinite"
+        )
+        raise ValueError(f"{model} cannot be used: {which}; save it there again from weights that are whole")
     if changed > allowed:
         raise ValueError(
             f"{model} is not causal: another end of a text changes the logits before it by {changed:.3g} (rounding: at most "

@@ -12,8 +12,8 @@ import nbformat
 import yaml
 
 from helpers import claims, files, records
+from helpers.parameters import ParameterError
 from helpers.run import execute, keys
-from helpers.run.parameters import ParameterError
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
 

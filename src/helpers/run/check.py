@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.run.parameters import ParameterError
+from helpers.parameters import ParameterError
 
 if TYPE_CHECKING:
     from helpers.run.project import Notebook, Project

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from helpers import devices, files
-from helpers.run import check, job, keys, parameters, progress
+from helpers import devices, files, parameters
+from helpers.run import check, job, keys, progress
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from helpers import files
-from helpers.run import parameters
+from helpers import files, parameters
 
 
 @dataclass(frozen=True)

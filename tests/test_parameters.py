@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from helpers.run import parameters
-from helpers.run.parameters import ParameterError
+from helpers import parameters
+from helpers.parameters import ParameterError
 from helpers.run.project import Project
 
 

@@ -175,6 +175,13 @@ def read_cell(source: str) -> dict[str, Parameter]:
     return found
 
 
+def of_notebook(path: Path) -> dict[str, Parameter]:
+    """The parameters of a source notebook (.py, percent format), read without running or importing anything of it."""
+    cells = re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.M)
+    (cell,) = [c.partition("\n")[2] for c in cells if '"parameters"' in c.partition("\n")[0]] or [""]
+    return read_cell(cell)
+
+
 def resolve(known: Mapping[str, Parameter], given: Mapping[str, object], *, texts: bool = True) -> dict[str, object]:
     """All parameters with their values: what was given, else the default.
 
