@@ -24,6 +24,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from helpers import sources
+
 SCALARS = {"bool": bool, "int": int, "float": float, "str": str}
 TYPES = (*SCALARS, *(f"list[{t}]" for t in SCALARS))
 CHOICES = re.compile(r"^([\w.\-]+(?:\s*\|\s*[\w.\-]+)+)\s*:\s*")
@@ -153,7 +155,7 @@ def read_cell(source: str) -> dict[str, Parameter]:
         if token.type == tokenize.COMMENT
     }
     found = {}
-    for node in ast.parse(source).body:
+    for node in sources.parse(source).body:
         line = ast.get_source_segment(source, node) or ""
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name) or node.value is None:
             raise ParameterError(f"parameters cell, line {node.lineno}: `{line}` is not `name: type = literal  # why`")

@@ -244,6 +244,19 @@ def test_a_digest_sees_rows_columns_and_entries_that_change_places(subject, foun
     assert dtdr.Subject(found, tokens, prompts=[tokens[1, :8]], cap=64).digest() != subject.digest()
 
 
+def test_a_digest_sees_norms_and_the_configuration(found, tokens):
+    make = lambda: dtdr.Subject(found, tokens, prompts=[tokens[0, :8]], cap=64).digest()
+    norm, config = next(p for p in found.model.parameters() if p.ndim < 2), found.model.config
+    seen = {make(), make()}
+    norm.data[0] += 1e-3
+    seen.add(make())
+    norm.data[0] -= 1e-3
+    config.rms_norm_eps, kept = 2 * config.rms_norm_eps, config.rms_norm_eps
+    seen.add(make())
+    config.rms_norm_eps = kept
+    assert len(seen) == 3
+
+
 def test_priors_in_turn_give_the_weights_that_each_gives_alone(subject):
     """The stored form of one prior is in memory at a time; those made from the kept part are made anew."""
     from helpers.codec import Codec, Fill, decode, encode

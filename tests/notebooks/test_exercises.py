@@ -82,7 +82,8 @@ def runs(request, own, tmp_path_factory):
             project, execute.plan(project, name, {k: own.get(v, v) for k, v in given.items()}), limit=240
         )
 
-    with ThreadPoolExecutor(2) as pool:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setenv("OMP_NUM_THREADS", "1")  # two kernels with two threads each wait for each other on two cores
         yield {label(e): pool.submit(go, *e) for e in asked}
 
 

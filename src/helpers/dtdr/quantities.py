@@ -293,4 +293,4 @@ def _readable_from(x: np.ndarray, sense: np.ndarray, within: float) -> float:
 
 
 def _by_mask(values: pd.Series) -> np.ndarray:
-    return values.groupby(level="seed").mean().sort_index().to_numpy() if len(values) else np.array([])
+    return frames.each(values).to_numpy() if len(values) else np.array([])

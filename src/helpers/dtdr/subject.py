@@ -137,13 +137,17 @@ class Subject:
         return self.weights.table()
 
     def digest(self, prior: str = "") -> str:
-        """Of weights, texts and one prior: rows that were kept belong to these only."""
-        known = {"": self.weights.whole} | ({prior: self.priors[prior]} if prior in self.priors else {})
+        """Of weights, configuration, texts and one prior: rows that were kept belong to these only."""
+        known = {"": self.weights.whole, " vectors": self.weights.vectors}
+        known |= {prior: self.priors[prior]} if prior in self.priors else {}
         for name, weights in known.items():
             if name not in self._prints or self._prints[name][0] is not weights:
                 self._prints[name] = weights, fingerprint(weights)
         texts = [self.tokens.tolist(), [p.tolist() for p in self.prompts], self.begin.tolist(), self.cap]
-        return short((texts, list(self.weights.whole), [self._prints[name][1] for name in known]))
+        built = {
+            k: v for k, v in self.model.config.to_dict().items() if k not in ("_name_or_path", "transformers_version")
+        }
+        return short((texts, repr(built), list(self.weights.whole), [self._prints[name][1] for name in known]))
 
     @contextmanager
     def damaged(self) -> Iterator[None]:

@@ -26,6 +26,7 @@ class Weights:
         if not self.parts:
             raise ValueError(f"{type(model).__name__} has no matrices: there is nothing to take apart")
         self.whole = {name: part.tensor.detach().clone() for name, part in self.parts.items()}
+        self.vectors = {name: p for name, p in model.named_parameters() if p.ndim < 2}  # norms, biases: never damaged
         self._pairs = [(self.whole[name], part.tensor) for name, part in self.parts.items()]
         self._products, self._noises = Products(self._pairs), {}
         self._norm = float(self._products()[1])  # before any damage the two are the same
@@ -67,9 +68,8 @@ class Weights:
             row[0], row[1] = row[0] + 1, row[1] + part.tensor.numel()
         known = sum(n for _, n in rows.values())
         total = sum(p.numel() for p in self.model.parameters())
-        vectors = sum(p.ndim < 2 for p in self.model.parameters())
         found = [(TITLES[role], *rows[role], "damaged") for role in TITLES if role in rows]
-        found += [("vectors: norms, biases", vectors, total - known, "whole")] if total > known else []
+        found += [("vectors: norms, biases", len(self.vectors), total - known, "whole")] if total > known else []
         columns = ["what", "tensors", "share", "then"]
         return pd.DataFrame([(what, n, size / total, then) for what, n, size, then in found], columns=columns)
 
@@ -83,7 +83,8 @@ def fingerprint(tensors: Mapping[str, Tensor]) -> list[int]:
     """
     sums = []
     for tensor in tensors.values():
-        flat = tensor.detach().contiguous().view(torch.uint8).view(len(tensor), -1)
+        rows = len(tensor) if tensor.ndim else 1
+        flat = tensor.detach().contiguous().view(rows, -1).view(torch.uint8)  # (rows, bytes of a row)
         size = next(n for n in (4, 2, 1) if flat.shape[1] % n == 0)
         bits = flat.view({4: torch.int32, 2: torch.int16, 1: torch.int8}[size])  # (rows, columns)
         columns, total = _odd(bits.shape[1], bits.device), torch.zeros((), dtype=torch.int64, device=bits.device)

@@ -83,13 +83,12 @@ def at(
     rows: pd.DataFrame, source: str, readout: str, arm: str, d: int | None = None, column: str = "excess"
 ) -> np.ndarray:
     """(S,) final values of one arm of the chains, at the code width (`full`: at its own), seed by seed; empty if not run."""
-    where = {"source": source, "readout": readout, "arm": arm, "d": d or widths(rows)[arm == "full"]}
-    return frames.per_seed(rows, column, part="chains", end=True, **where).to_numpy()
+    return frames.per_seed(rows, column, **_end(rows, source, readout, arm, d)).to_numpy()
 
 
 def gap(source: str, readout: str, a: str, b: str) -> Quantity:
     """A quantity: excess of arm a less excess of arm b at the code width, in nats."""
-    return lambda rows: _less(at(rows, source, readout, a), at(rows, source, readout, b))
+    return lambda rows: _paired(rows, "excess", _end(rows, source, readout, a), _end(rows, source, readout, b))
 
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
@@ -100,12 +99,12 @@ def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
 
 def chosen(column: str, **where: object) -> Quantity:
     """A quantity: a column in the last row of the records that `where` chooses, one a seed."""
-    return lambda rows: frames.per_seed(rows, column, end=True, **where).dropna().to_numpy()
+    return lambda rows: frames.per_seed(rows, column, end=True, **where).to_numpy()
 
 
 def gain(better: Mapping[str, str]) -> Quantity:
     """A quantity: how much lower the loss of a genome's learned code is with another start or budget, in nats."""
-    return lambda rows: _less(chosen("loss", **START)(rows), chosen("loss", **better)(rows))
+    return lambda rows: _paired(rows, "loss", START | {"end": True}, {**better, "end": True})
 
 
 def elbow_of(source: str) -> Quantity:
@@ -181,21 +180,22 @@ def context(rows: pd.DataFrame) -> Quantities:
     if not len(ends):
         return {}
     learnable = float(ends["learnable"].iloc[0])
-    reads = lambda arm, **where: frames.per_seed(ends, "excess", arm=arm, **where).to_numpy()
-    whole, blind = reads("full", attend=True), reads("full", attend=False)
-    learned, auto, fair = (reads(arm, attend=True, d=code) for arm in ("learned", "seed_ae", "trained_pca"))
+    whole, blind = (frames.per_seed(ends, "excess", arm="full", attend=attend).to_numpy() for attend in (True, False))
+    less = lambda a, b, attend=True: _paired(
+        ends, "excess", *({"arm": arm, "attend": attend, "d": code} for arm in (a, b))
+    )
     most = max(int(frames.rows(ends, arm="full")["d"].iloc[0]), full)
     d, excess = frames.curve(ends[ends["d"] < most], "excess", "d", arm="learned", attend=True)
     shares = (learnable - excess) / (learnable - whole)[:, None]  # of what the full width recovers
     return _there(
         {
             "e2_compression_rules": full / np.minimum(_enough(d, shares, np.ones(len(whole)), most, 0.99), full),
-            "e1_gap_rules": _less(learned, auto),
-            "e6_gap": _less(auto, learned),
-            "e6_gap_fair": _less(fair, learned),
+            "e1_gap_rules": less("learned", "seed_ae"),
+            "e6_gap": less("seed_ae", "learned"),
+            "e6_gap_fair": less("trained_pca", "learned"),
             "e6_full_excess": whole,
             "e6_blind_left": (learnable - blind) / learnable,
-            "e6_blind_gap": _less(reads("seed_ae", attend=False, d=code), reads("learned", attend=False, d=code)),
+            "e6_blind_gap": less("seed_ae", "learned", attend=False),
         }
     )
 
@@ -213,9 +213,9 @@ def generation(rows: pd.DataFrame) -> Quantities:
     """Divergence of sampled bigrams from the chain's, in nats: narrow learned code less full width, and the floor."""
     out = {}
     for source in ("planted6", "dirichlet"):
-        read = lambda arm, column, source=source: at(rows, source, "residual", arm, column=column)
-        out[f"e9_gap_{source}"] = _less(read("learned", "bigram_kl"), read("full", "bigram_kl"))
-        out[f"e9_floor_{source}"] = read("full", "bigram_floor")
+        narrow, full = (_end(rows, source, "residual", arm) for arm in ("learned", "full"))
+        out[f"e9_gap_{source}"] = _paired(rows, "bigram_kl", narrow, full)
+        out[f"e9_floor_{source}"] = at(rows, source, "residual", "full", column="bigram_floor")
     return _there(out)
 
 
@@ -226,6 +226,17 @@ def _enough(d: np.ndarray, shares: np.ndarray, whole: np.ndarray, full: int, wan
     """
     reached = [frames.crossing([*d, full], [*s, w], wanted) for s, w in zip(shares, whole, strict=True)]
     return np.nan_to_num(np.array(reached), nan=float(full))
+
+
+def _end(rows: pd.DataFrame, source: str, readout: str, arm: str, d: int | None = None) -> dict[str, object]:
+    """What chooses the last rows of one arm of the chains."""
+    d = d or widths(rows)[arm == "full"]
+    return {"part": "chains", "end": True, "source": source, "readout": readout, "arm": arm, "d": d}
+
+
+def _paired(rows: pd.DataFrame, column: str, a: Mapping[str, object], b: Mapping[str, object]) -> np.ndarray:
+    """a − b, joined by seed; empty where one of the two was not run."""
+    return frames.paired(rows, column, a, b, over=("seed",)).to_numpy()
 
 
 def _less(a: np.ndarray, b: np.ndarray) -> np.ndarray:
