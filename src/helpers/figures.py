@@ -29,7 +29,9 @@ ROLE = {
     "other": "#56b4e9",
     "supported": "#009e73",
     "refuted": "#d55e00",
+    "mixed": "#cc79a7",
     "undecided": "#f0e442",
+    "too few": "#b5b5b5",
     "awaiting": "#b5b5b5",
 }
 # Eight colours for conditions, no verdict's among them, in the order to use them: the first are the easiest to tell apart.
