@@ -10,6 +10,7 @@ import pandas as pd
 
 from helpers import claims, figures, frames, prose
 
+DECIDED = (claims.SUPPORTED, claims.REFUTED, claims.MIXED, claims.UNDECIDED)
 Quantity = Callable[[pd.DataFrame], Sequence[float]]
 
 
@@ -81,6 +82,7 @@ class Judged:
     planted: Mapping[str, tuple[str, str]]
     by: str
     own: bool
+    sights: Sequence[claims.Sight] = ()
 
     @property
     def verdicts(self) -> list[claims.Verdict]:
@@ -92,10 +94,23 @@ class Judged:
         """'8 of 8': how many tests told their known answers apart."""
         return f"{sum(p.passed for p in self.probes)} of {len(self.probes)}"
 
-    def forest(self, title: str, x: str, of: Sequence[str] = ()):
-        """Intervals of the precise criteria's tests, of all claims or of some."""
+    def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> str:
+        """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of supported,
+        refuted, mixed and undecided; of a claim that is not decided for want of units that is said instead.
+
+        Raises KeyError for a claim that the chapter does not judge, ValueError unless every verdict has its sentence.
+        """
+        if set(sentences) != set(DECIDED):
+            raise ValueError(f"{name}: sentences for {', '.join(DECIDED)} are needed, got {', '.join(sentences)}")
+        verdict = {v.id: v for v in self.verdicts if v.criterion == "precise"}[claim]
+        told = sentences.get(verdict.verdict, f"{claim} is not decided here: {verdict.reason.partition(': ')[0]}.")
+        prose.glue(name, told)
+        return told
+
+    def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
+        """Intervals of the precise criteria's tests, of all claims or of some; of those quantities whose names end `like` this."""
         chosen = [v for v in self.verdicts if v.criterion == "precise" and (not of or v.id in of)]
-        return figures.forest([o for v in chosen for o in v.outcomes], title, x)
+        return figures.forest([o for v in chosen for o in v.outcomes if o.quantity.endswith(like)], title, x)
 
     def table(self) -> figures.Output:
         """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with
@@ -110,10 +125,26 @@ class Judged:
         return prose.table(pd.DataFrame(rows), "", name="verdicts")
 
     def probe_table(self) -> figures.Output:
-        """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that."""
+        """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that. Below
+        it a row a test: the least effect that it sees, how often it supports an effect on its border, and one at twice the
+        margin."""
         rows = [
             {"claim": p.id, "planted": self.planted[p.id][0], "verdict": p.planted, "taken out": self.planted[p.id][1]}
             | {"then": p.absent}
             for p in self.probes
         ]
-        return prose.table(pd.DataFrame(rows), "The tests on answers that are known")
+        both = prose.table(pd.DataFrame(rows), "The tests on answers that are known")
+        if not self.sights:
+            return both
+        seen = [
+            {
+                "claim": s.id,
+                "test": s.says,
+                "n": s.n,
+                "least effect seen": s.visible,
+                "supported at the border": s.false,
+            }
+            | {"at twice the margin": "–" if s.power is None else f"{s.power:.2f}"}
+            for s in self.sights
+        ]
+        return both + prose.table(pd.DataFrame(seen), "The tests on their own scatter: shares of resampled runs")

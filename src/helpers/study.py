@@ -219,9 +219,16 @@ class Log:
         runs |= {"reference": ""} if "" in self.committed else {}
         measured = {label: self.study.measure(self.frame(label), self.claims) for label in set(runs.values())}
         judged = {run: claims.judge(self.claims, measured[label][0]) for run, label in runs.items()}
-        mine, probes = measured[None][0], measured[found and found.label][1]
+        mine, (shown, probes) = measured[None][0], measured[found and found.label]
         self._store(judged, mine)
-        return Judged(judged, probes, self.study.planted, "shown" if found else "this run", self.own)
+        return Judged(
+            judged,
+            probes,
+            self.study.planted,
+            "shown" if found else "this run",
+            self.own,
+            claims.sights(self.claims, shown),
+        )
 
     def examine(self, frame: pd.DataFrame) -> dict[str, str]:
         """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored."""

@@ -51,10 +51,11 @@ class Test:
 
     @property
     def region(self) -> str:
-        """'> 0.02', '< 1.1' or '0.55 … 0.65', for people."""
+        """'> 0.02', '< 1.1' or '−0.5 … 0.5', for people."""
+        above, below = (f"{b:g}".replace("-", "−") for b in (self.above, self.below))
         if math.isinf(self.below):
-            return f"> {self.above:g}"
-        return f"< {self.below:g}" if math.isinf(self.above) else f"{self.above:g} … {self.below:g}"
+            return f"> {above}"
+        return f"< {below}" if math.isinf(self.above) else f"{above} … {below}"
 
     @property
     def sampled(self) -> bool:
@@ -64,7 +65,8 @@ class Test:
     @property
     def planted(self) -> float | None:
         """Where an effect of twice the margin lies: as far inside the border as the border is from zero (on the log scale:
-        from one), or as `effect` says; the middle of a region with two ends. None for a border of zero without `effect`.
+        from one), or as `effect` says; the middle of a region with two ends; of a share, half-way to all or nothing. None for a
+        border of zero without `effect`.
         """
         scale, back = (math.log, math.exp) if self.log else (float, float)
         if math.isfinite(self.above) and math.isfinite(self.below):
@@ -72,6 +74,8 @@ class Test:
         border, sign = (self.above, 1) if math.isfinite(self.above) else (self.below, -1)
         if self.effect is not None:
             return border + sign * self.effect
+        if self.interval == "wilson":
+            return (border + (sign > 0)) / 2
         size = abs(scale(border))
         return back(scale(border) + sign * size) if size else None
 

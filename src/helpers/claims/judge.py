@@ -115,7 +115,12 @@ def expected(verdicts: Iterable[Mapping]) -> dict[str, float]:
     judged = [v for v in verdicts if v.get("p") is not None]
     tests = sum(o["p"] is not None for v in judged for o in v["outcomes"])
     half = (1 - LEVEL) / 2
-    return {"claims": len(judged), "tests": tests, "supports": half * len(judged), "refutations": 2 * half * len(judged)}
+    return {
+        "claims": len(judged),
+        "tests": tests,
+        "supports": half * len(judged),
+        "refutations": 2 * half * len(judged),
+    }
 
 
 def examine(
@@ -149,7 +154,14 @@ def examine(
     finite = {k: (back(v) if k != "effect" else v) if math.isfinite(v) else None for k, v in ends.items()}
     outer = (back(wide.low), back(wide.high)) if question.sampled and math.isfinite(wide.low) else None
     return Outcome(
-        verdict=verdict, estimate=back(ci.estimate), n=n, wide=outer, p=p, visible=_visible(question, x), **finite, **known
+        verdict=verdict,
+        estimate=back(ci.estimate),
+        n=n,
+        wide=outer,
+        p=p,
+        visible=_visible(question, x),
+        **finite,
+        **known,
     )
 
 
@@ -211,12 +223,11 @@ def _judge(
     outcomes = tuple(seen(t, len(criterion.tests)) for t in criterion.tests)
     if criterion.arithmetic:
         return Verdict(name, kind, ARITHMETIC, "; ".join(map(_line, outcomes)), outcomes)
-    sampled = [o for o, t in zip(outcomes, criterion.tests, strict=True) if t.sampled]
-    wanted = max([criterion.needs(t) for t in criterion.tests if t.sampled] + [criterion.planned or 0])
-    if any(o.n < wanted for o in sampled):
-        fewest = min(o.n for o in sampled)
-        lines = "; ".join(map(_line, outcomes))
-        return Verdict(name, kind, TOO_FEW, f"{fewest} of {wanted} {criterion.unit}s: {lines}", outcomes)
+    for o, test in zip(outcomes, criterion.tests, strict=True):
+        wanted = max(criterion.needs(test), criterion.planned or 0)
+        if test.sampled and o.estimate is not None and o.n < wanted:
+            lines = "; ".join(map(_line, outcomes))
+            return Verdict(name, kind, TOO_FEW, f"{o.n} of {wanted} {criterion.unit}s: {lines}", outcomes)
     for control in criterion.controls:
         found = seen(control, 1)
         if found.verdict != SUPPORTED:

@@ -89,7 +89,11 @@ def sights(claims: Mapping[str, Claim], quantities: Quantities, seed: int = 0) -
     for claim in claims.values():
         for test in claim.precise.tests:
             values = quantities.get(test.quantity, [])[: claim.precise.planned]
-            if test.interval == "t" and len(values) > 1 and all(math.isfinite(v) and (v > 0 or not test.log) for v in values):
+            if (
+                test.interval == "t"
+                and len(values) > 1
+                and all(math.isfinite(v) and (v > 0 or not test.log) for v in values)
+            ):
                 out.append(_sight(claim.id, test, np.asarray(values, float), seed))
     return out
 
