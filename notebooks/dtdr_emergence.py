@@ -373,7 +373,8 @@ chapter.table(both, "One function, two sets of weights, judged alike. D7 needs m
 # %%
 if s.family:
     dtdr.run_family(subject, config.members, log)
-ladder = log.at(part=("arms", "ladder")).having(part="ladder").map(tables.rungs)
+ladder = log.at(part=("arms", "ladder")).having(part="ladder")
+ladder = (ladder if len(ladder.this) else log.alone(part=("arms", "ladder"))).map(tables.rungs)
 
 # %% tags=["hide-input"]
 draw.show("depth", ladder.map(tables.of_common_width))

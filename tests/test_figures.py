@@ -50,7 +50,7 @@ def test_show_gives_figure_then_caption_in_single_precision(monkeypatch):
 
 def test_show_keeps_what_the_figure_says_about_itself(monkeypatch):
     found = shown(monkeypatch)
-    figures.show(figures.figure("Q?", "x", "y", meta={"seen": 700}), "It rises.")
+    figures.show(figures.figure("Q?", "x", "y", meta={"seen": 700}).add_scatter(x=[1], y=[2]), "It rises.")
     assert found[0]._repr_mimebundle_()[figures.MIME]["layout"]["meta"] == {"seen": 700, "alt": "It rises."}
 
 
@@ -232,3 +232,11 @@ def test_live_plot_updates_one_display_in_a_notebook(monkeypatch):
     assert len(updates) == 3
     monkeypatch.setenv("RUC_RUN_DIR", "somewhere")
     assert not live.LivePlot("t", "x", "y").on
+
+
+def test_a_figure_without_a_trace_is_a_sentence(monkeypatch):
+    found = shown(monkeypatch)
+    figures.show(figures.figure("Do larger models need more?", "depth", "share"), "What it would show.")
+    (only,) = found
+    assert figures.MIME not in only.bundle
+    assert "nothing to draw" in only.bundle["text/plain"]

@@ -67,9 +67,15 @@ def figure(title: str, x: str, y: str, *, height: int = 420, **layout) -> go.Fig
 
 
 def show(fig: go.Figure, caption: str) -> None:
-    """Display a figure and, below it, the sentence that says what it shows (also its text for those who cannot see it)."""
+    """Display a figure and, below it, the sentence that says what it shows (also its text for those who cannot see it).
+
+    Of a figure without a single trace only a sentence is shown that says so.
+    """
     from IPython.display import display
 
+    if not fig.data:
+        told = f"{fig.layout.title.text or 'Figure'}: there is nothing to draw, for no run with these parameters has measured it."
+        return display(Output({"text/html": f'<p class="figcaption">{told}</p>', "text/plain": told}))
     fig.update_layout(meta=dict(fig.layout.meta or {}) | {"alt": caption})
     spec = fig.to_plotly_json() | {"config": CONFIG}
     display(Output({MIME: _slim(spec), "text/plain": f"[figure] {caption}"}))

@@ -20,7 +20,7 @@ from helpers import claims
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FIGURES = {  # at least so many live figures
-    "dtdr_emergence": 8,
+    "dtdr_emergence": 10,
     "dtdr_guided": 4,
     "learned_encoding": 8,
     "encoding_limits": 3,
