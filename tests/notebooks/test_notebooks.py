@@ -144,10 +144,7 @@ def test_wrong_parameters_fail_before_a_kernel_starts(name, given, words, tmp_pa
     ("name", "kind", "content", "words"),
     [
         ("encoding_limits", "text", b"\x00\x01\x02\xff" * 500, "is not UTF-8 text"),
-        ("encoding_limits", "text", b"", "has 0 characters"),
-        ("encoding_limits", "fasta", b"", "is empty; a FASTA file starts"),
         ("encoding_limits", "fasta", b">one\nACGT!!QQ\n", "line 2: '!' is no base"),
-        ("encoding_limits", "text", b"a short text", "has 12 characters"),
     ],
 )
 def test_bad_files_are_named_and_leave_nothing(name, kind, content, words, tmp_path):
