@@ -83,7 +83,8 @@ def test_several_tests_refute_only_beyond_a_wider_interval():
 def test_the_planned_number_of_units_is_kept():
     values = [2.0, 2.1, 1.9, 2.0, 2.1, -50.0]
     made = lambda planned: claims.judge(
-        {"X1": replace(claim()["X1"], precise=Criterion("t", (Test("q", above=1.0),), least=3, planned=planned))}, {"q": values}
+        {"X1": replace(claim()["X1"], precise=Criterion("t", (Test("q", above=1.0),), least=3, planned=planned))},
+        {"q": values},
     )[0]
     assert made(5).verdict == SUPPORTED, "the first five are judged"
     assert (made(8).verdict, made(8).reason[:14]) == (TOO_FEW, "6 of 8 seeds: ")
@@ -185,7 +186,9 @@ def test_a_test_is_tried_on_its_own_scatter_at_the_border_and_at_twice_the_margi
 
 
 def test_a_replaced_criterion_is_judged_by_the_rules_of_its_time():
-    old = claims.Earlier("2026-11-01", "too coarse", Criterion("t", (Test("q", above=0.0), Test("r", above=0.0)), least=3))
+    old = claims.Earlier(
+        "2026-11-01", "too coarse", Criterion("t", (Test("q", above=0.0), Test("r", above=0.0)), least=3)
+    )
     made = {"X1": replace(claim(Test("q", above=1.0))["X1"], earlier=(old,), scope="toys only")}
     now, before = claims.judge(made, {"q": [2.0, 2.1, 1.9], "r": [-1.0, -1.1, -0.9]})
     assert (now.verdict, now.criterion, now.scope) == (SUPPORTED, "precise", "toys only")

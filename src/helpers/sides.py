@@ -93,9 +93,12 @@ class Judged:
         return f"{sum(p.passed for p in self.probes)} of {len(self.probes)}"
 
     def forest(self, title: str, x: str, of: Sequence[str] = ()):
-        """Intervals of the precise criteria's tests, of all claims or of some."""
-        chosen = [v for v in self.verdicts if v.criterion == "precise" and (not of or v.id in of)]
-        return figures.forest([o for v in chosen for o in v.outcomes], title, x)
+        """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
+        such as "d4_recovered".
+        """
+        found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
+        chosen = [o for name, o in found if not of or name in of or o.quantity.startswith(tuple(of))]
+        return figures.forest(chosen, title, x)
 
     def table(self) -> figures.Output:
         """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with

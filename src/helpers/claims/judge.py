@@ -115,7 +115,12 @@ def expected(verdicts: Iterable[Mapping]) -> dict[str, float]:
     judged = [v for v in verdicts if v.get("p") is not None]
     tests = sum(o["p"] is not None for v in judged for o in v["outcomes"])
     half = (1 - LEVEL) / 2
-    return {"claims": len(judged), "tests": tests, "supports": half * len(judged), "refutations": 2 * half * len(judged)}
+    return {
+        "claims": len(judged),
+        "tests": tests,
+        "supports": half * len(judged),
+        "refutations": 2 * half * len(judged),
+    }
 
 
 def examine(
@@ -149,7 +154,14 @@ def examine(
     finite = {k: (back(v) if k != "effect" else v) if math.isfinite(v) else None for k, v in ends.items()}
     outer = (back(wide.low), back(wide.high)) if question.sampled and math.isfinite(wide.low) else None
     return Outcome(
-        verdict=verdict, estimate=back(ci.estimate), n=n, wide=outer, p=p, visible=_visible(question, x), **finite, **known
+        verdict=verdict,
+        estimate=back(ci.estimate),
+        n=n,
+        wide=outer,
+        p=p,
+        visible=_visible(question, x),
+        **finite,
+        **known,
     )
 
 

@@ -13,7 +13,7 @@ import yaml
 from helpers import figures, frames
 from helpers.dtdr import regression, tables
 from helpers.dtdr.damage import Damage, Keep, Planes
-from helpers.dtdr.quantities import (
+from helpers.dtdr.named import (
     EVEN,
     PLANES,
     RAW,

@@ -11,18 +11,19 @@ from helpers import frames, prose, stats
 from helpers.claims import SUPPORTED
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep
-from helpers.dtdr.quantities import (
+from helpers.dtdr.named import (
     ANCHORED,
     EMERGENCE,
     EVEN,
     PROPORTIONAL,
     RANDOM,
     RAW,
+    SHARES,
     SPOILED,
     SPOILED_RAW,
     THOUSANDTH,
     TRANSFORMED,
-)
+)  # fmt: skip
 from helpers.sides import Quantity
 from helpers.study import Log
 
@@ -97,7 +98,7 @@ def told(rows: pd.DataFrame, damages: Iterable[Damage]) -> pd.DataFrame:
 def nonsense(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a fill and share: loss, entropy, repetition, and the loss of its text to the whole model."""
     names = {"nll": "loss", "entropy": "entropy", "rep4": "repetition", "sense": "its text"}
-    own = {name: frames.rows(rows, **damage.columns, kept=quantities.SHARES) for damage, name in FILLS.items()}
+    own = {name: frames.rows(rows, **damage.columns, kept=SHARES) for damage, name in FILLS.items()}
     tried = pd.concat([part.assign(fill=name) for name, part in own.items()])
     out = tried.groupby(["fill", "kept"], sort=False)[list(names)].mean().rename(columns=names).reset_index()
     return out.assign(kept=out["kept"].map("{:.0%}".format))
