@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import claims, data, files, frames, live, records
+from helpers.claims.known import bare
 from helpers.records import Record
 from helpers.sides import Judged, Sides
 from helpers.work import Work
@@ -236,7 +237,7 @@ class Log:
         planned are the claims' own business: here an interval counts from `least` units on.
         """
         numbers, _ = self.study.measure(frame, self.claims)
-        asked = {k: replace(c, precise=claims.bare(c.precise, least)) for k, c in self.claims.items()}
+        asked = {k: replace(c, precise=bare(c.precise, least)) for k, c in self.claims.items()}
         return {v.id: v.verdict for v in claims.judge(asked, numbers) if v.criterion == "precise"}
 
     def _beside(self, label: str | None) -> list[pd.DataFrame]:

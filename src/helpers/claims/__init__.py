@@ -31,10 +31,10 @@ from helpers.claims.judge import (
     expected,
     judge,
 )
-from helpers.claims.known import Probe, Sight, bare, probe, probed, sights
+from helpers.claims.known import Probe, Sight, probe, probed, sights
 
 __all__ = [
     "ARITHMETIC", "AWAITING", "MIXED", "REFUTED", "SUPPORTED", "TOO_FEW", "UNDECIDED", "VERDICTS",
     "Claim", "Criterion", "Earlier", "Outcome", "Probe", "Sight", "Test", "Verdict",
-    "across", "bare", "counting", "digest", "examine", "expected", "judge", "load", "of", "probe", "probed", "sights",
+    "across", "counting", "digest", "examine", "expected", "judge", "load", "of", "probe", "probed", "sights",
 ]  # fmt: skip
