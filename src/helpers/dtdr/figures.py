@@ -23,8 +23,8 @@ from helpers.dtdr.named import (
     SPOILED_RAW,
     TRANSFORMED,
     VOCABULARY,
-    own_text,
 )
+from helpers.dtdr.quantities import own_text
 from helpers.figures import INK, SERIES, Output
 from helpers.sides import Sides
 
