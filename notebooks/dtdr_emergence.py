@@ -37,7 +37,7 @@ import torch
 from helpers import chapter, codec, dtdr, figures, lm, storyteller
 from helpers.chapter import Per
 from helpers.dtdr import figures as draw
-from helpers.dtdr import priors, quantities, tables
+from helpers.dtdr import named, priors, tables
 from helpers.dtdr.run import write_curve
 
 # %% tags=["parameters"]
@@ -57,7 +57,7 @@ s = here.settings(
     seeds=Per(3, 12),
     texts=Per(16, 256),
     new=Per(24, 40),  # tokens written
-    grid=Per((0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0), dtdr.Emergence.grid),  # shares kept
+    grid=Per((0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0), dtdr.Emergence.grid),  # shares kept
     fewer=Per((0.4, 0.6, 0.8, 0.9), (0.2, 0.4, 0.6, 0.7, 0.8, 0.9)),
     times=Per((1 / 32, 1 / 8, 8, 32), (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 4, 8, 16, 32)),  # size of outlier channels
     further=Per(False, True),
@@ -165,18 +165,21 @@ draw.texts(printed, draw.PRINTED, found.tokenizer.decode(begin), caption)
 # %%
 dtdr.run(subject, config.arms, log)
 arms = log.at(part="arms")
-draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap")
+draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap", "kl_few", "kl_few_raw")
+draw.say(log.at(part=("arms", "ladder")), "share_gap", "worse_90")
 
 # %% tags=["hide-input"]
 draw.show("loss", arms)
 
 # %% [markdown]
 # First, what is compared. The storyteller's reference took apart three trainings of it, the book's own and two of other seeds: from here to *One curve for
-# all?*, and in the verdicts, a reference number is a mean over the three. The run's own numbers on the way are of the one model above.
+# all?*, and in the verdicts whose unit is a mask, a reference number is a mean over the three. The run's own numbers on the way are of the one model above.
 #
-# Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
-# masks do not settle the claim: in a small model one mask hits a weight that matters and another does not. What they do settle is the size: *functional* against
-# *non-functional* would be a difference of nats, as between the top and the bottom of the figure.
+# Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %: in a small model one mask hits a weight that matters and another does
+# not, so such an interval is wide. But *functional* against *non-functional* would be a difference of nats, as between the top and the bottom of the figure. So the
+# claim is held to a quarter of that range, at the share of 60, 70 and 80 % where it does best, and its units are models: this one, and in the reference those of the ladder
+# below too. The largest of the three differences of recovered share is {glue:text}`share_gap`. Whether the transform is worse *at all* is a smaller claim, held to 0.05 nat at 80 and
+# 90 %; at 90 % the models give {glue:text}`worse_90`.
 #
 # How far does the published reading stand apart? Leading rows
 # cost {glue:text}`rows_gap` more than random loss at 80 %. Row $r$ of the embedding is the word number $r$; with a fifth of the
@@ -207,7 +210,8 @@ draw.say(arms, "width")
 draw.show("agreement", arms)
 
 # %% [markdown]
-# The way from a tenth to nine tenths is {glue:text}`width` wide.
+# The way from a tenth to nine tenths is {glue:text}`width` wide. And below it? With a fifth kept, or less, the transformed store's next token is at least {glue:text}`kl_few` away from the whole model's
+# (KL), and that of raw weights {glue:text}`kl_few_raw`. Where the two are alike, silence below a threshold is nothing that the transform brought.
 #
 # The document judged by reading. So let something read: the whole model. It gives every text of the damaged ones a loss. Word salad is unlikely to it, a
 # story is likely, and where a text comes within half a nat a token of the whole model's own, a reader would call it language. If there is a threshold in the
@@ -231,15 +235,17 @@ draw.show("sense", arms)
 # %%
 dtdr.run(subject, config.damage, log)
 damaged = log.at(part=("arms", "damage"))
-draw.say(damaged, "damage_sign", "rise", "rise_gap")
+draw.say(damaged, "damage_sign", "kinds_80", "kinds_90", "rise", "rise_gap")
 
 # %% tags=["hide-input"]
 draw.show("kinds", damaged)
 
 # %% [markdown]
-# At equal cosine truncated minus corrupted is {glue:text}`damage_sign`. A flipped code is a large error in few places, a mask a
+# At equal cosine truncated minus corrupted is {glue:text}`damage_sign`. A mean can hide who carries it: in the direction of the other masks it is {glue:text}`kinds_80` at the cosine of 80 % kept, and
+# {glue:text}`kinds_90` at that of 90 %. If the two were of different kinds, every share should show it, and every model with the same sign. A flipped code is a large error in few places, a mask a
 # moderate one in many, so equal length does not make them equal. One spoiled code in a thousand raises the loss of the transformed store by
-# {glue:text}`rise`; within 0.05 the document's word *graceful* fits. Is it a grace of the transform? Its loss minus that of plain INT8 is {glue:text}`rise_gap`, and the claim needs that to be negative.
+# {glue:text}`rise`; within 0.05 the document's word *graceful* fits. Is it a grace of the transform? Its loss minus that of plain INT8 is {glue:text}`rise_gap`; for that claim
+# it must lie below −0.01. The claim speaks of noise on all codes as well, which is not tried here.
 #
 # ## Which bits first?
 #
@@ -265,8 +271,8 @@ draw.show("orders", damaged)
 subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)
 dtdr.run(subject, config.collapse, log)
 subject.priors.clear()  # a large model needs the room further down
-judged = log.at(part=quantities.EMERGENCE)
-draw.say(judged, "p_domain", "scatter", "apart")
+judged = log.at(part=named.EMERGENCE)
+draw.say(judged, "p_domain", "scatter", "apart", "mixing", "beside_noise")
 
 # %% tags=["hide-input"]
 draw.show("collapse", judged)
@@ -275,7 +281,8 @@ draw.show("collapse", judged)
 # Points scatter by {glue:text}`scatter` around one falling curve, and no domain's mean lies further than {glue:text}`apart` from it. Shuffling the
 # names of the domains within each mask does as well as the true names with probability {glue:text}`p_domain`. A mask's points change their names together:
 # masks are nested, and one that hits an important weight does so at every share, so its points are one observation and not many. A small $p$ would speak for the
-# document; it would not make a small effect large.
+# document; it would not make a small effect large, and a large one refutes nothing. So the claim is judged by two differences with a sign. Off the curve, domains that mix minus those that do
+# not are {glue:text}`mixing`; zero-filled Hadamard coefficients minus even noise of the same cosine are {glue:text}`beside_noise`. If constraints had to close, both would be clearly above zero.
 
 # %% [markdown]
 # ## When losses come in bursts
@@ -358,7 +365,10 @@ draw.show("dose", log.at(part=("arms", "damage", "dose", "outliers")).map(tables
 
 # %% tags=["hide-input"]
 both = tables.verdicts(log, as_trained=judged.this, with_outlier_channels=outliers.this)
-chapter.table(both, "One function, two sets of weights, judged alike. D7 needs more arms")
+chapter.table(
+    both,
+    "One function, two sets of weights, judged alike; a mask stands for a model. D6 and D7 need other models or more arms",
+)
 
 # %% [markdown]
 # Where the two rows differ, two models that give every text the same probability get different verdicts. Then a claim speaks of the sizes of the weights, which the function leaves open. A large model, with
@@ -418,9 +428,9 @@ chapter.table(tables.across(log), caption)
 # %% [markdown]
 # ## Could the tests have said otherwise?
 #
-# A test that cannot fail says nothing, and neither does one that cannot pass. So each gets two answers that are known: the measured losses with the claimed effect planted into
+# A test that cannot fail says nothing, and neither does one that cannot pass. So each claim gets two answers that are known: the measured losses with the claimed effect planted into
 # them, and the same losses with every trace of it taken out. Where two stores are compared only means are moved, so that masks scatter as they did. The first must come out as supported,
-# the second must not. Where that fails, the claim stays undecided, whatever was measured.
+# the second as refuted, or, where only a sign is asked for, as not supported. Where that fails, the claim stays undecided, whatever was measured: the instrument is too coarse for its margin.
 
 # %% tags=["hide-input"]
 verdict = log.verdict()
@@ -429,19 +439,24 @@ here.say("turned", tables.turned(both))
 verdict.probe_table()
 
 # %% [markdown]
-# {glue:text}`told` tests tell the two apart.
+# {glue:text}`told` claims' tests tell the two apart.
 
 # %% [markdown]
 # ## Verdict
 
 # %% tags=["hide-input"]
-caption = "Each row is a test, the shaded part is where the claim wants it, the bar is the interval over masks."
-figures.show(verdict.forest("Losses compared", "nats a token", of=("D5", "D6", "D8")), caption)
+caption = "Each row is a test, the shaded part is where the claim wants it, the bar is its interval over"
+figures.show(
+    verdict.forest("Losses compared", "nats a token", of=("D5b", "D6", "D7")), f"{caption} models (T − R) or masks."
+)
+figures.show(verdict.forest("One spoiled code in a thousand", "nats a token", of=("D8", "D10")), f"{caption} masks.")
+figures.show(verdict.forest("Shares", "share kept, share of the loss", of=("D2", "D5")), f"{caption} masks and models.")
 verdict.table()
 
 # %% [markdown]
-# Too few coefficients, no language: {verdict}`D1`. A sharp threshold: {verdict}`D2`. Transformed stores fail where conventional weights still work: {verdict}`D5`.
-# Truncation and corruption differ in kind: {verdict}`D6`. Underdetermined, not degraded: {verdict}`D7`. Graceful under corruption: {verdict}`D8`.
+# Too few coefficients, no language: {verdict}`D1`. A sharp threshold: {verdict}`D2`. Transformed stores fail where conventional weights still work: {verdict}`D5`; they are worse
+# at all: {verdict}`D5b`. Truncation and corruption differ in kind: {verdict}`D6`. Underdetermined, not degraded: {verdict}`D7`. Graceful under corruption: {verdict}`D8`; the grace is the
+# transform's: {verdict}`D10`. These criteria were sharpened when the committed run was known; what the earlier ones say of the same records stands in the table.
 #
 # These are verdicts on the weights as they were trained. In this run, the same function with outlier channels turned these to supported: {glue:text}`turned`.
 #
@@ -457,9 +472,9 @@ verdict.table()
 # 1. Predict the figure of losses for a small block before you run `ruc run dtdr_emergence -p block 16`. What would have to be true of the weights for the block to matter? Check: that
 #    run's page gives transformed minus raw at 60 and 80 % under the figure of losses; hold them against the two under this page's. Its verdict table has what a
 #    block of 128 gave in the column *with the claim's own parameters*.
-# 2. Two masks are a small sample. Which claims can still be decided by `ruc run dtdr_emergence -p block 16 -p seeds 2`, and which cannot? Predict the *why* of each row, then look.
+# 2. Two masks are a small sample. What will the verdicts of `ruc run dtdr_emergence -p block 16 -p seeds 2` be, and what will stand in the column *why*? Predict, then look.
 #    ```{dropdown} Check
-#    An interval over two masks is wide, and below three nothing that rests on an interval is decided. D7 rests on a permutation: it can support its claim, and refutes none.
+#    Every precise criterion fixes how many masks or models it counts. With fewer its row says *too few*, however clear the means look that stand beside. An earlier criterion fixed none: three units were enough for it.
 #    ```
 # 3. The published curve may go up and down with the prompt. Find a prompt for which it falls less often than here; begin with `ruc run dtdr_emergence -p prompt "when jack and paul went to the river"`.
 #    Check: the number of falls under *As printed* is smaller than this page's.

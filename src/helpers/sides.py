@@ -108,9 +108,12 @@ class Judged:
         return told
 
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
-        """Intervals of the precise criteria's tests, of all claims or of some; of those quantities whose names end `like` this."""
-        chosen = [v for v in self.verdicts if v.criterion == "precise" and (not of or v.id in of)]
-        return figures.forest([o for v in chosen for o in v.outcomes if o.quantity.endswith(like)], title, x)
+        """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
+        such as "d4_recovered"; and of these, those whose names end `like` this.
+        """
+        found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
+        chosen = [o for name, o in found if not of or name in of or o.quantity.startswith(tuple(of))]
+        return figures.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
 
     def table(self) -> figures.Output:
         """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with

@@ -7,13 +7,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from helpers import claims, data, files, frames, live, records
+from helpers.claims.known import bare
 from helpers.records import Record
 from helpers.sides import Judged, Sides
 from helpers.work import Work
@@ -30,6 +31,8 @@ class Study:
     name, one value a unit. controls: {claim: (quantities with its effect planted, quantities with it taken out)}, and
     planted: what was planted and what is left, in words. same: the parameters that the claims are about, with their
     values. A run with other values of them is judged alone, and is never the claims' own; files count by their content.
+    others: a name for the part of the rows that come from the chapter's other committed references, models that some claims
+    speak of too; with it the claims' own parameters are judged with those rows beside their own.
     """
 
     frame: Callable[[pd.DataFrame], pd.DataFrame]
@@ -38,10 +41,16 @@ class Study:
     controls: Controls | None = None
     planted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     same: Mapping[str, object] = field(default_factory=dict)
+    others: str = ""
 
-    def measure(self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim]) -> tuple[dict, list[claims.Probe]]:
-        """The judged quantities of a (tidy) frame with those that its controls give, and the probes behind these."""
-        rows = self.judged(frame)
+    def measure(
+        self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim], beside: Sequence[pd.DataFrame] = ()
+    ) -> tuple[dict, list[claims.Probe]]:
+        """The judged quantities of a (tidy) frame with those that its controls give, and the probes behind these. beside:
+        frames of other committed references, for a study with `others`.
+        """
+        more = [self.judged(rows).assign(part=self.others) for rows in beside if self.others]
+        rows = pd.concat([self.judged(frame), *more], ignore_index=True) if more else self.judged(frame)
         probes = claims.probe(judge, self.controls(rows)) if self.controls else []
         return dict(self.quantities(rows)) | claims.probed(probes), probes
 
@@ -217,7 +226,7 @@ class Log:
         found = self.answer()
         runs = {"this run": None} | ({"shown": found.label} if found else {})
         runs |= {"reference": ""} if "" in self.committed else {}
-        measured = {label: self.study.measure(self.frame(label), self.claims) for label in set(runs.values())}
+        measured = {k: self.study.measure(self.frame(k), self.claims, self._beside(k)) for k in set(runs.values())}
         judged = {run: claims.judge(self.claims, measured[label][0]) for run, label in runs.items()}
         mine, (shown, probes) = measured[None][0], measured[found and found.label]
         self._store(judged, mine)
@@ -230,10 +239,18 @@ class Log:
             claims.sights(self.claims, shown),
         )
 
-    def examine(self, frame: pd.DataFrame) -> dict[str, str]:
-        """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored."""
+    def examine(self, frame: pd.DataFrame, least: int = 3) -> dict[str, str]:
+        """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored. The units that were
+        planned are the claims' own business: here an interval counts from `least` units on.
+        """
         numbers, _ = self.study.measure(frame, self.claims)
-        return {v.id: v.verdict for v in claims.judge(self.claims, numbers) if v.criterion == "precise"}
+        asked = {k: replace(c, precise=bare(c.precise, least)) for k, c in self.claims.items()}
+        return {v.id: v.verdict for v in claims.judge(asked, numbers) if v.criterion == "precise"}
+
+    def _beside(self, label: str | None) -> list[pd.DataFrame]:
+        """Frames of the chapter's other references, where the claims' own parameters are judged."""
+        own = self.own if label is None else label == ""
+        return [self.frame(other) for other in self.committed if other] if own and self.study.others else []
 
     def _store(self, judged: Mapping[str, list[claims.Verdict]], numbers: Quantities) -> None:
         stored = {

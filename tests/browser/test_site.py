@@ -222,7 +222,7 @@ def test_the_ledger_filters_and_links(wide, address, root):
     assert wide.execute_script(shown) == [k for k in known if k.startswith("E")]
     Select(wide.find_element(By.NAME, "verdict")).select_by_visible_text("refuted")
     refuted = wide.execute_script(shown)
-    assert 0 < len(refuted) < 10
+    assert 0 < len(refuted) < len(known)
     wide.find_element(By.NAME, "text").send_keys("genome")
     assert set(wide.execute_script(shown)) <= set(refuted)
     assert wide.find_element(By.CSS_SELECTOR, ".ledger-count").text.endswith(f"of {len(known)} claims")

@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 
 from helpers import stats
-from helpers.claims.criteria import Claim, Test
+from helpers.claims.criteria import Claim, Criterion, Test
 from helpers.claims.judge import LEVEL, POWER, REFUTED, SUPPORTED, _judge
 
 FALSE = 0.03  # of supports at the border, at most
@@ -36,6 +36,12 @@ class Probe:
         return self.planted == SUPPORTED and (self.absent != SUPPORTED if self.zero else self.absent == REFUTED)
 
 
+def bare(criterion: Criterion, least: int = 1) -> Criterion:
+    """A criterion's tests alone, without its planned units; an interval decides from `least` units on."""
+    tests = tuple(replace(t, least=None) for t in criterion.tests)
+    return replace(criterion, tests=tests, planned=None, least=least)
+
+
 def probe(claims: Mapping[str, Claim], known: Mapping[str, tuple[Quantities, Quantities]]) -> list[Probe]:
     """Judge planted answers. known: {claim: (quantities with its effect, quantities without)}; raises KeyError for an
     unknown claim. A criterion's own controls are left out: it is they that are made here, by `probed`. So is the number of
@@ -44,10 +50,9 @@ def probe(claims: Mapping[str, Claim], known: Mapping[str, tuple[Quantities, Qua
     out = []
     for name, pair in known.items():
         precise = claims[name].precise
-        bare = replace(precise, controls=(), planned=None, least=1)
-        bare = replace(bare, tests=tuple(replace(t, least=None) for t in bare.tests))
+        asked = replace(bare(precise), controls=())
         zero = any(t.interval == "p" or 0.0 in (t.above, t.below) for t in precise.tests)
-        planted, absent = (_judge(name, "precise", bare, quantities).verdict for quantities in pair)
+        planted, absent = (_judge(name, "precise", asked, quantities).verdict for quantities in pair)
         out.append(Probe(name, planted, absent, zero))
     return out
 
