@@ -3,9 +3,9 @@
     python benchmarks/judge.py --ledgers 1000 --out book/reference/judge/calibration.json
 
 Every claim with a test on sampled units is judged by its precise criterion, by the judge itself, on quantities drawn with the
-planned number of units: normal with the scatter that the committed reference measured, or, of what was never run, with the
-half the distance between the border and the planted effect; shares as coin tosses. Controls are taken to pass. Bootstrap intervals are
-replaced by Student's, which takes a thousandth of the time and is the same at these numbers of units.
+planned number of units: normal with the scatter that the committed reference measured, or, of what was never run, with half
+the distance between the border and the planted effect; shares as coin tosses. Controls are taken to pass. Bootstrap intervals
+are replaced by Student's, which takes a thousandth of the time and is nearly the same at these numbers of units.
 
     planted   every test's truth lies at twice the margin
     edge      one test's truth lies on its border, the others' at twice the margin: the worst case of a false support

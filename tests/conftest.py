@@ -70,7 +70,9 @@ def book(tmp_path_factory) -> tuple[Project, dict[str, build.Page]]:
     project = Project(folder, folder / "runs")
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
         patch.setenv("OMP_NUM_THREADS", "1")  # two kernels of two threads each wait for each other on two cores
-        list(pool.map(lambda name: execute.run(project, execute.plan(project, name, SMALL.get(name, {}))), project.names))
+        list(
+            pool.map(lambda name: execute.run(project, execute.plan(project, name, SMALL.get(name, {}))), project.names)
+        )
     return project, {page.notebook.name: page for page in build.chapters(project, SMALL)}
 
 

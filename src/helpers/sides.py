@@ -95,8 +95,8 @@ class Judged:
         return f"{sum(p.passed for p in self.probes)} of {len(self.probes)}"
 
     def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> str:
-        """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of supported,
-        refuted, mixed and undecided; of a claim that is not decided for want of units that is said instead.
+        """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of
+        supported, refuted, mixed and undecided; of a claim that is not decided for want of units that is said instead.
 
         Raises KeyError for a claim that the chapter does not judge, ValueError unless every verdict has its sentence.
         """

@@ -98,7 +98,12 @@ def test_in_book_reads_the_toc(project, root):
 
 CLAIMS = """fixed: 2026-01-01
 claims:
-- {id: X, seed: '1', chapter: kinds, claim: c., printed: {text: p}, precise: {text: p, least: 3, tests: [{quantity: q, above: 0}]}}
+- id: X
+  seed: '1'
+  chapter: kinds
+  claim: c.
+  printed: {text: p}
+  precise: {text: p, least: 3, tests: [{quantity: q, above: 0}]}
 """
 
 
