@@ -94,10 +94,11 @@ class Judged:
 
     def forest(self, title: str, x: str, of: Sequence[str] = ()):
         """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
-        such as "d4_recovered".
+        such as "d4_recovered". A claim's probe of its own tests, with no unit of theirs, is left out.
         """
         found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
-        chosen = [o for name, o in found if not of or name in of or o.quantity.startswith(tuple(of))]
+        tests = [(name, o) for name, o in found if o.quantity != f"{name.lower()}_controls"]
+        chosen = [o for name, o in tests if not of or name in of or o.quantity.startswith(tuple(of))]
         return figures.forest(chosen, title, x)
 
     def table(self) -> figures.Output:
