@@ -1,6 +1,7 @@
 """A log keeps every record once; a reference stands beside a run only if it answers the same parameters."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ def planted(frame):
     return {"X1": (at(1.0), at(0.0))}
 
 
+PROBE = claims.Test("x1_controls", above=0.5, interval="exact")
 STUDY = Study(
     frame=lambda frame: frame.assign(double=2 * frame["loss"]),
     judged=lambda frame: frames.rows(frame, part="main"),
@@ -195,6 +197,41 @@ def test_probes_and_numbers_are_kept(open_log, tmp_path):
     assert numbers["x1_gap"] == pytest.approx([0.5, 0.501, 0.502])
     assert judged.forest("title", "nats").data
     assert judged.forest("title", "nats", of=("absent",)) is not None
+    rows = lambda of: len([trace for trace in judged.forest("title", "nats", of=of).data if trace.error_x.array])
+    assert [rows(of) for of in (("X1",), ("x1_g",), ("x2",), ())] == [1, 1, 0, 1]
+
+
+def test_a_forest_leaves_out_the_probe_that_did_not_pass(open_log):
+    log = fill(open_log())
+    log.study = replace(STUDY, controls=lambda frame: {"X1": planted(frame)["X1"][::-1]})  # the wrong way round
+    log.claims = {"X1": replace(CLAIM, precise=replace(CLAIM.precise, controls=(PROBE,)))}
+    judged = log.verdict()
+    assert [o.quantity for v in judged.verdicts if v.criterion == "precise" for o in v.outcomes] == [
+        "x1_gap",
+        "x1_controls",
+    ]
+    assert len([trace for trace in judged.forest("title", "nats").data if trace.error_x.array]) == 1
+
+
+def test_claims_about_several_models_see_the_other_references(open_log, tmp_path):
+    """Only with the claims' own parameters, and only where the study asks for them."""
+    own, other = ({"model": name, "text": "embedded", "file": "none"} for name in ("small", "other"))
+    commit(tmp_path / "reference", 0.5, own)
+    commit(tmp_path / "reference" / "more", -0.5, other)
+    seen = lambda frame: {"x1_gap": [float((frame["part"] == "elsewhere").sum())] * 3}
+    for others, model, wanted in (("elsewhere", "small", 6), ("elsewhere", "third", 0), ("", "small", 0)):
+        log = fill(open_log(model=model))
+        log.study = replace(STUDY, controls=None, quantities=seen, others=others)
+        log.verdict()
+        assert json.loads((tmp_path / "run" / "quantities.json").read_text())["x1_gap"] == [wanted] * 3
+
+
+def test_a_table_counts_units_from_three_on_whatever_was_planned(open_log):
+    log = fill(open_log())
+    log.claims = {"X1": replace(CLAIM, precise=replace(CLAIM.precise, planned=12, least=8))}
+    assert log.verdict().verdicts[-1].verdict == claims.TOO_FEW
+    assert log.examine(log.frame()) == {"X1": claims.SUPPORTED}
+    assert log.examine(log.frame(), least=4) == {"X1": claims.TOO_FEW}
 
 
 def test_rows_outside_the_judged_part_do_not_count(open_log):

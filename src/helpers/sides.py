@@ -109,10 +109,12 @@ class Judged:
 
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
         """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
-        such as "d4_recovered"; and of these, those whose names end `like` this.
+        such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probe of its own tests, with no unit of
+        theirs, is left out.
         """
         found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
-        chosen = [o for name, o in found if not of or name in of or o.quantity.startswith(tuple(of))]
+        tests = [(name, o) for name, o in found if o.quantity != f"{name.lower()}_controls"]
+        chosen = [o for name, o in tests if not of or name in of or o.quantity.startswith(tuple(of))]
         return figures.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
 
     def table(self) -> figures.Output:
