@@ -1,8 +1,18 @@
-"""Small repairs to the pages that Jupyter Book 1 writes: nothing from a network, no script twice, launch buttons that work."""
+"""Every page as it is written: nothing from a network, no script twice, buttons that work, tables that fit a phone."""
 
 from __future__ import annotations
 
+import html
+import re
+
 from helpers.run.build import CHAPTERS
+
+TABLE = re.compile(r"<table\b(?![^>]*data-at=)([^>]*)>(.*?)</table>", re.S)
+HEAD = re.compile(r"<thead\b.*?</thead>", re.S)
+TITLE = re.compile(r"<th\b[^>]*>(.*?)</th>", re.S)
+LINE = re.compile(r"(<tr\b[^>]*>)(.*?)(</tr>)", re.S)
+CELL = re.compile(r"<(td|th)\b([^>]*)>(.*?)</\1>", re.S)
+NUMBER = re.compile(r"^[−\-+<> \u00a0]*[\d.,]+(?:\u00a0?(?:[%±×\[\]]|[a-z]{1,4}\b|[−\d., ⁻⁰¹²³⁴⁵⁶⁷⁸⁹\u00a0±×\[\]∞–]+))*$")
 
 
 def repair(app, pagename, templatename, context, doctree) -> None:
@@ -22,5 +32,53 @@ def repair(app, pagename, templatename, context, doctree) -> None:
                 item["url"] = item["url"].replace(f"{CHAPTERS.as_posix()}/", "notebooks/")
 
 
+def add_shell(app, pagename, templatename, context, doctree) -> None:
+    """The look and the cards of every page; its tables get their columns' names into every cell."""
+    app.add_css_file("shell.css")
+    app.add_js_file("shell.js", loading_method="defer")
+    if context.get("body"):
+        context["body"] = TABLE.sub(_labelled, context["body"])
+
+
+def _labelled(found: re.Match) -> str:
+    """A table whose cells know their column's name, which is what a phone shows beside them; numbers stand to the right."""
+    head = HEAD.search(found[2])
+    if not head:
+        return found[0]
+    names = [html.escape(html.unescape(re.sub(r"<[^>]+>", "", t)).strip(), quote=True) for t in TITLE.findall(head[0])]
+    body = found[2][head.end() :]
+    rows = [[_text(c[2]) for c in CELL.findall(line[1])] for line in LINE.findall(body)]
+    whole = [r for r in rows if len(r) == len(names)]
+    right = {i for i in range(len(names)) if (column := [r[i] for r in whole if r[i] not in ("", "–")]) and _numbers(column)}
+    lines = LINE.sub(lambda m: m[1] + _cells(m[2], names, right) + m[3], body)
+    heads = iter(range(len(names)))
+    top = re.sub(r"<th\b", lambda m: '<th class="num"' if next(heads) in right and "class=" not in head[0] else m[0], head[0])
+    kind = found[1].replace('class="', 'class="labelled ', 1) if 'class="' in found[1] else f'{found[1]} class="labelled"'
+    return f"<table{kind}>{found[2][: head.start()]}{top}{lines}</table>"
+
+
+def _cells(line: str, names: list[str], right: set[int]) -> str:
+    if len(CELL.findall(line)) != len(names):  # a heading of several rows
+        return line
+    count = iter(range(len(names)))
+
+    def told(m: re.Match) -> str:
+        i = next(count)
+        label = f' data-label="{names[i]}"' if m[1] == "td" else ""
+        kind = ' class="num"' if i in right and "class=" not in m[2] else ""
+        return f"<{m[1]}{kind}{label}{m[2]}>{m[3]}</{m[1]}>"
+
+    return CELL.sub(told, line)
+
+
+def _numbers(column: list[str]) -> bool:
+    return all(NUMBER.match(text) for text in column)
+
+
+def _text(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", markup)).strip()
+
+
 def setup(app) -> None:
+    app.connect("html-page-context", add_shell, priority=500)
     app.connect("html-page-context", repair, priority=900)
