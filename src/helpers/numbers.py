@@ -84,9 +84,9 @@ def unit(text: str, name: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time for people: '8 s', '75 s', '6.6 min', '2.1 h'."""
+    """A time for people: '8 s', '98 s', '6.6 min', '2.1 h'."""
     for length, name in ((3600, "h"), (60, "min")):
-        if value >= 1.5 * length:
+        if value >= 2 * length:
             return unit(f"{value / length:.1f}" if value < 10 * length else f"{value / length:.0f}", name)
     return unit(f"{value:.0f}", "s")
 

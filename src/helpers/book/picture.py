@@ -84,7 +84,7 @@ def draw(test: Mapping, verdict: str) -> str:
     zero = f'<line class="none" x1="{place(none)}" x2="{place(none)}" y1="3" y2="23"/>' if near else ""
     label = f"{numbers_of(test)}, wanted {html.escape(numbers.tidy(test['region']))}: {verdict}"
     return (
-        f'<svg class="drawn-{verdict.replace(" ", "-")}" role="img" aria-label="{label}" width="100%" height="26">'
+        f'<svg class="interval drawn-{verdict.replace(" ", "-")}" role="img" aria-label="{label}" width="100%" height="26">'
         f'<rect x="50%" width="{width:.1f}%" y="2" height="22"/><line class="border" x1="50%" x2="50%" y1="2" y2="24"/>'
         f'{zero}<line class="reach" {middle}/><circle cx="{place(at)}" cy="13" r="4.5"/></svg>'
     )

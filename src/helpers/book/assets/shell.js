@@ -1,4 +1,4 @@
-// Cards behind badges and terms: on hover and focus, on a tap in place of the link, closed by Esc (the popover's own).
+// Cards behind badges and terms: on hover and focus, on a tap in place of the link, closed by Esc.
 (() => {
   const LEAVE = 200; // ms to get from a badge into its card
   let nth = 0;
@@ -42,6 +42,10 @@
       show();
     });
   }
+
+  addEventListener("keydown", (e) => {
+    if (e.key === "Escape") document.querySelectorAll(".card-of:popover-open").forEach((card) => card.hidePopover());
+  }); // the browser's own way asks for a click before
 
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = !navigator.clipboard; // not there on pages that came over plain http from another machine
