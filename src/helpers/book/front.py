@@ -124,9 +124,8 @@ class Parts(FromSheet):
             rows.append(f'<tr class="part"><th colspan="3" scope="colgroup">{html.escape(part["title"])}</th></tr>')
             for name, question in part["notebooks"].items():
                 mine = [c.id for c in found.claims.values() if c.chapter == name]
-                span = f"{mine[0]} … {mine[-1]}" if len(mine) > 1 else "".join(mine)
                 title = linked(found.title(name), chapter(self.env, name))
-                rows.append(f"<tr><td>{title}</td><td>{html.escape(question)}</td><td>{span}</td></tr>")
+                rows.append(f"<tr><td>{title}</td><td>{html.escape(question)}</td><td>{', '.join(mine)}</td></tr>")
         return table("parts", ("chapter", "question", "claims"), rows)
 
 

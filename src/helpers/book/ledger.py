@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from helpers import claims, numbers
 from helpers.book.badges import by
+from helpers.book.search import claim_entries
 from helpers.book.sheet import (
     SEEDS,
     UNJUDGED,
@@ -18,6 +19,7 @@ from helpers.book.sheet import (
     linked,
     look,
     row_id,
+    sheet,
     table,
     word,
 )
@@ -25,6 +27,9 @@ from helpers.book.sheet import (
 
 class Ledger(FromSheet):
     """{ledger}: a row a claim, filterable; links to the verdict in its chapter and to its document."""
+
+    def run(self):
+        return [claim_entries(sheet(self.env.app)), *super().run()]
 
     def markup(self, found: Sheet) -> str:
         self.env.metadata[self.env.docname]["ledger"] = "yes"

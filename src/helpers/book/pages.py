@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import re
 
+from helpers.book.sheet import Sheet, sheet
 from helpers.run.build import CHAPTERS
 
+CAPTION = re.compile(r'(<p\b[^>]*class="caption"[^>]*><span class="caption-text">(.*?)</span></p>)', re.S)
 TABLE = re.compile(r"<table\b(?![^>]*data-at=)([^>]*)>(.*?)</table>", re.S)
 HEAD = re.compile(r"<thead\b.*?</thead>", re.S)
 TITLE = re.compile(r"<th\b[^>]*>(.*?)</th>", re.S)
@@ -38,6 +40,35 @@ def add_shell(app, pagename, templatename, context, doctree) -> None:
     app.add_js_file("shell.js", loading_method="defer")
     if context.get("body"):
         context["body"] = TABLE.sub(_labelled, context["body"])
+
+
+def announce(app, pagename, templatename, context, doctree) -> None:
+    """Parts that have no chapter yet stand greyed in the sidebar, in their order."""
+    make = context.get("generate_toctree_html")
+    if not callable(make):
+        return
+    found = sheet(app)
+
+    def with_parts(kind: str = "sidebar", *args, **given) -> str:
+        return to_come(str(make(kind, *args, **given)), found) if kind == "sidebar" else make(kind, *args, **given)
+
+    context["generate_toctree_html"] = with_parts
+
+
+def to_come(sidebar: str, found: Sheet) -> str:
+    """A sidebar with a greyed caption for each part that it lacks, before the next part that it has, or the appendices."""
+    captions = CAPTION.findall(sidebar)
+    places = dict(zip((html.unescape(name) for _, name in captions), (whole for whole, _ in captions), strict=True))
+    titles = [p["title"] for p in found.parts]
+    last = [name for name in places if name not in titles][-1:]  # what follows the parts
+    waiting = []
+    for title in [*titles, *last]:
+        if title not in places:
+            waiting.append(f'<p class="caption part-to-come"><span class="caption-text">{html.escape(title)} (to come)</span></p>')
+        elif waiting:
+            sidebar = sidebar.replace(places[title], "".join(waiting) + places[title], 1)
+            waiting = []
+    return sidebar
 
 
 def _labelled(found: re.Match) -> str:
@@ -81,4 +112,5 @@ def _text(markup: str) -> str:
 
 def setup(app) -> None:
     app.connect("html-page-context", add_shell, priority=500)
+    app.connect("html-page-context", announce, priority=800)
     app.connect("html-page-context", repair, priority=900)
