@@ -14,6 +14,7 @@ SMALL, LARGE = 1e-4, 1e6  # outside of these a number takes a power of ten
 HYPHEN = re.compile(r"(?<![\w\-.])-(?=\.?\d)")
 POWER = re.compile(r"(?<=\d)e([+-]?)0*(\d+)\b")
 EMPTY = re.compile(r" ?\[([^\[\],]+), \1\]")
+PERCENT = re.compile(r"(?<=\d)%")
 BESIDE = re.compile(r" ±[ \u00a0]|\u00a0± |(?<=\d) (?=(?:nats?|%|s|min|dB|kB|MB|GB|bits?)\b|%)")
 
 
@@ -99,7 +100,7 @@ def p(value: float) -> str:
 def tidy(text: str) -> str:
     """A sentence with numbers that were written by hand or by another program: minus signs, powers of ten, spaces that hold
     units and spreads, no interval of no width."""
-    text = EMPTY.sub("", HYPHEN.sub(MINUS, text))
+    text = PERCENT.sub(f"{NBSP}%", EMPTY.sub("", HYPHEN.sub(MINUS, text)))
     text = POWER.sub(lambda m: f"{NBSP}×{NBSP}10{_raised(int(m[1] + m[2]))}", text)
     return BESIDE.sub(lambda m: PM if "±" in m[0] else NBSP, text)
 

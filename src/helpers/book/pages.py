@@ -1,4 +1,4 @@
-"""Every page as it is written: nothing from a network, no script twice, buttons that work, tables that fit a phone."""
+"""Every page as it is written: nothing from a network, no script twice, tables that fit a phone, parts to come."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import html
 import re
 
 from helpers.book.sheet import Sheet, sheet
-from helpers.run.build import CHAPTERS
 
 CAPTION = re.compile(r'(<p\b[^>]*class="caption"[^>]*><span class="caption-text">(.*?)</span></p>)', re.S)
 TABLE = re.compile(r"<table\b(?![^>]*data-at=)([^>]*)>(.*?)</table>", re.S)
@@ -18,7 +17,7 @@ NUMBER = re.compile(r"^[−\-+<> \u00a0]*[\d.,]+(?:\u00a0?(?:[%±×\[\]]|[a-z]{1
 
 
 def repair(app, pagename, templatename, context, doctree) -> None:
-    """Drop thebe (it is fetched from a CDN), double inline scripts, and point launch buttons to the source notebooks."""
+    """Drop thebe (it is fetched from a CDN) and double inline scripts."""
     seen, kept = set(), []
     for script in context.get("script_files", []):
         body = (getattr(script, "attributes", None) or {}).get("body") or ""
@@ -28,10 +27,6 @@ def repair(app, pagename, templatename, context, doctree) -> None:
         seen.add(body)
         kept.append(script)
     context["script_files"] = kept
-    for button in context.get("header_buttons", []):
-        for item in button.get("buttons", [button]):
-            if isinstance(item.get("url"), str) and "_sources/" not in item["url"]:  # that one is the page's own download
-                item["url"] = item["url"].replace(f"{CHAPTERS.as_posix()}/", "notebooks/")
 
 
 def add_shell(app, pagename, templatename, context, doctree) -> None:

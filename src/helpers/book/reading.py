@@ -57,7 +57,7 @@ def _value(value: object) -> str:
 def _limits(p: parameters.Parameter) -> str:
     """'2 … 64', 'quick, full': what a parameter is held to, for people."""
     text = ", ".join(p.choices) if p.choices else p.limits.replace("..", f"{numbers.NBSP}…{numbers.NBSP}")
-    return html.escape(text)
+    return html.escape(numbers.tidy(text))
 
 
 def _meaning(text: str) -> str:

@@ -22,7 +22,7 @@
     const part = text.slice(from, from + 2 * AROUND + 20);
     const line = document.createElement("p");
     line.className = "context";
-    if (title && !link.textContent.includes(title)) line.append(Object.assign(document.createElement("b"), { textContent: `${title}. ` }));
+    if (title && !link.textContent.includes(title)) line.append(Object.assign(document.createElement("b"), { textContent: `${title.replace(/\.$/, "")}. ` }));
     line.append(from ? "… " : "");
     let rest = part;
     while (rest) {
