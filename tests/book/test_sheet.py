@@ -33,7 +33,7 @@ def env():
     """A page beside the ledger, in a book whose chapters are all there."""
     builder = SimpleNamespace(get_relative_uri=lambda here, there: f"{there.removeprefix('book/')}.html")
     chapters = {f"book/chapters/{n}" for n in ("learned_encoding", "encoding_limits", "dtdr_emergence", "dtdr_guided")}
-    return SimpleNamespace(app=SimpleNamespace(builder=builder), docname="book/intro", found_docs=chapters, metadata={})
+    return SimpleNamespace(app=SimpleNamespace(builder=builder), docname="book/intro", found_docs=chapters | {sheet.LEDGER}, metadata={})
 
 
 def made(kind, env, *arguments):
@@ -53,6 +53,12 @@ def test_a_badge_leads_to_the_ledger_and_names_its_card(found, env):
         '<a class="verdict verdict-too-few" href="claims.html#E1" aria-describedby="card-E1">too few</a>'
     )
     assert "verdict-awaiting" in badges.badge(env, found, "D1")
+
+
+def test_in_a_book_without_a_ledger_a_badge_leads_to_the_verdict_in_its_chapter(found, env):
+    env.found_docs -= {sheet.LEDGER}
+    assert 'href="chapters/learned_encoding.html#verdict-E1"' in badges.badge(env, found, "E1")
+    assert 'href="#"' in badges.badge(env, found, "T1")
 
 
 def test_a_card_says_claim_verdict_interval_n_and_scope(found, env):

@@ -17,6 +17,8 @@ OPEN = "return [...document.querySelectorAll('.card-of:popover-open')].map(card 
 BADGES = "a.verdict[aria-describedby]"
 OUT = """return [...document.querySelectorAll(arguments[0])].filter(e => e.getClientRects().length)
   .map(e => e.getBoundingClientRect()).filter(r => r.left < 0 || r.right > innerWidth).length"""
+CELLS = """return [...document.querySelectorAll('table.labelled tbody td')]
+  .filter(e => getComputedStyle(e).display == 'table-cell').length"""
 MARKS = """const range = document.createRange(), out = [];
 for (const p of document.querySelectorAll('.bd-article section > p')) {
   const text = p.textContent; if (text.length < 300) continue;
@@ -129,8 +131,7 @@ def test_on_a_phone_no_page_scrolls_sideways_and_tables_are_cards(page, width, n
         assert narrow.execute_script("return document.documentElement.scrollWidth") <= width
         assert narrow.execute_script(OUT, "table.labelled :is(td, .verdict)") == 0
         assert narrow.execute_script(OUT, ".verdict") == 0
-        wide = "return [...document.querySelectorAll('table.labelled tbody td')].filter(e => getComputedStyle(e).display == 'table-cell').length"
-        assert narrow.execute_script(wide) == 0
+        assert narrow.execute_script(CELLS) == 0
     finally:
         narrow.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | {"width": 390})
 

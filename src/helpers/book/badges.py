@@ -12,13 +12,12 @@ from sphinx.util.docutils import SphinxRole
 
 from helpers import numbers
 from helpers.book.sheet import (
-    LEDGER,
     Sheet,
     chapter,
+    claim_at,
     deciding,
     depend,
     held,
-    link_to,
     linked,
     look,
     numbers_of,
@@ -36,12 +35,8 @@ ROW = re.compile(r"<tr><td>(\w+)</td><td>(precise|printed|earlier [\w-]+)</td>")
 
 def badge(env, found: Sheet, claim: str) -> str:
     """The verdict that counts, as a coloured word that links to the claim's row of the ledger; a card says the rest."""
-    return describing(found, claim, link_to(env, LEDGER, claim))
-
-
-def describing(found: Sheet, claim: str, href: str) -> str:
-    """A badge with a given address."""
     verdict = found.verdict(claim)["verdict"]
+    href = claim_at(env, found, claim)
     return f'<a class="{look(verdict)}" href="{href}" aria-describedby="card-{claim}">{verdict}</a>'
 
 
@@ -62,7 +57,7 @@ def card(env, found: Sheet, name: str) -> str:
     if known.get("scope"):
         rows.append(("scope", html.escape(known["scope"])))
     facts = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in rows)
-    links = [f'<a href="{link_to(env, LEDGER, name)}">Both criteria in the ledger</a>']
+    links = [f'<a href="{claim_at(env, found, name)}">Both criteria</a>']
     if href := chapter(env, claim.chapter, row_id(name)):
         links.append(linked(found.title(claim.chapter), href))
     return (
@@ -123,7 +118,7 @@ class Badges(SphinxPostTransform):
         def anchored(m: re.Match) -> str:
             if m[1] not in found.claims:
                 return m[0]
-            href = link_to(self.env, LEDGER, m[1])
+            href = claim_at(self.env, found, m[1])
             return f'<tr id="{row_id(m[1], m[2])}"><td><a href="{href}">{m[1]}</a></td><td>{m[2]}</td>'
 
         return numbers.tidy(ROW.sub(anchored, text))

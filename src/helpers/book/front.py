@@ -12,7 +12,7 @@ import nbformat
 import yaml
 
 from helpers import claims, numbers, stats
-from helpers.book.sheet import LEDGER, FromSheet, Sheet, chapter, link_to, linked, table
+from helpers.book.sheet import FromSheet, Sheet, chapter, claim_at, linked, table
 from helpers.run.build import CHAPTERS
 
 FINDINGS = Path("book/front.yml")
@@ -54,7 +54,7 @@ class Findings(FromSheet):
 
     def _where(self, found: Sheet, finding: Mapping) -> str:
         title = linked(found.title(finding["reference"]), chapter(self.env, finding["reference"]))
-        near = f'<a href="{link_to(self.env, LEDGER, finding["claim"])}">{finding["claim"]}</a>'
+        near = f'<a href="{claim_at(self.env, found, finding["claim"])}">{finding["claim"]}</a>'
         return f'<span class="from">{title}, near claim {near}</span>'
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from helpers import claims, numbers
 from helpers.book.badges import by
+from helpers.book.methods import dated
 from helpers.book.search import claim_entries
 from helpers.book.sheet import (
+    CHANGES,
     SEEDS,
     UNJUDGED,
     FromSheet,
@@ -79,7 +81,7 @@ class Ledger(FromSheet):
             f"<b>{c.id}</b> {html.escape(c.claim)}",
             self._badge(c, known, "precise"),
             f"{html.escape(c.printed.text)} {self._printed(found, c)}",
-            f'{html.escape(c.precise.text)}{reason}{scope}<p class="fixed">fixed {c.fixed}; unit: {c.precise.unit}</p>',
+            f'{html.escape(c.precise.text)}{reason}{scope}<p class="fixed">fixed {c.fixed}{self._changed(c)}; unit: {c.precise.unit}</p>',
             *more,
             f'{where}<br><a href="{seed}">document {c.seed}</a>',
         ]
@@ -98,6 +100,12 @@ class Ledger(FromSheet):
         if getattr(c.printed, "arithmetic", False):
             return "<i>arithmetic</i>"
         return self._badge(c, found.printed[c.id], "printed") if c.id in found.printed else ""
+
+    def _changed(self, c: claims.Claim) -> str:
+        """The days on which its criteria were changed, with a link to what was."""
+        days = sorted({day for day, _ in dated(c)})
+        href = link_to(self.env, CHANGES)
+        return f', <a href="{href}">changed {" and ".join(days)}</a>' if days else ""
 
     def _change(self, found: Sheet, c: claims.Claim) -> str:
         """'undecided → refuted': what criteria that were replaced give on the same data, and what counts now."""

@@ -18,13 +18,12 @@ from helpers import claims, numbers, stats
 from helpers.book.badges import badge
 from helpers.book.picture import draw
 from helpers.book.sheet import (
-    LEDGER,
     FromSheet,
     Sheet,
     chapter,
+    claim_at,
     deciding,
     depend,
-    link_to,
     linked,
     numbers_of,
     sheet,
@@ -130,7 +129,7 @@ class Changes(FromSheet):
             return "<p>No criterion has been changed.</p>"
         rows = []
         for (date, text), names in sorted(shared.items(), key=lambda pair: pair[0][0]):
-            links = " ".join(f'<a href="{link_to(self.env, LEDGER, n)}">{n}</a>' for n in names)
+            links = " ".join(f'<a href="{claim_at(self.env, found, n)}">{n}</a>' for n in names)
             gave = [
                 f"{n} {word(v['verdict'])} → {badge(self.env, found, n)}"
                 for n in names

@@ -9,11 +9,11 @@ from itertools import groupby
 from helpers import numbers
 from helpers.book.badges import badge
 from helpers.book.sheet import (
-    LEDGER,
     SEEDS,
     FromSheet,
     Sheet,
     chapter,
+    claim_at,
     deciding,
     distance,
     held,
@@ -43,7 +43,7 @@ class Picture(FromSheet):
     def _row(self, found: Sheet, name: str) -> str:
         claim, known = found.claims[name], found.verdict(name)
         test = deciding(known)
-        href = chapter(self.env, claim.chapter, row_id(name)) or link_to(self.env, LEDGER, name)
+        href = chapter(self.env, claim.chapter, row_id(name)) or claim_at(self.env, found, name)
         told, n = "", ""
         if test:
             share = f'<span class="held">{held(known)} tests hold</span>' if held(known) else ""
@@ -63,7 +63,7 @@ class Picture(FromSheet):
         if not left:
             return ""
         rows = "".join(
-            f'<li><a href="{link_to(self.env, LEDGER, c.id)}"><b>{c.id}</b></a> {html.escape(c.claim)}</li>' for c in left
+            f'<li><a href="{claim_at(self.env, found, c.id)}"><b>{c.id}</b></a> {html.escape(c.claim)}</li>' for c in left
         )
         return f'<details class="to-judge"><summary>{len(left)} claims to come</summary><ul>{rows}</ul></details>'
 

@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from helpers import claims, files, numbers, records
 from helpers.run.build import CHAPTERS, SHEET
 
-LEDGER, SEEDS, METHODS = "book/claims", "book/seeds", "book/methods"
+LEDGER, SEEDS, CHANGES = "book/claims", "book/seeds", "book/changes"
 UNJUDGED = {"verdict": claims.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
 ORDER = ("refuted", "mixed", "undecided", "too few", "supported")  # whose test decides: the first of these that one has
 
@@ -60,9 +60,9 @@ class Sheet:
         return self.counting.get(claim) or UNJUDGED
 
     def title(self, name: str) -> str:
-        """What a notebook is called: its page's title, or words made from its name while it has no page."""
-        known = self.runs.get(name, {}).get("title")
-        return known or name.replace("_", " ").capitalize()
+        """What a notebook is called: its page's title, or the one that it is to have, or words made from its name."""
+        planned = {k: title for part in self.parts for k, title in (part.get("titles") or {}).items()}
+        return self.runs.get(name, {}).get("title") or planned.get(name) or name.replace("_", " ").capitalize()
 
     def part(self, seed: str) -> str:
         """The title of the part that examines a seed document."""
@@ -116,6 +116,13 @@ def chapter(env, name: str, anchor: str = "") -> str:
     """Relative address of a chapter's page, '' when the book does not have it yet."""
     target = (CHAPTERS / name).as_posix()
     return link_to(env, target, anchor) if target in env.found_docs else ""
+
+
+def claim_at(env, found: Sheet, claim: str) -> str:
+    """Where a claim is told in full: its row of the ledger, or of its chapter in a book without one."""
+    if LEDGER in env.found_docs:
+        return link_to(env, LEDGER, claim)
+    return chapter(env, found.claims[claim].chapter, row_id(claim)) or "#"
 
 
 def linked(text: str, href: str) -> str:
