@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import chapter, claims, figures, prose
+from helpers import chapter, claims, figures, numbers, prose
 from helpers.chapter import Per
 
 
@@ -98,12 +98,18 @@ def test_what_a_run_stores_comes_before_what_is_committed(begin, tmp_path):
         ([1.0, np.nan, 3.0], ".1f", "", None, "2.0 ± 12.7 (n = 2 of 3)"),
         ([np.nan], ".3g", "", None, "no value (n = 0 of 1)"),
         ([-0.5], ".1f", "", None, "−0.5 (n = 1)"),
-        ([1.0, 3.0], ".0f", "nats", [2.0, 2.0, 2.0], "2 ± 13 nats (n = 2; reference 2 ± 0, n = 3)"),
+        ([1.0, 3.0], ".0f", "nats", [2.0, 2.0, 2.0], "2 ± 13 nats (n = 2; reference 2, n = 3)"),
+        ([0.0583, 0.0003, 0.01], "", "", None, "0.023 ± 0.077 (n = 3)"),
+        ([0.4, 0.42, 0.44], ".0%", "", None, "42 ± 5 % (n = 3)"),
+        ([0.001, 0.001004], ".3f", "", None, "0.00100 ± 0.00003 (n = 2)"),
         (pd.Series([1.0, 3.0], index=[7, 9]), ".0f", "", None, "2 ± 13 (n = 2)"),
     ],
 )
 def test_a_number_shows_spread_and_n(values, spec, unit, beside, text):
-    assert prose.number(values, spec, unit, beside) == text
+    assert prose.number(values, spec, unit, beside).replace(numbers.NBSP, " ") == text
+    assert prose.mean(values, spec).replace(numbers.NBSP, " ") == text.partition(" ± ")[0].partition(" nats")[
+        0
+    ].partition(" (")[0] + (" %" if "%" in text else "")
 
 
 def test_tables_escape_and_round_and_take_badges():
@@ -114,9 +120,9 @@ def test_tables_escape_and_round_and_take_badges():
     assert "a&lt;b" in markup
     assert "A &lt;caption&gt;" in markup
     assert "x&amp;y" in markup
-    assert "<td>0.123</td>" in markup
+    assert "<td>0.12</td>" in markup
     assert "<td>–</td>" in markup
-    assert "<td>−1.5</td>" in markup
+    assert "<td>−1.50</td>" in markup
     assert '<td><span class="verdict verdict-mixed">mixed</span></td>' in markup
     assert "mixed" in shown._repr_mimebundle_()["text/plain"]
     assert isinstance(shown, figures.Output)

@@ -269,8 +269,8 @@ def test_say_speaks_of_both_sides(monkeypatch):
     Sides(this).say("alone", lambda f: f["x"], ".0f")
     Sides(this.iloc[:0], other).say("none", lambda f: f["x"])
     Sides(this, other.iloc[:0]).say("empty", lambda f: f["x"], ".0f")
-    assert said == {
-        "both": "2 ± 13 nats (n = 2; reference 2 ± 0, n = 3)",
+    assert {k: text.replace("\u00a0", " ") for k, text in said.items()} == {
+        "both": "2 ± 13 nats (n = 2; reference 2, n = 3)",
         "alone": "2 ± 13 (n = 2)",
         "none": "(not measured in this run)",
         "empty": "2 ± 13 (n = 2)",

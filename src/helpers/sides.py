@@ -62,13 +62,13 @@ class Sides:
         )
         return this, other if other is not None and len(other) else None
 
-    def say(self, name: str, quantity: Quantity, spec: str = ".3g", unit: str = "") -> None:
+    def say(self, name: str, quantity: Quantity, spec: str = "", unit: str = "") -> None:
         """Put a quantity into the prose, {glue:text}`name`: this run's mean ± half its 95 % interval, and the reference's."""
         this, other = self.read(quantity)
         text = prose.number(this, spec, unit, other) if len(this) else "(not measured in this run)"
         prose.glue(name, f"{text.removesuffix(')')}; reference)" if self.source and len(this) else text)
 
-    def mean(self, quantity: Quantity, spec: str = ".3g") -> str:
+    def mean(self, quantity: Quantity, spec: str = "") -> str:
         """A quantity's mean in this run, as text for a caption."""
         return prose.mean(self.read(quantity)[0], spec)
 
@@ -109,8 +109,8 @@ class Judged:
 
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
         """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
-        such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probe of its own tests, with no unit of
-        theirs, is left out.
+        such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probe of its own tests, which has no
+        unit of theirs, is left out.
         """
         found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
         tests = [(name, o) for name, o in found if o.quantity != f"{name.lower()}_controls"]
