@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from helpers import claims, stats
-from helpers.claims import AWAITING, MIXED, REFUTED, SUPPORTED, TOO_FEW, UNDECIDED, Claim, Criterion, Test
+from helpers.claims import Claim, Criterion, Test
+from helpers.claims.words import AWAITING, MIXED, REFUTED, SUPPORTED, TOO_FEW, UNDECIDED
 
 Test.__test__ = False  # a criterion's test, not pytest's
 
@@ -136,7 +137,7 @@ def test_a_test_and_a_control_may_need_other_units():
 def test_a_division_of_settings_gets_no_verdict():
     made = replace(claim()["X1"], precise=Criterion("t", (Test("q", above=10, interval="exact"),), arithmetic=True))
     (seen,) = claims.judge({"X1": made}, {"q": [64 / 6]})
-    assert (seen.verdict, seen.reason) == (claims.ARITHMETIC, "q: 10.7, wanted > 10")
+    assert (seen.verdict, seen.reason) == (claims.words.ARITHMETIC, "q: 10.7, wanted > 10")
 
 
 @pytest.mark.parametrize(("kind", "values", "border"), [
@@ -184,12 +185,12 @@ def test_no_margin_is_zero_unless_the_claim_names_an_effect(root):
 def test_a_test_is_tried_on_its_own_scatter_at_the_border_and_at_twice_the_margin():
     rng = np.random.default_rng(5)
     made = claim(Test("q", above=1.0), Test("r", below=0.0), Test("s", above=0.0, effect=0.5))
-    found = {s.quantity: s for s in claims.sights(made, {k: list(rng.normal(9, 0.5, 12)) for k in "qrs"})}
+    found = {s.quantity: s for s in claims.known.sights(made, {k: list(rng.normal(9, 0.5, 12)) for k in "qrs"})}
     assert all(0.01 < s.false < 0.06 for s in found.values())
     assert (found["q"].planted, found["r"].planted, found["s"].planted) == (2.0, None, 0.5)
     assert found["q"].power > 0.95
     assert found["s"].power < found["q"].power, "half a unit is harder to see than one"
-    blunt = claims.sights(made, {"q": list(rng.normal(9, 5, 12))})[0]
+    blunt = claims.known.sights(made, {"q": list(rng.normal(9, 5, 12))})[0]
     assert not blunt.sharp
     assert blunt.visible > 1
 
@@ -227,14 +228,14 @@ def test_known_answers_that_are_missed_leave_a_claim_open():
         (unsure, gone, 0.0),  # it does not find what is
         (gone, gone, 0.0),
     ):
-        (seen,) = claims.probe(known, {"X1": (planted, absent)})
-        quantities = claims.probed([seen])
+        (seen,) = claims.known.probe(known, {"X1": (planted, absent)})
+        quantities = claims.known.probed([seen])
         assert quantities == {"x1_controls": [passed]}
         (verdict,) = claims.judge(known, there | quantities)
         assert verdict.verdict == (SUPPORTED if passed else UNDECIDED)
     assert claims.judge(known, there)[0].verdict == AWAITING
     with pytest.raises(KeyError):
-        claims.probe(known, {"X2": (there, gone)})
+        claims.known.probe(known, {"X2": (there, gone)})
 
 
 def test_kinds_of_interval():

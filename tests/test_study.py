@@ -173,18 +173,20 @@ def verdict_of(judged, criterion="precise"):
 def test_an_own_run_is_judged_by_the_reference_another_alone(open_log, tmp_path):
     commit(tmp_path / "reference", 0.0, {"model": "small", "text": "embedded", "file": "none"})
     own = fill(open_log()).verdict()
-    assert (own.by, own.own, verdict_of(own)) == ("shown", True, claims.REFUTED)
+    assert (own.by, own.own, verdict_of(own)) == ("shown", True, claims.words.REFUTED)
     other = fill(open_log(model="other")).verdict()
-    assert (other.by, other.own, verdict_of(other)) == ("this run", False, claims.SUPPORTED)
+    assert (other.by, other.own, verdict_of(other)) == ("this run", False, claims.words.SUPPORTED)
     stored = json.loads((tmp_path / "run" / "verdicts.json").read_text())
     assert stored["counts"] is False
     precise = {
         run: {v["criterion"]: v["verdict"] for v in found}["precise"] for run, found in stored["verdicts"].items()
     }
-    assert precise == {"this run": claims.SUPPORTED, "reference": claims.REFUTED}, "the claim keeps its own verdict"
+    assert precise == {"this run": claims.words.SUPPORTED, "reference": claims.words.REFUTED}, (
+        "the claim keeps its own verdict"
+    )
     markup = other.table().bundle["text/html"]
     assert "with the claim&#x27;s own parameters" in markup
-    assert f"verdict-{claims.REFUTED}" in markup
+    assert f"verdict-{claims.words.REFUTED}" in markup
     assert "own parameters" not in own.table().bundle["text/html"]
 
 
@@ -229,9 +231,9 @@ def test_claims_about_several_models_see_the_other_references(open_log, tmp_path
 def test_a_table_counts_units_from_three_on_whatever_was_planned(open_log):
     log = fill(open_log())
     log.claims = {"X1": replace(CLAIM, precise=replace(CLAIM.precise, planned=12, least=8))}
-    assert log.verdict().verdicts[-1].verdict == claims.TOO_FEW
-    assert log.examine(log.frame()) == {"X1": claims.SUPPORTED}
-    assert log.examine(log.frame(), least=4) == {"X1": claims.TOO_FEW}
+    assert log.verdict().verdicts[-1].verdict == claims.words.TOO_FEW
+    assert log.examine(log.frame()) == {"X1": claims.words.SUPPORTED}
+    assert log.examine(log.frame(), least=4) == {"X1": claims.words.TOO_FEW}
 
 
 def test_rows_outside_the_judged_part_do_not_count(open_log):
@@ -239,7 +241,7 @@ def test_rows_outside_the_judged_part_do_not_count(open_log):
     for arm in "ab":
         for seed in range(3):
             log.add(record(arm, seed, 9.0 * (arm == "b"), part="aside"))
-    assert log.examine(log.frame()) == {"X1": claims.SUPPORTED}
+    assert log.examine(log.frame()) == {"X1": claims.words.SUPPORTED}
 
 
 def test_progress_is_told_when_it_is_due(open_log, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from helpers import claims, figures, frames, prose
 
-DECIDED = (claims.SUPPORTED, claims.REFUTED, claims.MIXED, claims.UNDECIDED)
+DECIDED = (claims.words.SUPPORTED, claims.words.REFUTED, claims.words.MIXED, claims.words.UNDECIDED)
 Quantity = Callable[[pd.DataFrame], Sequence[float]]
 
 
@@ -78,11 +78,11 @@ class Judged:
     """A chapter's verdicts. by: which run's are shown; own: whether this run has the claims' own parameters."""
 
     runs: Mapping[str, list[claims.Verdict]]
-    probes: list[claims.Probe]
+    probes: list[claims.known.Probe]
     planted: Mapping[str, tuple[str, str]]
     by: str
     own: bool
-    sights: Sequence[claims.Sight] = ()
+    sights: Sequence[claims.known.Sight] = ()
 
     @property
     def verdicts(self) -> list[claims.Verdict]:
@@ -125,7 +125,9 @@ class Judged:
         for v in self.verdicts:
             row = {"claim": v.id, "criterion": v.criterion, "verdict": prose.badge(v.verdict)}
             if not self.own:
-                row["with the claim's own parameters"] = prose.badge(own.get((v.id, v.criterion), claims.AWAITING))
+                row["with the claim's own parameters"] = prose.badge(
+                    own.get((v.id, v.criterion), claims.words.AWAITING)
+                )
             rows.append(row | {"why": v.reason})
         return prose.table(pd.DataFrame(rows), "", name="verdicts")
 

@@ -45,14 +45,14 @@ class Study:
 
     def measure(
         self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim], beside: Sequence[pd.DataFrame] = ()
-    ) -> tuple[dict, list[claims.Probe]]:
+    ) -> tuple[dict, list[claims.known.Probe]]:
         """The judged quantities of a (tidy) frame with those that its controls give, and the probes behind these. beside:
         frames of other committed references, for a study with `others`.
         """
         more = [self.judged(rows).assign(part=self.others) for rows in beside if self.others]
         rows = pd.concat([self.judged(frame), *more], ignore_index=True) if more else self.judged(frame)
-        probes = claims.probe(judge, self.controls(rows)) if self.controls else []
-        return dict(self.quantities(rows)) | claims.probed(probes), probes
+        probes = claims.known.probe(judge, self.controls(rows)) if self.controls else []
+        return dict(self.quantities(rows)) | claims.known.probed(probes), probes
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ class Log:
             self.study.planted,
             "shown" if found else "this run",
             self.own,
-            claims.sights(self.claims, shown),
+            claims.known.sights(self.claims, shown),
         )
 
     def examine(self, frame: pd.DataFrame, least: int = 3) -> dict[str, str]:

@@ -173,7 +173,7 @@ def test_every_finding_of_the_front_has_its_run_and_three_sentences_with_a_numbe
 
 def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env):
     for name, notes in (("E1", ("2026-03-02: shared",)), ("E2", ("2026-03-02: shared", "2026-01-01: first"))):
-        found.claims[name] = replace(found.claims[name], notes=notes)
+        found.claims[name] = replace(found.claims[name], notes=notes, earlier=())
     found.claims = {k: found.claims[k] for k in ("E1", "E2")}
     object.__setattr__(found.claims["E1"], "earlier", [{"until": "2026-02-01", "text": "the old one", "why": "it was vague"}])
     found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-02-01")]}
@@ -197,4 +197,4 @@ def test_the_worked_example_is_computed_from_the_committed_values(found, env):
     text = made(methods.Worked, env, "D6").markup(found)
     for piece in ("0.100, 0.200, 0.300", "0.100 / √3 = 0.0577", "0.20 [−0.05, 0.45]", "verdict-undecided"):
         assert piece in text
-    assert claims.AWAITING not in text
+    assert claims.words.AWAITING not in text

@@ -47,7 +47,7 @@ def test_a_badge_opens_its_card_under_the_pointer_and_escape_closes_it(page, wid
     WebDriverWait(wide, 5).until(lambda b: shown(b) == [card])
     text = wide.find_element(By.ID, card).text
     assert re.search(r"\bn\n\d+", text)
-    assert any(v in text for v in claims.VERDICTS)
+    assert any(v in text for v in claims.words.VERDICTS)
     ActionChains(wide).send_keys(Keys.ESCAPE).perform()
     WebDriverWait(wide, 5).until(lambda b: shown(b) == [])
 

@@ -252,7 +252,7 @@ def test_a_chapter_opens_with_its_claims_and_closes_with_its_provenance(name, wi
     box = wide.find_element(By.CSS_SELECTOR, ".claims-box")
     badges = [b.text.lower() for b in box.find_elements(By.CSS_SELECTOR, ".verdict")]
     assert badges
-    assert set(badges) <= set(claims.VERDICTS) - {claims.AWAITING}
+    assert set(badges) <= set(claims.words.VERDICTS) - {claims.words.AWAITING}
     first = wide.find_element(By.CSS_SELECTOR, ".plotly-fig")
     assert box.location["y"] < first.location["y"]
     footer = wide.find_element(By.CSS_SELECTOR, "footer.provenance").text

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from helpers import claims, frames
+from helpers.claims import words
 from helpers.dtdr import CHAPTERS, controls
 from helpers.dtdr import judged as asked
 from helpers.dtdr.damage import Keep
@@ -12,7 +13,7 @@ from helpers.dtdr.damage import Keep
 
 def verdicts(chapter, rows):
     known = CHAPTERS[chapter].controls(rows)
-    return {p.id: (p.planted, p.absent) for p in claims.probe(claims.of(chapter), known)}
+    return {p.id: (p.planted, p.absent) for p in claims.known.probe(claims.of(chapter), known)}
 
 
 def judged(chapter, rows):
@@ -26,27 +27,30 @@ def test_known_answers_come_out_whatever_was_measured(gap):
     seen = verdicts("dtdr_emergence", made.emergence(rng, gap=gap, spoiled=gap / 2, models=made.MODELS))
     seen |= verdicts("dtdr_guided", made.guided(rng, help_by=gap, harm_by=gap))
     assert set(seen) == {*(f"D{i}" for i in range(1, 11)), "D5b"} == set(controls.PLANTED)
-    assert seen.pop("D6") in [(claims.SUPPORTED, absent) for absent in (claims.REFUTED, claims.MIXED)]  # a sign of zero
-    assert seen == dict.fromkeys(seen, (claims.SUPPORTED, claims.REFUTED))
+    assert seen.pop("D6") in [(words.SUPPORTED, absent) for absent in (words.REFUTED, words.MIXED)]  # a sign of zero
+    assert seen == dict.fromkeys(seen, (words.SUPPORTED, words.REFUTED))
 
 
 def test_effects_in_the_rows_reach_the_verdicts():
     """The frame itself carries an effect, or none; the criteria say so, with their controls and planned units in force."""
     rng = np.random.default_rng(1)
-    for gap, d5, d5b in ((2.0, claims.SUPPORTED, claims.SUPPORTED), (0.5, claims.REFUTED, claims.SUPPORTED)):
+    for gap, d5, d5b in (
+        (2.0, words.SUPPORTED, words.SUPPORTED),
+        (0.5, words.REFUTED, words.SUPPORTED),
+    ):
         found = judged("dtdr_emergence", made.emergence(rng, gap=gap, models=made.MODELS))
         assert (found["D5"].verdict, found["D5b"].verdict) == (d5, d5b)
-    assert judged("dtdr_emergence", made.emergence(rng, spoiled=0.5))["D6"].verdict == claims.SUPPORTED
-    assert judged("dtdr_emergence", made.emergence(rng, gap=0.5))["D7"].verdict == claims.SUPPORTED
+    assert judged("dtdr_emergence", made.emergence(rng, spoiled=0.5))["D6"].verdict == words.SUPPORTED
+    assert judged("dtdr_emergence", made.emergence(rng, gap=0.5))["D7"].verdict == words.SUPPORTED
 
 
 def test_effects_of_priors_reach_the_verdicts():
     """What is made up recovers in proportion: at 40 % kept zeros recover much, and the reconstruction was never unsolvable."""
     rng = np.random.default_rng(1)
-    for effect, wanted in ((0.5, claims.SUPPORTED), (-0.5, claims.MIXED)):
+    for effect, wanted in ((0.5, words.SUPPORTED), (-0.5, words.MIXED)):
         found = judged("dtdr_guided", made.guided(rng, help_by=effect, harm_by=effect))
         assert (found["D3"].verdict, found["D4"].verdict) == (wanted, wanted), found
-    assert judged("dtdr_guided", made.guided(rng, help_by=0.0, harm_by=0.5))["D9"].verdict == claims.REFUTED
+    assert judged("dtdr_guided", made.guided(rng, help_by=0.0, harm_by=0.5))["D9"].verdict == words.REFUTED
 
 
 def test_another_model_turns_the_sign():
@@ -54,12 +58,12 @@ def test_another_model_turns_the_sign():
     rng, study = np.random.default_rng(1), CHAPTERS["dtdr_emergence"]
     rows = made.emergence(rng, spoiled=0.5)
     others = [made.emergence(rng, spoiled=by).assign(model=name) for by, name in ((0.5, "a"), (-0.5, "b"))]
-    for beside, last in ((others[:1], claims.SUPPORTED), (others, claims.REFUTED)):
+    for beside, last in ((others[:1], words.SUPPORTED), (others, words.REFUTED)):
         numbers, _ = study.measure(rows, claims.of("dtdr_emergence"), beside)
         verdict = {v.id: v for v in claims.judge(claims.of("dtdr_emergence"), numbers) if v.criterion == "precise"}[
             "D6"
         ]
-        assert [o.verdict for o in verdict.outcomes] == [claims.SUPPORTED] * 3 + [last]
+        assert [o.verdict for o in verdict.outcomes] == [words.SUPPORTED] * 3 + [last]
         assert len(numbers["d6_difference_0.8"]) == made.MASKS
         assert len(numbers["d6_one_sign"]) == len(beside) + 1
 
@@ -69,7 +73,7 @@ def test_a_test_that_cannot_see_decides_nothing():
     verdict = judged("dtdr_emergence", made.emergence(np.random.default_rng(2), scatter=16.0, models=made.MODELS))[
         "D5b"
     ]
-    assert verdict.verdict == claims.UNDECIDED
+    assert verdict.verdict == words.UNDECIDED
     assert "told apart" in verdict.reason
 
 

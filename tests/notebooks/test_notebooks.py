@@ -101,7 +101,7 @@ def test_a_run_writes_strict_records_and_a_verdict_for_each_claim(name, book):
         json.loads(path.read_text(), parse_constant=pytest.fail)  # NaN and Infinity are no JSON
     stored = run.read("verdicts.json")["verdicts"]["this run"]
     assert {v["id"] for v in stored if v["criterion"] == "precise"} == set(claims.of(name))
-    assert {v["verdict"] for v in stored} <= set(claims.VERDICTS)
+    assert {v["verdict"] for v in stored} <= set(claims.words.VERDICTS)
 
 
 @pytest.mark.slow
@@ -182,7 +182,7 @@ def test_the_committed_reference_is_whole_and_answers_every_claim(name, root):
     assert head["profile"] == "full"
     assert any(card in head["provenance"]["device"] for card in ("H100", "H200"))
     verdicts = claims.judge(claims.of(name), QUANTITIES[name](found))
-    judged = {v.id for v in verdicts if v.criterion == "precise" and v.verdict != claims.AWAITING}
+    judged = {v.id for v in verdicts if v.criterion == "precise" and v.verdict != claims.words.AWAITING}
     assert judged == set(claims.of(name)) - AWAITED
 
 

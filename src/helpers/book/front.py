@@ -28,7 +28,7 @@ class SoFar(FromSheet):
         if not judged:
             return '<p class="sofar">No claim has been judged yet.</p>'
         count = Counter(v["verdict"] for v in judged.values())
-        outcome = _and([f"{_words(count[v])} {v}" for v in claims.VERDICTS if count[v]])
+        outcome = _and([f"{_words(count[v])} {v}" for v in claims.words.VERDICTS if count[v]])
         seeds = {found.claims[name].seed for name in judged}
         every = {c.seed for c in found.claims.values()}
         by = sum(v["by"] == "reference" for v in judged.values())

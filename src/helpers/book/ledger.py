@@ -53,7 +53,7 @@ class Ledger(FromSheet):
         judged = dict.fromkeys(found.verdict(c.id)["verdict"] for c in all_claims)
         choices = {
             "part": [(found.part(s), s) for s in seeds],
-            "verdict": [(v, v) for v in claims.VERDICTS if v in judged],
+            "verdict": [(v, v) for v in claims.words.VERDICTS if v in judged],
             "seed": [(s, s) for s in seeds],
         }
         labels = {"part": "Part", "verdict": "Verdict", "seed": "Document"}
@@ -91,7 +91,7 @@ class Ledger(FromSheet):
     def _badge(self, c: claims.Claim, known: dict, criterion: str) -> str:
         """A verdict that leads to its row in the chapter, where there is one."""
         href = chapter(self.env, c.chapter, row_id(c.id, criterion))
-        if not href or known["verdict"] == claims.AWAITING:
+        if not href or known["verdict"] == claims.words.AWAITING:
             return word(known["verdict"])
         return f'<a class="{look(known["verdict"])}" href="{href}">{known["verdict"]}</a>'
 

@@ -16,7 +16,7 @@ from helpers import claims, files, numbers, records
 from helpers.run.build import CHAPTERS, SHEET
 
 LEDGER, SEEDS, CHANGES = "book/claims", "book/seeds", "book/changes"
-UNJUDGED = {"verdict": claims.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
+UNJUDGED = {"verdict": claims.words.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
 ORDER = ("refuted", "mixed", "undecided", "too few", "supported")  # whose test decides: the first of these that one has
 
 
@@ -53,7 +53,7 @@ class Sheet:
     @property
     def judged(self) -> dict[str, dict]:
         """The verdicts that count, without the claims that no run has judged."""
-        return {k: v for k in self.claims if (v := self.verdict(k))["verdict"] != claims.AWAITING}
+        return {k: v for k in self.claims if (v := self.verdict(k))["verdict"] != claims.words.AWAITING}
 
     def verdict(self, claim: str) -> dict:
         """The stored verdict that counts for a claim."""
@@ -175,7 +175,7 @@ def numbers_of(outcome: Mapping) -> str:
 def held(found: Mapping) -> str:
     """'2 of 4' tests hold; '' where there is one test."""
     outcomes = found.get("outcomes") or ()
-    inside = sum(o["verdict"] == claims.SUPPORTED for o in outcomes)
+    inside = sum(o["verdict"] == claims.words.SUPPORTED for o in outcomes)
     return found.get("held") or (f"{inside} of {len(outcomes)}" if len(outcomes) > 1 else "")
 
 

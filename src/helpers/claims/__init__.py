@@ -13,28 +13,11 @@ region in which its interval must lie.
     awaiting    no run has given the quantity yet
 """
 
+from helpers.claims import known, words
 from helpers.claims.criteria import Claim, Criterion, Earlier, Test, digest, load, of
-from helpers.claims.judge import (
-    ARITHMETIC,
-    AWAITING,
-    MIXED,
-    REFUTED,
-    SUPPORTED,
-    TOO_FEW,
-    UNDECIDED,
-    VERDICTS,
-    Outcome,
-    Verdict,
-    across,
-    counting,
-    examine,
-    expected,
-    judge,
-)
-from helpers.claims.known import Probe, Sight, probe, probed, sights
+from helpers.claims.judge import Verdict, across, counting, examine, expected, judge
 
 __all__ = [
-    "ARITHMETIC", "AWAITING", "MIXED", "REFUTED", "SUPPORTED", "TOO_FEW", "UNDECIDED", "VERDICTS",
-    "Claim", "Criterion", "Earlier", "Outcome", "Probe", "Sight", "Test", "Verdict",
-    "across", "counting", "digest", "examine", "expected", "judge", "load", "of", "probe", "probed", "sights",
+    "Claim", "Criterion", "Earlier", "Test", "Verdict",
+    "across", "counting", "digest", "examine", "expected", "judge", "known", "load", "of", "words",
 ]  # fmt: skip

@@ -10,10 +10,8 @@ import numpy as np
 
 from helpers import stats
 from helpers.claims.criteria import SAMPLED, Claim, Criterion, Test
+from helpers.claims.words import ARITHMETIC, AWAITING, MIXED, REFUTED, SUPPORTED, TOO_FEW, UNDECIDED
 
-SUPPORTED, REFUTED, MIXED, UNDECIDED = "supported", "refuted", "mixed", "undecided"
-TOO_FEW, ARITHMETIC, AWAITING = "too few", "arithmetic", "awaiting"
-VERDICTS = (SUPPORTED, REFUTED, MIXED, UNDECIDED, TOO_FEW, ARITHMETIC, AWAITING)
 LEVEL = 0.95  # of the intervals that are shown, and that support
 POWER = 0.8  # with which a test should see an effect
 
@@ -76,7 +74,7 @@ def judge(claims: Mapping[str, Claim], quantities: Mapping[str, Sequence[float]]
         asked += [(f"earlier {e.until}", e.criterion, True) for e in claim.earlier]
         for name, criterion, former in asked:
             if criterion.tests:
-                verdict = _judge(claim.id, name, criterion, quantities, former)
+                verdict = by_criterion(claim.id, name, criterion, quantities, former)
                 out.append(replace(verdict, scope=claim.scope, unit=criterion.unit))
     return out
 
@@ -205,9 +203,10 @@ def _visible(question: Test, x: np.ndarray) -> float | None:
     return math.exp(away) if question.log else away
 
 
-def _judge(
+def by_criterion(
     name: str, kind: str, criterion: Criterion, quantities: Mapping[str, Sequence[float]], former: bool = False
 ) -> Verdict:
+    """One criterion of one claim against a run's quantities. former: by the rules of earlier criteria."""
     missing = [t.quantity for t in criterion.tests + criterion.controls if t.quantity not in quantities]
     if missing:
         return Verdict(name, kind, AWAITING, f"no run has given {missing[0]} yet")

@@ -11,7 +11,8 @@ import scipy
 
 from helpers import stats
 from helpers.claims.criteria import Claim, Criterion, Test
-from helpers.claims.judge import LEVEL, POWER, REFUTED, SUPPORTED, _judge
+from helpers.claims.judge import LEVEL, POWER, by_criterion
+from helpers.claims.words import REFUTED, SUPPORTED
 
 FALSE = 0.03  # of supports at the border, at most
 RESAMPLES = 4000
@@ -52,7 +53,7 @@ def probe(claims: Mapping[str, Claim], known: Mapping[str, tuple[Quantities, Qua
         precise = claims[name].precise
         asked = replace(bare(precise), controls=())
         zero = any(t.interval == "p" or 0.0 in (t.above, t.below) for t in precise.tests)
-        planted, absent = (_judge(name, "precise", asked, quantities).verdict for quantities in pair)
+        planted, absent = (by_criterion(name, "precise", asked, quantities).verdict for quantities in pair)
         out.append(Probe(name, planted, absent, zero))
     return out
 

@@ -1,7 +1,7 @@
 """Could the tests of Part I have said otherwise? Their rows with the effect put in, and the same rows with it taken out.
 
 The scatter over masks stays as it was measured; only means are moved. So a planted effect that is not found, or an absent
-one that is, means that the instrument is at fault, and its claim stays undecided (`claims.probe`).
+one that is, means that the instrument is at fault, and its claim stays undecided (`claims.known.probe`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames, prose, stats
-from helpers.claims import AWAITING, SUPPORTED, TOO_FEW
+from helpers.claims.words import AWAITING, SUPPORTED, TOO_FEW
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.judged import JUDGED
