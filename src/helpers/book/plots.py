@@ -28,7 +28,6 @@ FULL, CARTESIAN = "plotly.min.js", "plotly-cartesian.min.js"
 IN_CARTESIAN = set(
     "bar box contour heatmap histogram histogram2d histogram2dcontour image pie scatter scatterternary violin".split()
 )
-SHA256 = "79542150855a52c567260e3137095dbe2b744e6d702a5cabe67da246942fba7a"  # of the cartesian bundle
 SCRIPTS = ("controls.js", "figures.js")
 BOX = (
     '<div class="plotly-fig" role="figure" aria-label="{name}" style="min-height:{height}px">'

@@ -26,10 +26,21 @@
       const button = document.createElement("button");
       Object.assign(button, { type: "button", className: "enlarge", textContent: "Enlarge", onclick: () => enlarge(box) });
       row.append(button);
-      figure.graph.addEventListener("click", () => box.contains(figure.graph) && enlarge(box));
+      onTap(figure.graph, () => box.contains(figure.graph) && enlarge(box));
     }
     if (row.childElementCount) figure.stage.append(row);
     figure.stage.append(figure.graph);
+  }
+
+  // A finger that comes and goes at one place. A click says less: plotly makes one of every touch, a swipe's as well.
+  function onTap(element, act) {
+    let down = null;
+    element.addEventListener("pointerdown", (e) => (down = e), true);
+    element.addEventListener("pointercancel", () => (down = null), true);
+    element.addEventListener("pointerup", (e) => {
+      if (down && Math.hypot(e.clientX - down.clientX, e.clientY - down.clientY) < 10) act();
+      down = null;
+    }, true);
   }
 
   function colours() {
@@ -48,7 +59,8 @@
     t.layout = t.layout || {};
     t.layout.font = { ...(t.layout.font || {}), color: ink };
     t.layout.hoverlabel = { bgcolor: paper, bordercolor: ink, font: { color: ink, size: 12 } };
-    t.layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: ink };
+    t.layout.legend = { yanchor: "top", ...(t.layout.legend || {}) }; // it grows downwards, away from the axis
+    t.layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink };
     for (const axis of ["xaxis", "yaxis"]) {
       t.layout[axis] = { ...(t.layout[axis] || {}), gridcolor: grid, ...(coarse ? { fixedrange: true } : {}) };
     }
@@ -94,6 +106,13 @@
     figure.drawing = null;
   }
 
+  // plotly finds room for the legend in its new width, and leaves it where it was: tell it to go there.
+  async function resize(graph) {
+    await Plotly.Plots.resize(graph);
+    const { legend } = graph._fullLayout;
+    if (legend) await Plotly.relayout(graph, { "legend.yanchor": legend.yanchor });
+  }
+
   // On the whole screen, until Close or Escape.
   async function enlarge(box) {
     const { stage, graph } = figures.get(box);
@@ -108,14 +127,14 @@
     graph.style.height = "";
     dialog.append(close, stage);
     dialog.showModal();
-    await Plotly.Plots.resize(graph);
+    await resize(graph);
     dialog.onclose = async () => {
       graph.style.height = height;
       box.style.height = "";
       box.append(stage);
       dialog.remove();
       stage.querySelector(".enlarge").focus({ preventScroll: true });
-      await Plotly.Plots.resize(graph);
+      await resize(graph);
     };
   }
 
@@ -137,13 +156,13 @@
     entries.forEach(({ target: box }) => {
       const width = box.clientWidth, { graph } = figures.get(box); // 0 while it is folded away
       if (box.dataset.state !== "drawn" || !width || !box.contains(graph)) return;
-      if (Math.abs(width - graph._fullLayout.width) >= 1) Plotly.Plots.resize(graph);
+      if (Math.abs(width - graph._fullLayout.width) >= 1) resize(graph);
     }),
   );
   boxes.forEach((b) => sized.observe(b));
 
   addEventListener("beforeprint", () => boxes.forEach((b) => b.closest(".has-static") || draw(b)));
   document.querySelectorAll("details").forEach((d) =>
-    d.addEventListener("toggle", () => d.querySelectorAll('.plotly-fig[data-state="drawn"]').forEach((b) => Plotly.Plots.resize(figures.get(b).graph))),
+    d.addEventListener("toggle", () => d.querySelectorAll('.plotly-fig[data-state="drawn"]').forEach((b) => resize(figures.get(b).graph))),
   );
 })();
