@@ -7,11 +7,11 @@ from helpers import __version__
 
 def setup(app):
     """Sphinx calls this."""
-    from helpers.book import formulas, icons, ledger, pages, plots
+    from helpers.book import formulas, lean, ledger, pages, plots
 
     plots.setup(app)
     ledger.setup(app)
     pages.setup(app)
     formulas.setup(app)
-    icons.setup(app)
+    lean.setup(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,7 @@
-"""The theme's icons as drawings in the page, in place of a script of 1.5 MB that carries two thousand of them.
+"""Pages without what they carry and none uses: of the theme's icons, scripts and styles, what a page needs and no more.
 
-The few that a style sheet puts beside a title or a link stay signs of a font, which is cut to them.
+Icons become drawings in the page, in place of a script of 1.5 MB that holds two thousand of them. The few that a style
+sheet puts beside a title or a link stay signs of a font, which is cut to them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 ICON = re.compile(r'<i ((?:[^>"]|"[^"]*")*class="[^"]*\bfa-[^"]*"(?:[^>"]|"[^"]*")*)>\s*</i>')
-SCRIPT = re.compile(r'\s*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?')
+SCRIPT = r'\s*<(?:script|link)\b[^>]*(?:src|href)="[^"]*\b({})\b[^"]*"[^>]*>(?:</script>)?'
+DRAWN = "fontawesome\\.js"  # files whose work is done when the book is built
+SEARCH = "searchtools\\.js|language_data\\.js|searchindex\\.js"
+DESIGN = "sphinx-design\\.min\\.css|design-tabs\\.js"
+WRONG = {  # what the theme and the bibliography say of an element, and a reader with a screen reader should not hear
+    '<summary aria-label="Toggle hidden content">': "<summary>",  # its text says what it shows
+    'pst-js-only" aria-label="Search"': 'pst-js-only"',  # the same, with its key
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    ' role="doc-biblioentry"': "",  # an entry of such a list, which may hold nothing else
+}
 RULE = re.compile(r'(?<=\})(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}')
 FIRST = {"far", "fa-regular", "fab", "fa-brands"}
 KINDS = FIRST | {"fa", "fas", "fa-solid"}
@@ -22,20 +32,24 @@ SIZES = {"lg", "xs", "sm", "xl", "fw", "2x"}  # endings that name no icon
 STATIC, FONTS, SHEET = "_static", "vendor/fontawesome/webfonts", "styles/pydata-sphinx-theme.css"
 
 
-def draw(page: str) -> str:
-    """A page's markup with each icon drawn, and without the script that would draw it."""
-    return SCRIPT.sub("", ICON.sub(lambda m: _drawing(m[1]) or m[0], page))
+def page(markup: str, name: str) -> str:
+    """A page with its icons drawn, without wrong roles and names, and without files that it does not use. name: its file's."""
+    unused = [DRAWN] + [SEARCH] * (name != "search.html") + [DESIGN] * (not re.search(r'class="[^"]*\bsd-', markup))
+    for wrong, right in WRONG.items():
+        markup = markup.replace(wrong, right)
+    markup = ICON.sub(lambda m: _drawing(m[1]) or m[0], markup)
+    return re.sub(SCRIPT.format("|".join(unused)), "", markup)
 
 
-def replace(app, exception) -> None:
-    """Draw the icons of every page that was written, and leave out of the theme's files what served the others."""
+def trim(app, exception) -> None:
+    """Trim every page that was written, and the theme's files to what the pages use."""
     if exception or app.builder.format != "html":
         return
     folder = Path(app.outdir)
     for path in folder.rglob("*.html"):
-        page = path.read_text(encoding="utf-8")
-        if (drawn := draw(page)) != page:
-            path.write_text(drawn, encoding="utf-8")
+        before = path.read_text(encoding="utf-8")
+        if (after := page(before, path.name)) != before:
+            path.write_text(after, encoding="utf-8")
     for left in [*(folder / STATIC / "scripts").glob("fontawesome.js*"), *(folder / STATIC / FONTS).glob("*.woff2")]:
         left.unlink()
     (folder / STATIC / SHEET).write_text(slim(_theme(SHEET)), encoding="utf-8")
@@ -50,7 +64,7 @@ def slim(sheet: str) -> str:
 
 
 def setup(app) -> None:
-    app.connect("build-finished", replace)
+    app.connect("build-finished", trim)
 
 
 def _subset(font: Path, target: Path, sheets: str) -> None:
