@@ -140,7 +140,9 @@ def test_a_page_keeps_what_it_uses_and_no_more():
     text = lean.page(head + icon, "a.html")
     assert re.findall(r'(?:src|href)="([^"]+)"', text) == ["_static/doctools.js"]
     assert 'class="svg-inline--fa theme-switch fa-moon fa-lg" data-mode="dark"' in text
-    assert re.search(r'<path fill="currentColor" d="M\d', text)
+    assert re.search(r'<path id="icon-moon" fill="currentColor" d="M\d', text)
+    twice = lean.page(icon + icon, "a.html")
+    assert (twice.count("<path"), twice.count('<use href="#icon-moon">')) == (1, 1)
     kept = lean.page(head + '<div class="sd-card"></div>', "search.html")
     assert "searchindex.js" in kept
     assert "sphinx-design" in kept

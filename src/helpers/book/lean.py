@@ -37,7 +37,8 @@ def page(markup: str, name: str) -> str:
     unused = [DRAWN] + [SEARCH] * (name != "search.html") + [DESIGN] * (not re.search(r'class="[^"]*\bsd-', markup))
     for wrong, right in WRONG.items():
         markup = markup.replace(wrong, right)
-    markup = ICON.sub(lambda m: _drawing(m[1]) or m[0], markup)
+    drawn: set[str] = set()
+    markup = ICON.sub(lambda m: _drawing(m[1], drawn) or m[0], markup)
     return re.sub(SCRIPT.format("|".join(unused)), "", markup)
 
 
@@ -78,20 +79,21 @@ def _subset(font: Path, target: Path, sheets: str) -> None:
         found.save(target)
 
 
-def _drawing(attributes: str) -> str | None:
-    """One icon; None when the theme has no such one."""
+def _drawing(attributes: str, drawn: set[str]) -> str | None:
+    """One icon, whose outline stands in a page once; None when the theme has no such one. drawn: those that do stand there."""
     classes = re.search(r'class="([^"]*)"', attributes)[1].split()
     name = next((c[3:] for c in classes if c.startswith("fa-") and c not in KINDS and c[3:] not in SIZES), "")
     shapes = _shapes(name)
     if not shapes:
         return None
-    width, height, path = shapes[0 if FIRST & set(classes) else -1]
+    first = bool(FIRST & set(classes))
+    width, height, path = shapes[0 if first else -1]
+    known = f"icon-{name}{'-first' if first else ''}"
+    outline = f'<use href="#{known}"></use>' if known in drawn else f'<path id="{known}" fill="currentColor" d="{path}"></path>'
+    drawn.add(known)
     kept = " ".join(["svg-inline--fa", *(c for c in classes if c not in KINDS)])
     data = "".join(f" {d}" for d in re.findall(r'data-[\w-]+="[^"]*"', attributes))
-    return (
-        f'<svg class="{kept}"{data} aria-hidden="true" focusable="false" viewBox="0 0 {width} {height}">'
-        f'<path fill="currentColor" d="{path}"></path></svg>'
-    )
+    return f'<svg class="{kept}"{data} aria-hidden="true" focusable="false" viewBox="0 0 {width} {height}">{outline}</svg>'
 
 
 @functools.cache

@@ -26,21 +26,13 @@
       const button = document.createElement("button");
       Object.assign(button, { type: "button", className: "enlarge", textContent: "Enlarge", onclick: () => enlarge(box) });
       row.append(button);
-      onTap(figure.graph, () => box.contains(figure.graph) && enlarge(box));
+      figure.graph.addEventListener("click", (e) => {
+        if (!e.isTrusted || e.target.closest(".legend")) return; // plotly makes a click of every touch, a swipe's as well
+        if (box.contains(figure.graph)) enlarge(box);
+      }, true);
     }
     if (row.childElementCount) figure.stage.append(row);
     figure.stage.append(figure.graph);
-  }
-
-  // A finger that comes and goes at one place. A click says less: plotly makes one of every touch, a swipe's as well.
-  function onTap(element, act) {
-    let down = null;
-    element.addEventListener("pointerdown", (e) => (down = e), true);
-    element.addEventListener("pointercancel", () => (down = null), true);
-    element.addEventListener("pointerup", (e) => {
-      if (down && Math.hypot(e.clientX - down.clientX, e.clientY - down.clientY) < 10) act();
-      down = null;
-    }, true);
   }
 
   function colours() {
