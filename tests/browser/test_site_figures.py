@@ -199,6 +199,14 @@ def test_a_chapter_s_first_visit_is_light(name, wide, address):
     assert 1_500_000 < sum(told["encodedDataLength"] for told in messages(wide, "loadingFinished")) <= LINE
 
 
+def test_figures_are_drawn_when_a_reader_comes_near(wide, address):
+    wide.get(chapter(address))
+    count = "return document.querySelectorAll('.plotly-fig[data-state]').length"
+    time.sleep(1.5)
+    assert wide.execute_script(count) <= 2
+    assert len(visit(wide, chapter(address))) == wide.execute_script(count)
+
+
 def test_still_pictures_are_small_and_light(site):
     pictures = list((site / "_images").glob("*.svg"))
     sizes = sorted(p.stat().st_size for p in pictures)
@@ -208,7 +216,7 @@ def test_still_pictures_are_small_and_light(site):
 
 
 def test_a_page_asks_for_plotly_only_where_a_figure_is(site):
-    for page in PAGES:
+    for page in (*PAGES, "search"):
         text = (site / f"{page}.html").read_text()
         assert ("plotly-cartesian" in text) == ('class="plotly-fig"' in text)
         assert "mathjax" not in text.lower().replace("mathjax_ignore", "")

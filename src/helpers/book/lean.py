@@ -21,7 +21,7 @@ SEARCH = "searchtools\\.js|language_data\\.js|searchindex\\.js"
 DESIGN = "sphinx-design\\.min\\.css|design-tabs\\.js"
 WRONG = {  # what the theme and the bibliography say of an element, and a reader with a screen reader should not hear
     '<summary aria-label="Toggle hidden content">': "<summary>",  # its text says what it shows
-    'pst-js-only" aria-label="Search"': 'pst-js-only"',  # the same, with its key
+    ' title="Search" aria-label="Search" data-bs': ' title="Search" data-bs',  # the same, with its key
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     ' role="doc-biblioentry"': "",  # an entry of such a list, which may hold nothing else
 }
