@@ -126,3 +126,12 @@ def test_tables_escape_and_round_and_take_badges():
     assert '<td><span class="verdict verdict-mixed">mixed</span></td>' in markup
     assert "mixed" in shown._repr_mimebundle_()["text/plain"]
     assert isinstance(shown, figures.Output)
+
+
+def test_the_forms_of_a_number_that_chapters_ask_for():
+    values = [0.101, 0.102, 0.103, 0.104]
+    assert prose.mean(values, "+.3f")[0] == "+"
+    assert prose.mean([-v for v in values], "+.3f")[0] == "−"
+    assert prose.mean(values, "z.3f") == prose.mean(values, ".3f")
+    assert prose.mean(values, ".0%").endswith("%")
+    assert prose.mean(values, ".3g") == prose.mean(values)
