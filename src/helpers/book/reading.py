@@ -65,6 +65,21 @@ def _meaning(text: str) -> str:
     return text.replace("; None takes the profile's own", "")
 
 
+class Spaces(SphinxPostTransform):
+    """A number keeps its per cent sign on its line, in prose and in tables."""
+
+    default_priority = 950  # after everything that puts words into the page
+
+    def run(self, **kwargs) -> None:
+        for node in list(self.document.findall(nodes.Text)):
+            text = node.astext()
+            if " %" in text and isinstance(node.parent, nodes.raw):
+                if "<script" not in text:
+                    node.parent.replace_self(nodes.raw("", _held(text), format="html"))
+            elif " %" in text and not _inside(node, (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)):
+                node.parent.replace(node, nodes.Text(_held(text)))
+
+
 class Terms(SphinxPostTransform):
     """The first use of each glossary term on a page links to the glossary, and opens a card with its meaning."""
 
@@ -117,6 +132,10 @@ class Terms(SphinxPostTransform):
         return cards
 
 
+def _held(text: str) -> str:
+    return re.sub(r"(?<=\d) (?=%)", numbers.NBSP, text)
+
+
 def first(text: str, terms: dict) -> list[tuple[int, int, str]]:
     """Where terms are first used in a text, in order, none within another: (start, end, term)."""
     found = []
@@ -139,4 +158,5 @@ def _inside(node: nodes.Node, kinds: tuple) -> bool:
 
 def setup(app) -> None:
     app.add_post_transform(Parameters)
+    app.add_post_transform(Spaces)
     app.add_post_transform(Terms)
