@@ -39,7 +39,7 @@ PAGES = (
     "book/bibliography",
     *(f"book/chapters/{name}" for name in FIGURES),
 )
-PROSE, CHAPTER = 60_000, 400_000  # bytes of a page
+PROSE, CHAPTER = 90_000, 400_000  # bytes of a page
 POINT = """const gd = arguments[0], shown = t => t.visible === true && t.x && t.x.length > 2;
 const trace = gd._fullData.find(shown), i = Math.floor(trace.x.length / 2);
 return [gd._fullLayout.xaxis.d2p(trace.x[i]), gd._fullLayout.yaxis.d2p(trace.y[i])]"""  # pixels within the axes
