@@ -49,7 +49,7 @@ def card(env, found: Sheet, name: str) -> str:
         rows.append((html.escape(test["says"] or test["quantity"]), f"<b>{numbers_of(test)}</b>, {wanted}"))
         if share := held(known):
             rows.append(("tests that hold", share))
-        rows.append(("n", numbers.unit(str(test["n"]), f"{claim.precise.unit}s")))
+        rows.append(("n", numbers.unit(str(test["n"]), claim.precise.unit + "s" * (test["n"] != 1))))
     elif known["reason"]:
         rows.append(("why", html.escape(numbers.tidy(known["reason"]))))
     if known.get("holm") is not None:
