@@ -61,8 +61,8 @@ def card(env, found: Sheet, name: str) -> str:
     if href := chapter(env, claim.chapter, row_id(name)):
         links.append(linked(found.title(claim.chapter), href))
     return (
-        f'<aside id="card-{name}" class="card-of" popover="auto" aria-label="{name}"><p><b>{name}</b> '
-        f'{html.escape(claim.claim)}</p><dl>{facts}</dl><p class="card-links">{" · ".join(links)}</p></aside>'
+        f'<div role="note" id="card-{name}" class="card-of" popover="auto" aria-label="{name}"><p><b>{name}</b> '
+        f'{html.escape(claim.claim)}</p><dl>{facts}</dl><p class="card-links">{" · ".join(links)}</p></div>'
     )
 
 

@@ -123,8 +123,8 @@ class Terms(SphinxPostTransform):
             link = f'<a class="term" href="{href}" aria-describedby="card-{anchor}">{shown}</a>'
             pieces += [nodes.Text(words[at:start]), nodes.raw("", link, format="html")]
             cards.append(
-                f'<aside id="card-{anchor}" class="card-of" popover="auto" aria-label="{html.escape(term)}"><p>'
-                f"<b>{html.escape(term)}</b> {html.escape(meaning)}</p></aside>"
+                f'<div role="note" id="card-{anchor}" class="card-of" popover="auto" aria-label="{html.escape(term)}"><p>'
+                f"<b>{html.escape(term)}</b> {html.escape(meaning)}</p></div>"
             )
             at = end
         pieces.append(nodes.Text(words[at:]))

@@ -109,6 +109,8 @@ def depend(env, found: Sheet) -> None:
 def link_to(env, page: str, anchor: str = "") -> str:
     """Relative address of a page of the book, with an anchor on it."""
     target = env.app.builder.get_relative_uri(env.docname, page)
+    if anchor and "#" in target:  # all pages are one
+        return f"#{anchor}"
     return f"{target}#{anchor}" if anchor else target
 
 
