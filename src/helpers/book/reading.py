@@ -12,10 +12,9 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from helpers import numbers, parameters
-from helpers.book.sheet import link_to, sheet, table
+from helpers.book.sheet import GLOSSARY, link_to, sheet, table
 from helpers.run.build import CHAPTERS
 
-GLOSSARY = "book/glossary"
 PLAIN = ("book/intro", GLOSSARY, "book/bibliography", "book/claims", "book/status")  # pages without cards
 SKIPPED = {"code", "record", "control"}  # words that mean other things, too
 NEVER = (nodes.title, nodes.reference, nodes.literal, nodes.math, nodes.footnote, nodes.citation, nodes.table, nodes.strong)

@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from helpers import claims, files, numbers, records
 from helpers.run.build import CHAPTERS, SHEET
 
-LEDGER, SEEDS, CHANGES = "book/claims", "book/seeds", "book/changes"
+LEDGER, SEEDS, CHANGES, GLOSSARY = "book/claims", "book/seeds", "book/changes", "book/glossary"
 UNJUDGED = {"verdict": claims.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
 ORDER = ("refuted", "mixed", "undecided", "too few", "supported")  # whose test decides: the first of these that one has
 
