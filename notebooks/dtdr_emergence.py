@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
-#     cell_metadata_filter: tags,mystnb,-all
+#     cell_metadata_filter: jupyter,tags,mystnb,-all
 #     formats: ipynb,py:percent
 #     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
 #     text_representation:
@@ -31,7 +31,7 @@
 # were merely shuffled; and noise of the same strength stands beside all of them. Last, the weights are changed and the function is not, to see which claims
 # speak of what a model knows, and which of how large its weights happen to be.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 import torch
 
 from helpers import chapter, codec, dtdr, figures, lm, storyteller
@@ -50,7 +50,7 @@ prompt: str = ""  # text to continue; empty takes the beginning of a held-out te
 texts: int = None  # 4..4096: pieces of held-out text that losses are measured on; None takes the profile's own
 block: int = 128  # 16 | 32 | 64 | 128 | 256: largest block of the transform
 
-# %% tags=["settings", "hide-input"]
+# %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"seeds": seeds, "model": model, "text": text, "prompt": prompt, "texts": texts, "block": block}
 here = chapter.start("dtdr_emergence", profile=profile, device=device, **given)
 s = here.settings(
@@ -66,7 +66,7 @@ s = here.settings(
 config = dtdr.Emergence(block=block, **vars(s))
 log = here.log(dtdr.CHAPTERS[here.name])
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("beside", log.say_run())
 here.box()
 
@@ -85,7 +85,7 @@ tokens = storyteller.tokens(found, count=config.texts, length=config.length, see
 begin = lm.held.prompt(found, prompt) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 store = subject.stored()
 here.say("parameters", f"{subject.facts['parameters']:,}")
 here.say("losses", f"{subject.intact['nll']:.3f} nats a token; with every coefficient gone it is {subject.nothing:.3f}")
@@ -133,7 +133,7 @@ printed = log.at(part="printed")
 draw.say(printed, "printed_cosine", "printed_top10")
 here.say("printed_falls", printed.mean(*tables.NUMBERS["printed_falls"][:2]))
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 write_curve(tables.told(printed.this, draw.PRINTED), here.folder, draw.printed(printed))
 draw.show("printed", printed)
 
@@ -144,7 +144,7 @@ draw.show("printed", printed)
 #
 # What does a model with a part of itself say? Move the slider. If rows are what hurts, the rows' text turns into language later than the text after random loss of the same size.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = "The same prompt, continued greedily at every share kept. At which of them does each row tell a story?"
 draw.texts(printed, draw.PRINTED, found.tokenizer.decode(begin), caption)
 
@@ -168,7 +168,7 @@ arms = log.at(part="arms")
 draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap", "kl_few", "kl_few_raw")
 draw.say(log.at(part=("arms", "ladder")), "share_gap", "worse_90")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("loss", arms)
 
 # %% [markdown]
@@ -187,11 +187,11 @@ draw.show("loss", arms)
 # {glue:text}`vocabulary_gap`; what has gone from the first number to the second is the vocabulary's. Leading rows of *shuffled* weights, with no transform, cost {glue:text}`shuffled_gap` more than
 # random loss. Where that is near zero, it is the order of sending that hurts, and mixing is not needed to mend it.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = "Where half of the loss is recovered (f50), how wide the rise is, and two losses"
 chapter.table(tables.means(arms.this, draw.ARMS), caption)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = (
     "What each damaged model writes at every share kept. Compare the rows with the arms whose loss is spread out: "
     "which of them tell a story at 80 and 90 %?"
@@ -205,7 +205,7 @@ draw.texts(arms, draw.STORIES, found.tokenizer.decode(tokens[0, :12]), caption)
 # model, that has come back. The claim is fixed at a width of 0.1 between a tenth and nine tenths. A smooth curve can hide a sudden change in what
 # a reader sees, so the agreement of the likeliest token is drawn as well: if it jumps where the loss climbs, the threshold is one of reading.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(arms, "width")
 draw.show("agreement", arms)
 
@@ -217,7 +217,7 @@ draw.show("agreement", arms)
 # story is likely, and where a text comes within half a nat a token of the whole model's own, a reader would call it language. If there is a threshold in the
 # *model*, losses and texts should both jump, and only in the transformed store.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(arms, "readable_transformed", "readable_raw")
 draw.show("sense", arms)
 
@@ -237,7 +237,7 @@ dtdr.run(subject, config.damage, log)
 damaged = log.at(part=("arms", "damage"))
 draw.say(damaged, "damage_sign", "kinds_80", "kinds_90", "rise", "rise_gap")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("kinds", damaged)
 
 # %% [markdown]
@@ -252,7 +252,7 @@ draw.show("kinds", damaged)
 # How much of a model must be there depends on the order in which it is sent. Any coefficient is as good as any other after a rotation, so
 # sending them one after the other should be a poor code: half of the coefficients is half of the squared length. Sending the leading bits of *all* coefficients should be a better one.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(damaged, "planes_loss", "iid_loss")
 draw.show("orders", damaged)
 
@@ -274,7 +274,7 @@ subject.priors.clear()  # a large model needs the room further down
 judged = log.at(part=named.EMERGENCE)
 draw.say(judged, "p_domain", "scatter", "apart", "mixing", "beside_noise")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("collapse", judged)
 
 # %% [markdown]
@@ -295,7 +295,7 @@ draw.show("collapse", judged)
 if s.further:
     dtdr.run(subject, config.patterns, log)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 bursts = log.at(part=("arms", "further"), model=found.name, seed=tuple(range(5))).having(part="further")
 draw.say(bursts, "shards_identity", "shards_hadamard", "shards_permutation")
 caption = "Patterns of loss: where half of the loss is recovered (f50), how wide the rise is, and two losses"
@@ -319,7 +319,7 @@ dtdr.run(subject, config.cause, log)
 cause = log.at(part="cause")
 draw.say(cause, "domain", "shape", prefix="cause_")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 table = tables.means(cause.this, tables.ERRORS, tables.SMALL_LOSS, "error")
 chapter.table(table, "Loss (nats a token) under four errors of the same cosine", digits=4)
 
@@ -345,7 +345,7 @@ outliers = log.at(part="outliers")
 draw.say(outliers, "gap_80", "even_gap", "spoiled_gap", prefix="outliers_")
 here.say("outliers_times", f"{max(s.times):g}")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("outliers", outliers)
 
 # %% [markdown]
@@ -357,13 +357,13 @@ draw.show("outliers", outliers)
 # How unequal must the weights be? Channels may also be given *small* weights, with large activations to match. That is the kind that large language models grow by
 # themselves {footcite:p}`dettmers2022llmint8`: an even error, however small, meets a large activation there.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("dose", log.at(part=("arms", "damage", "dose", "outliers")).map(tables.dose))
 
 # %% [markdown]
 # What would the tests of this chapter have said of that model? The table judges both sets of weights by this run alone.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 both = tables.verdicts(log, as_trained=judged.this, with_outlier_channels=outliers.this)
 chapter.table(
     both,
@@ -386,10 +386,10 @@ if s.family:
 ladder = log.at(part=("arms", "ladder")).having(part="ladder")
 ladder = (ladder if len(ladder.this) else log.alone(part=("arms", "ladder"))).map(tables.rungs)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("depth", ladder.map(tables.of_common_width))
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("width", ladder.where(depth=6))
 
 # %% [markdown]
@@ -399,13 +399,13 @@ draw.show("width", ladder.where(depth=6))
 # on children's stories {footcite:p}`karpathy2023llama2c`; it was not made here. The other has GPT-2's shape and was trained on novels, in [the appendix](storyteller.ipynb). If the
 # picture above is the storyteller's own, these should look different.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 for name in ("stories260K", "novels"):
     draw.say(log.alone(name, part="cause"), "domain", "shape", prefix=f"{name}_")
 draw.say(log.alone(part="arms"), "gap_80", prefix="all_")
 draw.say(log.alone(part="arms", seed=tuple(range(5))), "gap_80", prefix="few_")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = (
     "The committed runs, full profile. f50 and width (f90 − f10) are shares kept; the rest are differences of losses "
     "in nats a token at the share kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; "
@@ -432,7 +432,7 @@ chapter.table(tables.across(log), caption)
 # them, and the same losses with every trace of it taken out. Where two stores are compared only means are moved, so that masks scatter as they did. The first must come out as supported,
 # the second as refuted, or, where only a sign is asked for, as not supported. Where that fails, the claim stays undecided, whatever was measured: the instrument is too coarse for its margin.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 verdict = log.verdict()
 here.say("told", verdict.passed)
 here.say("turned", tables.turned(both))
@@ -444,7 +444,7 @@ verdict.probe_table()
 # %% [markdown]
 # ## Verdict
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = "Each row is a test, the shaded part is where the claim wants it, the bar is its interval over"
 figures.show(
     verdict.forest("Losses compared", "nats a token", of=("D5b", "D6", "D7")), f"{caption} models (T − R) or masks."

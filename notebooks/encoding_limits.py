@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
-#     cell_metadata_filter: tags,mystnb,-all
+#     cell_metadata_filter: jupyter,tags,mystnb,-all
 #     formats: ipynb,py:percent
 #     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
 #     text_representation:
@@ -27,7 +27,7 @@
 # alternative looks the same at first: a model that has not learned much has little to lose. Therefore everything is measured as
 # the share of what the full-width model gains over plain token frequencies, and that gain has to be there.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 from dataclasses import replace
 
 from helpers import chapter, data, encoding, figures
@@ -45,7 +45,7 @@ vocab: int = None  # 64..65536: byte-pair tokens of the text; None takes the pro
 k: int = None  # 1..8: bases in one token of the genome; None takes the profile's own
 steps: int = None  # 20..100000: gradient steps of every model; None takes the profile's own
 
-# %% tags=["settings", "hide-input"]
+# %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"seeds": seeds, "text": text, "fasta": fasta, "vocab": vocab, "k": k, "steps": steps}
 here = chapter.start("encoding_limits", profile=profile, device=device, **given)
 s = here.settings(
@@ -85,7 +85,7 @@ corpora = {
     "genome": encoding.Corpus(genome.name, genome.kmers(s.k), 4**s.k, **cut),
 }
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("gc", f"{genome.gc:.1%}")
 told = "Two corpora, with the test loss of two models that need no training (nats a token)"
 chapter.table(tables.known(corpora, s.seeds), told)
@@ -102,7 +102,7 @@ chapter.table(tables.known(corpora, s.seeds), told)
 # of width $D$, as in ALBERT {footcite:p}`lan2020albert`; the compression is $D/d$. Codes come in whole numbers, so a compression that the
 # document asks for stands for the nearest one that there is. Claims are named by what was asked; figures show what it truly is.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 chapter.table(tables.ratios(limits), "What was asked for, and what whole numbers give")
 
 # %% [markdown]
@@ -115,7 +115,7 @@ chapter.table(tables.ratios(limits), "What was asked for, and what whole numbers
 # %%
 encoding.run_limits(limits, corpora, log)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("compared", log.say_run())
 sides = log.at(part="limits")
 for name in quantities.limited(sides.this):
@@ -141,11 +141,11 @@ figures.show(
 # how much there is to learn; the committed runs, tabulated here, differ in what is read, and some in size. If there were a ratio that is free
 # whatever is read, its column would hold ones.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 told = "The committed runs: share of the full width's gain kept by the learned code, by the ratio asked for"
 chapter.table(tables.kept(tables.committed(log), limits.ratios), told)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 told = "Does the rest of the sentence matter? Test loss, nats a token, at full width and at 10 : 1"
 chapter.table(tables.sight(log.frame()), told)
 
@@ -153,7 +153,7 @@ chapter.table(tables.sight(log.frame()), told)
 # Attention is switched off in the column *without*; such a model sees one token. Where the two numbers of a row are close, the model has learned
 # little beyond pairs of tokens, and what the chapter says of codes it says of a bigram model.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 whole = log.alone()
 for name in ("e8_genome_10", "e8_genome_10_trained_pca", "e8_text_10", "e8_text_10_trained_pca"):
     whole.say(f"committed_{name}", quantities.named(name), ".2g")
@@ -175,13 +175,13 @@ for name in ("e8_genome_10", "e8_genome_10_trained_pca", "e8_text_10", "e8_text_
 encoding.run_limits(start, {"genome": corpora["genome"]}, log)
 encoding.run_limits(longer, {"genome": corpora["genome"]}, log)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 trial, small = log.at(part=("start", "longer")), log.alone("ecoli", part=("start", "longer"))
 for name, better in (("tuned", quantities.TUNED), ("longer", quantities.LONGER)):
     trial.say(f"gain_{name}", quantities.gain(better), ".2g", "nats")
     small.say(f"committed_gain_{name}", quantities.gain(better), ".2g", "nats")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 told = "Was it the code or the start? Test loss on the genome, nats a token, mean over seeds"
 mine = replace(trial, label=f"this run: {corpora['genome'].name}")
 committed = tables.committed(log, part=("start", "longer"))
@@ -213,7 +213,7 @@ stored = log.at(part="deployed")
 for name in ("e10_table", "e10_embedding", "e10_model", "e10_two_stage"):
     here.say(name, stored.mean(quantities.named(name), ".2f"))
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 mean = lambda name: stored.mean(quantities.named(name), ".2f")
 figures.show(
     draw.stored_bytes(stored),
@@ -253,7 +253,7 @@ figures.show(
     f"The share of the full width's gain that the learned code keeps, with 95 % intervals over seeds. {how}",
 )  # fmt: skip
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("carries", "E8", {
     "supported": "On both corpora and at every ratio the learned code does no worse than the autoencoder's, and stays within a tenth of the full width's loss.",
     "refuted": "The learned code does not carry over: it loses to the autoencoder's, or more than a tenth of the full width's loss.",
@@ -272,7 +272,7 @@ judged.table()
 # Could the tests of E8 and E8b have said otherwise? Move the means, and nothing else, to where the answer is known. A claim whose tests
 # miss these answers stays undecided.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("told_apart", judged.passed)
 judged.probe_table()
 

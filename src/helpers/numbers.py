@@ -44,9 +44,10 @@ def spread(estimate: float, half: float | None, decimals: int | None = None) -> 
     """'0.058 ± 0.050': as many decimals as show the spread with two digits; alone where there is no spread."""
     if half is None or not math.isfinite(half) or half <= 0:
         return write(estimate) if decimals is None else fixed(estimate, decimals)
-    places = _places(half) if decimals is None else max(decimals, _places(half, 1))
+    places = _places(half, 2 if decimals is None else 1)
     if places is None:
         return f"{write(estimate)}{PM}{write(half, 2)}"
+    places = max(places, decimals or 0)
     return f"{fixed(estimate, places)}{PM}{fixed(half, places)}"
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from helpers import numbers, stats
 from helpers.figures import Output
 
+FORM = re.compile(r"([+z]?)(?:\.(\d+))?([efg%]?)")  # z: the sign of what rounds to nothing is dropped, here always
 EQUALS = f"{numbers.NBSP}={numbers.NBSP}"
 
 
@@ -32,20 +33,21 @@ def glue(name: str, text: str) -> None:
 def spread(values: Sequence[float], spec: str = "") -> tuple[str, str]:
     """'0.41 ± 0.03' and 'n = 10', or 'n = 9 of 10' when one unit has no value; 'no value' when none has.
 
-    spec: '.2f' for so many decimals at least, '.0%' for a share in per cent; otherwise the spread says how many. A '+' before
-    it writes the sign of a positive mean, too.
+    spec: '.2f' for so many decimals at least, '.0%' for a share in per cent, '+.2f' with its sign; otherwise the spread
+    says how many.
     """
     values = [float(v) for v in values]
     known = [v for v in values if np.isfinite(v)]
     if not known:
         return "no value", f"n{EQUALS}0 of {len(values)}"
-    wanted = re.search(r"\.(\d+)[f%]$", spec)
-    share, decimals = spec.endswith("%"), int(wanted[1]) if wanted else None
+    if not (form := FORM.fullmatch(spec)):
+        raise ValueError(f"spec={spec!r} is no form of a number; write '.2f', '.0%', '+.2f', or nothing")
+    share, decimals = form[3] == "%", int(form[2]) if form[3] in ("f", "%") and form[2] else None
     ci = stats.t_interval([100 * v for v in known] if share else known)
     half = (ci.high - ci.low) / 2 if ci.n > 1 else None
     count = f"n{EQUALS}{ci.n}" + (f" of {len(values)}" if ci.n < len(values) else "")
-    written = numbers.spread(ci.estimate, half, decimals)
-    return ("+" if spec.startswith("+") and ci.estimate > 0 else "") + numbers.unit(written, "%" if share else ""), count
+    text = numbers.unit(numbers.spread(ci.estimate, half, decimals), "%" if share else "")
+    return f"+{text}" if spec[:1] == "+" and ci.estimate > 0 else text, count
 
 
 def number(values: Sequence[float], spec: str = "", unit: str = "", beside: Sequence[float] | None = None) -> str:

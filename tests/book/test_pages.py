@@ -86,3 +86,15 @@ def test_every_claim_is_an_entry_of_the_index(root):
     found = sheet.Sheet(root)
     (node,) = [search.claim_entries(found)]
     assert {(e[1], e[2]) for e in node["entries"]} == {(name, name) for name in found.claims}
+
+
+def test_every_reference_of_the_bibliography_is_cited(root):
+    keys = set(re.findall(r"^@\w+\{([^,]+),", (root / "book" / "references.bib").read_text(), re.M))
+    sources = [*(root / "book").glob("*.md"), *(root / "notebooks").glob("*.py")]
+    cited = {
+        key.strip()
+        for path in sources
+        for group in re.findall(r"cite(?::\w+)?\}`([^`]+)`", path.read_text())
+        for key in group.split(",")
+    }
+    assert keys == cited

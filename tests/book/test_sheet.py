@@ -82,7 +82,7 @@ def test_the_test_that_decides_is_the_worst_and_of_equals_the_nearest_to_its_bor
 
 
 def places(svg):
-    """Where the border's, the interval's and no effect's marks stand, in per cent."""
+    """Where the interval's, the estimate's and zero's marks stand, in per cent."""
     value = lambda pattern: [float(v) for v in re.findall(pattern, svg)]
     return {
         "reach": value(r'class="reach" x1="([\d.]+)%"') + value(r'class="reach"[^>]*x2="([\d.]+)%"'),
@@ -104,6 +104,11 @@ def test_an_interval_outside_is_drawn_to_the_left_and_an_open_end_leaves_the_pic
     assert out["reach"][0] < out["at"] < out["reach"][1] < 50
     endless = places(picture.draw(outcome(high=None), "supported"))
     assert endless["reach"][1] == 100
+
+
+def test_a_quantity_without_spread_has_no_zero_to_be_told_from():
+    assert places(picture.draw(outcome(low=0.1, high=0.1), "supported"))["none"] == []
+    assert len(places(picture.draw(outcome(), "supported"))["none"]) == 1
 
 
 def test_a_region_with_two_borders_ends_within_the_picture():

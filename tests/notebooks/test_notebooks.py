@@ -47,6 +47,13 @@ def test_the_pair_agrees_cell_by_cell(source):
 
 
 @every
+def test_what_the_book_hides_is_folded_in_the_notebook(source):
+    for cell in jupytext.read(source).cells + nbformat.read(source.with_suffix(".ipynb"), 4).cells:
+        folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert folded == ("hide-input" in cell.metadata.get("tags", [])), cell.source[:60]
+
+
+@every
 def test_the_twin_holds_no_outputs(source):
     for cell in nbformat.read(source.with_suffix(".ipynb"), 4).cells:
         assert not cell.get("outputs")

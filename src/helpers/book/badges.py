@@ -49,7 +49,7 @@ def card(env, found: Sheet, name: str) -> str:
         rows.append((html.escape(test["says"] or test["quantity"]), f"<b>{numbers_of(test)}</b>, {wanted}"))
         if share := held(known):
             rows.append(("tests that hold", share))
-        rows.append(("n", numbers.unit(str(test["n"]), f"{claim.precise.unit}s")))
+        rows.append(("n", numbers.unit(str(test["n"]), claim.precise.unit + "s" * (test["n"] != 1))))
     elif known["reason"]:
         rows.append(("why", html.escape(numbers.tidy(known["reason"]))))
     if known.get("holm") is not None:
@@ -61,8 +61,8 @@ def card(env, found: Sheet, name: str) -> str:
     if href := chapter(env, claim.chapter, row_id(name)):
         links.append(linked(found.title(claim.chapter), href))
     return (
-        f'<aside id="card-{name}" class="card-of" popover="auto" aria-label="{name}"><p><b>{name}</b> '
-        f'{html.escape(claim.claim)}</p><dl>{facts}</dl><p class="card-links">{" · ".join(links)}</p></aside>'
+        f'<div role="note" id="card-{name}" class="card-of" popover="auto" aria-label="{name}"><p><b>{name}</b> '
+        f'{html.escape(claim.claim)}</p><dl>{facts}</dl><p class="card-links">{" · ".join(links)}</p></div>'
     )
 
 

@@ -23,7 +23,7 @@ from helpers.book.sheet import (
 )
 
 ROOM = 1.12  # of the farthest thing drawn, on both sides of the border
-FAR = 4.0  # no effect is marked while it is at most so many times as far as the interval reaches
+FAR = 4.0  # zero is marked while it is at most so many times as far as the interval reaches
 
 
 class Picture(FromSheet):
@@ -70,12 +70,12 @@ class Picture(FromSheet):
 
 def draw(test: Mapping, verdict: str) -> str:
     """One interval as an SVG that takes any width. The border is in the middle, what the claim wants to the right of it;
-    a dotted line stands where there would be no effect, when it is near enough to be seen."""
+    a dotted line stands at zero, where that is near enough to be seen and the quantity is an estimate with a spread."""
     at = distance(test, test["estimate"])
     ends = [distance(test, test[k]) if test.get(k) is not None else None for k in ("low", "high")]
     reach = max(abs(v) for v in (at, *ends) if v is not None) or 1.0
     none = distance(test, 0.0)
-    near = 0 < abs(none) <= FAR * reach
+    near = 0 < abs(none) <= FAR * reach and test.get("low") != test.get("high")
     span = ROOM * max(reach, abs(none) if near else 0.0)
     place = lambda v: f"{50 + 50 * max(-1.0, min(1.0, v / span)):.1f}%"
     first, last = sorted(_open(end, i, ends, test) for i, end in enumerate(ends))

@@ -12,10 +12,9 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from helpers import numbers, parameters
-from helpers.book.sheet import link_to, sheet, table
+from helpers.book.sheet import GLOSSARY, link_to, sheet, table
 from helpers.run.build import CHAPTERS
 
-GLOSSARY = "book/glossary"
 PLAIN = ("book/intro", GLOSSARY, "book/bibliography", "book/claims", "book/status")  # pages without cards
 SKIPPED = {"code", "record", "control"}  # words that mean other things, too
 NEVER = (nodes.title, nodes.reference, nodes.literal, nodes.math, nodes.footnote, nodes.citation, nodes.table, nodes.strong)
@@ -65,6 +64,21 @@ def _meaning(text: str) -> str:
     return text.replace("; None takes the profile's own", "")
 
 
+class Spaces(SphinxPostTransform):
+    """A number keeps its per cent sign on its line, in prose and in tables."""
+
+    default_priority = 950  # after everything that puts words into the page
+
+    def run(self, **kwargs) -> None:
+        for node in list(self.document.findall(nodes.Text)):
+            text = node.astext()
+            if " %" in text and isinstance(node.parent, nodes.raw):
+                if "<script" not in text:
+                    node.parent.replace_self(nodes.raw("", _held(text), format="html"))
+            elif " %" in text and not _inside(node, (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)):
+                node.parent.replace(node, nodes.Text(_held(text)))
+
+
 class Terms(SphinxPostTransform):
     """The first use of each glossary term on a page links to the glossary, and opens a card with its meaning."""
 
@@ -108,13 +122,17 @@ class Terms(SphinxPostTransform):
             link = f'<a class="term" href="{href}" aria-describedby="card-{anchor}">{shown}</a>'
             pieces += [nodes.Text(words[at:start]), nodes.raw("", link, format="html")]
             cards.append(
-                f'<aside id="card-{anchor}" class="card-of" popover="auto" aria-label="{html.escape(term)}"><p>'
-                f"<b>{html.escape(term)}</b> {html.escape(meaning)}</p></aside>"
+                f'<div role="note" id="card-{anchor}" class="card-of" popover="auto" aria-label="{html.escape(term)}"><p>'
+                f"<b>{html.escape(term)}</b> {html.escape(meaning)}</p></div>"
             )
             at = end
         pieces.append(nodes.Text(words[at:]))
         text.parent.replace(text, [p for p in pieces if p.astext()])
         return cards
+
+
+def _held(text: str) -> str:
+    return re.sub(r"(?<=\d) (?=%)", numbers.NBSP, text)
 
 
 def first(text: str, terms: dict) -> list[tuple[int, int, str]]:
@@ -139,4 +157,5 @@ def _inside(node: nodes.Node, kinds: tuple) -> bool:
 
 def setup(app) -> None:
     app.add_post_transform(Parameters)
+    app.add_post_transform(Spaces)
     app.add_post_transform(Terms)

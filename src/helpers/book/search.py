@@ -12,7 +12,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 
-from helpers.book.sheet import LEDGER, Sheet, sheet
+from helpers.book.sheet import GLOSSARY, LEDGER, Sheet, sheet
 
 FOLDER = "texts"
 SCORER = Path(__file__).parent / "assets" / "scorer.js"
@@ -66,8 +66,14 @@ def configure(app, config) -> None:
     config.html_show_search_summary = False
 
 
+def always(app, env, added, changed, removed) -> list[str]:
+    """Pages with entries of the index are read anew by every build: Sphinx forgets the entries of pages that did not change."""
+    return sorted({LEDGER, GLOSSARY} & env.found_docs)
+
+
 def setup(app) -> None:
     app.connect("config-inited", configure)
+    app.connect("env-get-outdated", always)
     app.connect("html-page-context", write_texts)
 
 

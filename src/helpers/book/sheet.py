@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from helpers import claims, files, numbers, records
 from helpers.run.build import CHAPTERS, SHEET
 
-LEDGER, SEEDS, CHANGES = "book/claims", "book/seeds", "book/changes"
+LEDGER, SEEDS, CHANGES, GLOSSARY = "book/claims", "book/seeds", "book/changes", "book/glossary"
 UNJUDGED = {"verdict": claims.words.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
 ORDER = ("refuted", "mixed", "undecided", "too few", "supported")  # whose test decides: the first of these that one has
 
@@ -109,6 +109,8 @@ def depend(env, found: Sheet) -> None:
 def link_to(env, page: str, anchor: str = "") -> str:
     """Relative address of a page of the book, with an anchor on it."""
     target = env.app.builder.get_relative_uri(env.docname, page)
+    if anchor and "#" in target:  # all pages are one
+        return f"#{anchor}"
     return f"{target}#{anchor}" if anchor else target
 
 

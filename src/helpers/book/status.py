@@ -19,7 +19,7 @@ class Runs(FromSheet):
             cells = [linked(page["title"], chapter(self.env, name)), f'<span class="state state-{state}">{state}</span>']
             if run:
                 on = html.escape(run["provenance"].get("device", ""))
-                cells += [run["parameters"].get("profile", ""), run["started"], on, numbers.seconds(run["seconds"])]
+                cells += [run["parameters"].get("profile", ""), _day(run["started"][:16].replace("T", " ")), on, numbers.seconds(run["seconds"])]
                 cells += [f"<code>{run['key']}</code>"]
             else:
                 cells += ["", "", "", "", html.escape(page["error"])]
@@ -44,11 +44,15 @@ class References(FromSheet):
                 html.escape(str(on.get("device", "not noted"))),
                 numbers.seconds(made["seconds"]),
                 str(made["seeds"]),
-                made["date"],
+                _day(made["date"]),
                 f"<code>{html.escape(on.get('commit') or 'none')}</code>",
             ]
             rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
         return table("references", ("reference", "command", "machine", "took", "seeds", "date", "commit"), rows)
+
+
+def _day(text: str) -> str:
+    return f'<span class="date">{html.escape(text)}</span>'
 
 
 def setup(app) -> None:
