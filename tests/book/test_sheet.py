@@ -192,7 +192,7 @@ def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env)
 def test_more_tests_make_a_false_refutation_likelier_unless_the_judge_widens():
     assert methods.false_refutation(verdict(outcomes=[outcome()])) == pytest.approx(0.025)
     assert methods.false_refutation(verdict(outcomes=[outcome()] * 6)) == pytest.approx(1 - 0.975**6)
-    assert methods.false_refutation(verdict(outcomes=[outcome(wide_low=0.0)] * 6)) == pytest.approx(0.025)
+    assert methods.false_refutation(verdict(outcomes=[outcome(wide=[0.0, 1.0])] * 6)) == pytest.approx(0.025)
 
 
 def test_the_worked_example_is_computed_from_the_committed_values(found, env):

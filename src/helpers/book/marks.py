@@ -87,7 +87,7 @@ def _words(ax, x, y, trace: dict) -> None:
     look = {"ha": {"left": "right", "right": "left"}.get(horizontal, "center"), "fontsize": 10}
     look |= {"va": {"top": "bottom", "bottom": "top"}.get(vertical, "center")}
     texts = listed(trace.get("text") or [])
-    for px, py, text in zip(x, y, texts if isinstance(texts, list) else [texts] * len(x), strict=False):
+    for px, py, text in zip(x, y, texts if isinstance(texts, list) else [texts] * len(x), strict=True):
         if text:
             ax.annotate(plain(text), (px, py), shift, textcoords="offset points", **look)
 

@@ -110,9 +110,9 @@ class Multiplicity(FromSheet):
 
 def false_refutation(verdict: Mapping) -> float:
     """The chance that a claim is refuted whose quantities all lie on their borders. A judge that widens its intervals with
-    the number of tests (`wide_low`) keeps it at one side of one interval."""
+    the number of tests (`wide`) keeps it at one side of one interval."""
     outcomes = verdict.get("outcomes") or ()
-    widened = any(o.get("wide_low") is not None or o.get("wide_high") is not None for o in outcomes)
+    widened = any(o.get("wide") for o in outcomes)
     return SIDE if widened else 1 - (1 - SIDE) ** len(outcomes)
 
 

@@ -1,6 +1,6 @@
 """Live plotly figures in a static page, drawn when they come near the screen, with a still picture behind each.
 
-plotly.js is its cartesian bundle (MIT; https://registry.npmjs.org/plotly.js-cartesian-dist-min, of the wheel's version),
+plotly.js is its cartesian bundle (MIT; the npm package plotly.js-cartesian-dist-min, of the wheel's version),
 kept beside this file; the wheel's own full one serves a page with a figure that needs more.
 """
 

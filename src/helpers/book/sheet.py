@@ -37,6 +37,7 @@ class Sheet:
                 self.printed |= {v["id"]: v for v in found if v["criterion"] == "printed"}
                 before = [v for v in found if v["criterion"].startswith("earlier")]
                 self.earlier |= {v["id"]: [w for w in before if w["id"] == v["id"]] for v in before}
+        self.counting = claims.across(self.counting)
 
     @cached_property
     def references(self) -> list[dict]:

@@ -15,9 +15,9 @@ region in which its interval must lie.
 
 from helpers.claims import known, words
 from helpers.claims.criteria import Claim, Criterion, Earlier, Test, digest, load, of
-from helpers.claims.judge import Verdict, across, counting, examine, expected, judge
+from helpers.claims.judge import Verdict, across, counting, examine, judge
 
 __all__ = [
     "Claim", "Criterion", "Earlier", "Test", "Verdict",
-    "across", "counting", "digest", "examine", "expected", "judge", "known", "load", "of", "words",
+    "across", "counting", "digest", "examine", "judge", "known", "load", "of", "words",
 ]  # fmt: skip

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from helpers import stats
+from helpers import numbers, stats
 from helpers.claims.criteria import SAMPLED, Claim, Criterion, Test
 from helpers.claims.words import ARITHMETIC, AWAITING, MIXED, REFUTED, SUPPORTED, TOO_FEW, UNDECIDED
 
@@ -21,7 +21,7 @@ class Outcome:
     """One test against one run: the estimate, its interval, the effect size (mean over spread), and the verdict.
 
     low, high: the 95 % interval. wide: the ends of the (100 − 5/k) % interval that refutes one of k tests. p: (that the
-    region holds, that it does not), one-sided. visible: distance from the border that n such units show with power .8.
+    region holds, that it does not), one-sided. least_visible: distance from the border that n such units show with power .8.
     """
 
     quantity: str
@@ -38,7 +38,7 @@ class Outcome:
     interval: str = "t"
     wide: tuple[float, float] | None = None
     p: tuple[float, float] | None = None
-    visible: float | None = None
+    least_visible: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,21 +106,6 @@ def across(verdicts: Mapping[str, Mapping]) -> dict[str, dict]:
     return {name: {**v, "holm": adjusted.get(name)} for name, v in verdicts.items()}
 
 
-def expected(verdicts: Iterable[Mapping]) -> dict[str, float]:
-    """How many false verdicts a ledger has at worst, were every claim at its border: claims and tests that were judged from
-    samples, and the expected numbers of false supports (2.5 % a claim) and of false refutations (5 % a claim, over its tests).
-    """
-    judged = [v for v in verdicts if v.get("p") is not None]
-    tests = sum(o["p"] is not None for v in judged for o in v["outcomes"])
-    half = (1 - LEVEL) / 2
-    return {
-        "claims": len(judged),
-        "tests": tests,
-        "supports": half * len(judged),
-        "refutations": 2 * half * len(judged),
-    }
-
-
 def examine(
     question: Test, values: Sequence[float], least: int = 3, tests: int = 1, units: int | None = None
 ) -> Outcome:
@@ -157,7 +142,7 @@ def examine(
         n=n,
         wide=outer,
         p=p,
-        visible=_visible(question, x),
+        least_visible=_visible(question, x),
         **finite,
         **known,
     )
@@ -260,8 +245,5 @@ def _claim_p(verdict: str, outcomes: Sequence[Outcome]) -> float | None:
 
 
 def _line(o: Outcome) -> str:
-    if o.estimate is None:
-        return f"{o.says or o.quantity}: a unit has no value"
-    ends = ["∞" if v is None else f"{v:.3g}" for v in (o.low, o.high)]
-    interval = "" if ends[0] == ends[1] == f"{o.estimate:.3g}" else f" [{ends[0]}, {ends[1]}]"
-    return f"{o.says or o.quantity}: {f'{o.estimate:.3g}{interval}'.replace('-', '−')}, wanted {o.region}"
+    what = "a unit has no value" if o.estimate is None else numbers.interval(o.estimate, o.low, o.high)
+    return f"{o.says or o.quantity}: {what}" + ("" if o.estimate is None else f", wanted {o.region}")

@@ -138,7 +138,7 @@ def claims(find, seed) -> None:
     for c in claims_module.load(project.root / "book" / "claims.yml").values():
         if seed and c.seed != seed:
             continue
-        known = sheet.get(c.id, {"verdict": claims_module.AWAITING, "by": "", "reason": c.precise.text})
+        known = sheet.get(c.id, {"verdict": claims_module.words.AWAITING, "by": "", "reason": c.precise.text})
         color = COLORS.get(known["verdict"], "yellow")
         verdict = f"[{color}]{known['verdict']}[/{color}]"
         table.add_row(c.id, verdict, known["by"], escape(f"{c.claim} — {known['reason']}"))
