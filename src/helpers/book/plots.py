@@ -96,10 +96,11 @@ class Twins(SphinxPostTransform):
         text = next(iter(below.findall(nodes.raw)), None) if below is not None else None
         if text is None or not CAPTION.match(text.astext()):
             return
-        text.children = [nodes.Text(CAPTION.sub(rf'<\1 class="figcaption" id="{name}">', text.astext(), count=1))]
+        caption = CAPTION.sub(rf'<\1 class="figcaption" id="{name}">', text.astext(), count=1)
+        text[:] = [nodes.Text(caption)]
         box = next(figure.findall(nodes.raw))
         linked = box.astext().replace('role="figure"', f'role="figure" aria-describedby="{name}"', 1)
-        box.children = [nodes.Text(re.sub(r"(it needs JavaScript\.)[^<]*", r"\1", linked))]
+        box[:] = [nodes.Text(re.sub(r"(it needs JavaScript\.)[^<]*", r"\1", linked))]
 
 
 def copy_assets(app) -> None:

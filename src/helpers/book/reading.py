@@ -72,8 +72,6 @@ class Spaces(SphinxPostTransform):
     def run(self, **kwargs) -> None:
         for node in list(self.document.findall(nodes.Text)):
             text = node.astext()
-            if node.parent is None:  # of a piece of the page that was replaced with its neighbour
-                continue
             if " %" in text and isinstance(node.parent, nodes.raw):
                 if "<script" not in text:
                     node.parent.replace_self(nodes.raw("", _held(text), format="html"))
