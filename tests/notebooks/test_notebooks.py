@@ -88,7 +88,7 @@ def test_every_chapter_of_the_contents_is_a_notebook_of_a_part(root):
 def test_the_quick_profile_runs_whole_and_says_nothing_on_stderr(source, book):
     page = book[1][source.stem]
     assert page.error == ""
-    assert page.new
+    assert page.fresh
     nb = nbformat.read(page.run.notebook, 4)
     nbformat.validate(nb)
     outputs = [o for c in nb.cells for o in c.get("outputs", ())]
