@@ -8,7 +8,7 @@ the distance between the border and the planted effect; shares as coin tosses. C
 are replaced by Student's, which takes a thousandth of the time and is nearly the same at these numbers of units.
 
     planted   every test's truth lies at twice the margin
-    edge      one test's truth lies on its border, the others' at twice the margin: the worst case of a false support
+    edge      one test's truth lies on its border, the others' far inside: the worst case of a false support
     border    every test's truth lies on its border: the worst case of a false refutation
     null      every test's truth lies outside by as much as the planted effect lies inside
 """
@@ -30,13 +30,16 @@ SETTINGS = ("planted", "edge", "border", "null")
 FEWEST = 8  # units of a criterion that names no number
 
 
-def truths(test: claims.Test, setting: str, first: bool) -> float:
-    """Where the truth of a test lies, on the scale that it is judged on."""
+def truths(test: claims.Test, setting: str, first: bool, spread: float = 0.0) -> float:
+    """Where the truth of a test lies, on the scale that it is judged on. spread: of its units; six of it are far inside."""
     scale = math.log if test.log else float
     above, below = (scale(b) if math.isfinite(b) else b for b in (test.above, test.below))
     border = above if math.isfinite(above) else below
     planted = scale(test.planted)
-    if setting == "planted" or (setting == "edge" and not first):
+    if setting == "edge" and not first:
+        open_end = not (math.isfinite(above) and math.isfinite(below)) and test.interval != "wilson"
+        return border + math.copysign(max(abs(planted - border), 6 * spread), planted - border) if open_end else planted
+    if setting == "planted":
         return planted
     outside = 2 * border - planted
     if test.interval == "wilson":
@@ -53,7 +56,7 @@ def scatter(test: claims.Test, values: list[float] | None) -> float:
 
 def draw(test: claims.Test, setting: str, first: bool, n: int, spread: float, rng: np.random.Generator) -> np.ndarray:
     """(n,) units; of draws, (999,) resampled estimates."""
-    at = truths(test, setting, first)
+    at = truths(test, setting, first, spread)
     if test.interval == "wilson":
         return (rng.random(n) < at).astype(float)
     x = rng.normal(at, spread, n)

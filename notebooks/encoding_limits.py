@@ -256,13 +256,13 @@ figures.show(
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("carries", "E8", {
     "supported": "On both corpora and at every ratio the learned code does no worse than the autoencoder's, and stays within a tenth of the full width's loss.",
-    "refuted": "The learned code does not carry over: it loses to the autoencoder's, or more than a tenth of the full width's loss.",
+    "refuted": "The learned code does not carry over: somewhere it loses to the autoencoder's or more than a tenth of the full width's loss, and nowhere is it shown not to.",
     "mixed": "The learned code carries over to some ratios and corpora, and to others it does not.",
     "undecided": "Whether the learned code carries over to every ratio is open, and the table says where.",
 })  # fmt: skip
 judged.tell("free", "E8b", {
     "supported": "Compression is free: nothing is lost against the full width.",
-    "refuted": "Compression is not free: at no ratio does the learned code keep all of the full width's gain.",
+    "refuted": "Compression is not free: at one ratio at least the learned code keeps less than was asked, and at none is it shown to keep it.",
     "mixed": "Compression is free at some ratios and not at others.",
     "undecided": "Whether compression is free is open.",
 })  # fmt: skip

@@ -386,19 +386,19 @@ judged.tell("as_good", "E1", {
 })  # fmt: skip
 judged.tell("tenfold", "E2", {
     "supported": "Ten to one costs next to nothing in every scenario.",
-    "refuted": "Ten to one costs something in every scenario.",
+    "refuted": "Ten to one is shown to be free in no scenario, and in one at least it costs more than the margin.",
     "mixed": "Ten to one costs next to nothing in some scenarios, and in others it does cost.",
     "undecided": "Whether ten to one is free is open.",
 })  # fmt: skip
 judged.tell("one_objective", "E3", {
     "supported": "Where there is room for a difference, one objective beats a fair two-stage code at the same budget.",
-    "refuted": "One objective does not beat a fair two-stage code at the same budget.",
+    "refuted": "One objective does not beat a fair two-stage code by the margin in both scenarios, and in none is it shown to.",
     "mixed": "One objective beats a fair two-stage code in one scenario and not in the other.",
     "undecided": "Whether one objective beats a fair two-stage code is open.",
 })  # fmt: skip
 judged.tell("signal", "E5", {
     "supported": "Learning the code adds a signal that a random one lacks.",
-    "refuted": "A random code of equal width comes as close in the published network: identity is enough there.",
+    "refuted": "A random code of equal width is not worse by more than the margin on every chain; the table says on which it is not, and which is open.",
     "mixed": "A random code is enough on one chain and not on the other.",
     "undecided": "Whether a random code is enough is open.",
 })  # fmt: skip

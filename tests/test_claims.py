@@ -190,8 +190,37 @@ def test_a_test_is_tried_on_its_own_scatter_at_the_border_and_at_twice_the_margi
     assert found["q"].power > 0.95
     assert found["s"].power < found["q"].power, "half a unit is harder to see than one"
     blunt = claims.known.sights(made, {"q": list(rng.normal(9, 5, 12))})[0]
-    assert not blunt.sharp
+    assert blunt.power < 0.5
     assert blunt.visible > 1
+
+
+def test_a_test_that_cries_wolf_may_not_decide_near_its_border():
+    """One straggler makes resampled intervals too short; far from the border that is no matter."""
+    skewed = np.array([0.0] * 10 + [-1.2, 0.1])
+    probe = claims.known.Probe("X1", SUPPORTED, REFUTED)
+    for shift, passed in ((1.3, 0.0), (9.0, 1.0)):
+        (seen,) = claims.known.sights(claim(Test("q", above=1.0)), {"q": list(skewed + shift)})
+        assert seen.false > 0.06
+        assert claims.known.probed([probe], [seen]) == {"x1_controls": [passed]}
+
+
+def test_equal_values_at_a_border_have_no_rounding():
+    for border, values in ((0.1, [0.1] * 12), (0.3, [0.3] * 10), (0.02, [0.02] * 12)):
+        assert judged(values, Test("q", below=border)).verdict == UNDECIDED
+        assert judged(values, Test("q", above=border)).verdict == UNDECIDED
+
+
+def test_no_unit_and_two_far_apart_are_too_few_and_no_crash():
+    assert judged([]).verdict == TOO_FEW
+    wide = [Test(q, above=1.0, log=True) for q in "abcdefghijkl"]
+    assert judged({q: [1e-3, 1e3] for q in "abcdefghijkl"}, *wide).verdict == TOO_FEW
+    assert judged([float("nan"), float("nan")]).verdict == TOO_FEW
+
+
+def test_what_a_test_without_a_p_decides_has_none():
+    tests = Test("a", above=0.5, interval="every"), Test("b", above=0.0)
+    mixed = judged({"a": [1.0, 1.0, 0.0], "b": [1.0, 1.1, 0.9]}, *tests)
+    assert (mixed.verdict, mixed.p) == (MIXED, None)
 
 
 def test_a_replaced_criterion_is_judged_by_the_rules_of_its_time():

@@ -42,6 +42,8 @@ def t_interval(values, level: float = 0.95) -> Interval:
     mean, n = float(x.mean()), len(x)
     if n == 1:
         return Interval(mean, -np.inf, np.inf, 1, level)
+    if np.ptp(x) == 0:  # a mean and a spread of equal values would be off by a rounding
+        return Interval(float(x[0]), float(x[0]), float(x[0]), n, level)
     half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n, level)
 
@@ -100,8 +102,9 @@ def beyond(values, border: float, above: bool, kind: str = "t") -> float:
         return float((1 + (sign * (resampled - border) <= 0).sum()) / (1 + len(resampled)))
     if len(x) < 2:
         return 1.0
-    error = x.std(ddof=1) / np.sqrt(len(x))
-    away = sign * (x.mean() - border)
+    same = np.ptp(x) == 0
+    error = 0.0 if same else x.std(ddof=1) / np.sqrt(len(x))
+    away = sign * ((x[0] if same else x.mean()) - border)
     return float(scipy.stats.t.sf(away / error, len(x) - 1)) if error else float(away <= 0)
 
 

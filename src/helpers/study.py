@@ -52,7 +52,8 @@ class Study:
         more = [self.judged(rows).assign(part=self.others) for rows in beside if self.others]
         rows = pd.concat([self.judged(frame), *more], ignore_index=True) if more else self.judged(frame)
         probes = claims.known.probe(judge, self.controls(rows)) if self.controls else []
-        return dict(self.quantities(rows)) | claims.known.probed(probes), probes
+        numbers = dict(self.quantities(rows))
+        return numbers | claims.known.probed(probes, claims.known.sights(judge, numbers)), probes
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,16 @@ def decided(*tests):
     return together([one(x, low, high, len(tests)) for x, low, high in tests])
 
 
+def wolf(x, border):
+    """Whether a mean lies near a border at which resampled units, with the mean put there, are supported in more than 6 %."""
+    x, rng = np.asarray(x, float), np.random.default_rng(7)
+    width = np.std(x, ddof=1) / math.sqrt(len(x))
+    if x.mean() - border > width * sum(scipy.stats.t.ppf(q, len(x) - 1) for q in (0.975, 0.8)):
+        return False
+    drawn = rng.choice(x - x.mean(), (3000, len(x))) + border
+    return np.mean([mean_of(y, 0.95)[0] > border for y in drawn]) > 0.06
+
+
 def reached(x, y, level):
     """Where a curve, straight between its points, first reaches a level; nan when it never does."""
     for i, here in enumerate(y):
@@ -144,9 +154,11 @@ def learned(rows):
     ratios = [*(narrowest(rows, s) for s in chains), narrowest_rule(rows)]
     found["E2"] = decided(*((np.log(x), math.log(10), INF) for x in ratios))
     two = gap("dirichlet", "trained_pca", "learned"), rule(rows, "trained_pca") - rule(rows, "learned")
-    found["E3"] = decided(*((x, 0.02, INF) for x in two))
+    found["E3"] = UNDECIDED if any(wolf(x, 0.02) for x in two) else decided(*((x, 0.02, INF) for x in two))
     found["E5"] = decided(*((gap(s, "random", "learned"), 0.02, INF) for s in ("planted6", "dirichlet")))
-    found["E6"] = decided((rule(rows, "seed_ae") - rule(rows, "learned"), 0.02, INF))
+    near = rule(rows, "full", FULL) - final(rows, "bayes", part="rules", arm="full", attend=True)
+    works = one(near, -INF, 0.02, 1) == SUPPORTED
+    found["E6"] = decided((rule(rows, "seed_ae") - rule(rows, "learned"), 0.02, INF)) if works else UNDECIDED
     slower = {s: [steps(rows, s, arm) for arm in ("seed_ae", "learned")] for s in ("pattern", "planted6")}
     all_there = SUPPORTED if np.isfinite(list(slower.values())).all() else REFUTED
     logs = [np.log2(a / b) for a, b in slower.values()]
@@ -202,8 +214,5 @@ def test_the_instruments_work(rows):
     for source in ("planted6", "dirichlet"):
         loss, unigram, bayes = (chain(rows, source, "full", FULL, column=c) for c in ("loss", "unigram", "bayes"))
         assert mean_of((unigram - loss) / (unigram - bayes), 0.95)[0] > 0.98
-    assert (
-        mean_of(rule(rows, "full", FULL) - final(rows, "bayes", part="rules", arm="full", attend=True), 0.95)[1] < 0.1
-    )
     flat = np.max([excess(rows, "dirichlet", r - 1) / excess(rows, "dirichlet", r) for r in (2, 6, 12)], axis=0)
-    assert mean_of(np.log(flat), 0.95)[1] < math.log(2)
+    assert (flat < 2).all()

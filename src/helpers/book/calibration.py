@@ -24,7 +24,7 @@ SHOWN = 12  # units, at first
 POWER, FALSE = 0.8, 0.03  # wanted: power at least, false supports at most
 SETTINGS = {
     "planted": "every test's truth lies at twice the margin",
-    "edge": "one test's truth lies on its border, the others' at twice the margin",
+    "edge": "one test's truth lies on its border, the others' far inside",
     "border": "every test's truth lies on its border",
     "null": "every test's truth lies outside, as far as a planted one lies inside",
 }

@@ -97,12 +97,13 @@ class Multiplicity(FromSheet):
             f"with its quantity exactly on the border, one would expect {numbers.write(SIDE * len(judged), 2)} false supports at "
             f"most, and {numbers.write(refuted, 2)} false refutations."
         )
-        adjusted = {k: v["holm"] for k, v in judged.items() if v.get("holm") is not None}
+        told = ("supported", "refuted", "mixed")
+        adjusted = {k: v["holm"] for k, v in judged.items() if v.get("holm") is not None and v["verdict"] in told}
         if adjusted:
             kept = sum(p < 2 * SIDE for p in adjusted.values())
             weakest = max(adjusted, key=adjusted.get)
             text += (
-                f" Of {len(adjusted)} verdicts with a p-value, {kept} keep p < {2 * SIDE:g} after Holm's correction over the "
+                f" Of {len(adjusted)} decided verdicts with a p-value, {kept} keep p < {2 * SIDE:g} after Holm's correction over the "
                 f"whole ledger; the weakest is {weakest}, p = {numbers.p(adjusted[weakest])}."
             )
         return f"<p>{text}</p>"

@@ -1,6 +1,6 @@
 """From `book/claims.yml` and a run's quantities to verdicts.
 
-A claim carries two criteria, both fixed before the run: `printed`, the seed document's own, and `precise`, what it must
+A claim carries two criteria, each with its date: `printed`, the seed document's own, and `precise`, what it must
 mean to be testable. A criterion is a list of tests; a test names a quantity (one value a unit of replication) and the
 region in which its interval must lie.
 

@@ -115,10 +115,10 @@ def examine(
     bootstrap draws.
     """
     known = {k: getattr(question, k) for k in ("quantity", "region", "above", "below", "says", "interval")}
-    if any(v is None or not math.isfinite(v) or (question.log and v <= 0) for v in values):
-        return Outcome(verdict=UNDECIDED, n=len(values), **known)
+    if not len(values) or any(v is None or not math.isfinite(v) or (question.log and v <= 0) for v in values):
+        return Outcome(verdict=UNDECIDED, n=len(values) if units is None else units, **known)
     x = np.log(values) if question.log else np.asarray(values, float)
-    scale, back = (math.log, math.exp) if question.log else (float, float)
+    scale, back = (math.log, _exp) if question.log else (float, float)
     above, below = (scale(b) if math.isfinite(b) else b for b in (question.above, question.below))
     if question.sampled:
         make = SAMPLED[question.interval]
@@ -185,7 +185,12 @@ def _visible(question: Test, x: np.ndarray) -> float | None:
 
     half = sum(scipy.stats.t.ppf(q, len(x) - 1) for q in (0.5 + LEVEL / 2, POWER))
     away = float(half * x.std(ddof=1) / math.sqrt(len(x)))
-    return math.exp(away) if question.log else away
+    return _exp(away) if question.log else away
+
+
+def _exp(value: float) -> float:
+    """The exponential, as far as floats go: the interval of two units may end anywhere."""
+    return math.exp(min(value, 700.0))
 
 
 def by_criterion(
@@ -200,7 +205,7 @@ def by_criterion(
         values, units = quantities[test.quantity], quantities.get(f"{test.quantity}_units")
         if test.interval == "draws" and units is None:
             raise ValueError(f"{name}: {test.quantity} has draws; give the units behind them as {test.quantity}_units")
-        values = values if test.interval == "draws" or not test.sampled else values[: criterion.planned]
+        values = values if test.interval in ("draws", "exact", "p") else values[: criterion.planned]
         counted = int(units[0]) if units is not None and test.interval == "draws" else None
         return examine(test, values, criterion.needs(test), 1 if former else among, counted)
 
@@ -209,7 +214,7 @@ def by_criterion(
         return Verdict(name, kind, ARITHMETIC, "; ".join(map(_line, outcomes)), outcomes)
     for o, test in zip(outcomes, criterion.tests, strict=True):
         wanted = max(criterion.needs(test), criterion.planned or 0)
-        if test.sampled and o.estimate is not None and o.n < wanted:
+        if test.sampled and o.n < wanted:
             lines = "; ".join(map(_line, outcomes))
             return Verdict(name, kind, TOO_FEW, f"{o.n} of {wanted} {criterion.unit}s: {lines}", outcomes)
     for control in criterion.controls:
@@ -236,14 +241,22 @@ def _together(name: str, kind: str, outcomes: tuple[Outcome, ...], former: bool)
 
 
 def _claim_p(verdict: str, outcomes: Sequence[Outcome]) -> float | None:
-    """Supporting is an intersection: the largest p of all tests. Refuting is a union: the smallest, times their number."""
-    known = [o.p for o in outcomes if o.p is not None]
-    if not known:
+    """Supporting is an intersection: the largest p of all tests. Refuting is a union: the smallest, times their number; what is
+    mixed says both of one test each. None where the test that decides has no p.
+    """
+    known, k = [o.p for o in outcomes if o.p is not None], len(outcomes)
+    fell = any(o.verdict == REFUTED and o.p is not None for o in outcomes)
+    if not known or (verdict in (REFUTED, MIXED) and not fell):
         return None
-    inside, outside = max(p for p, _ in known), min(1.0, len(known) * min(p for _, p in known))
-    return {SUPPORTED: inside, REFUTED: outside, MIXED: outside}.get(verdict, min(inside, outside))
+    inside, outside = max(p for p, _ in known), min(1.0, k * min(p for _, p in known))
+    both = max(outside, min(1.0, k * min(p for p, _ in known)))
+    return {SUPPORTED: inside, REFUTED: outside, MIXED: both}.get(verdict, min(inside, outside))
 
 
 def _line(o: Outcome) -> str:
-    what = "a unit has no value" if o.estimate is None else numbers.interval(o.estimate, o.low, o.high)
+    what = (
+        ("a unit has no value" if o.n else "no unit")
+        if o.estimate is None
+        else numbers.interval(o.estimate, o.low, o.high)
+    )
     return f"{o.says or o.quantity}: {what}" + ("" if o.estimate is None else f", wanted {o.region}")

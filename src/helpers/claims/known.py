@@ -58,16 +58,18 @@ def probe(claims: Mapping[str, Claim], known: Mapping[str, tuple[Quantities, Qua
     return out
 
 
-def probed(probes: Iterable[Probe]) -> dict[str, list[float]]:
-    """Quantities '<claim>_controls' for the criteria's controls: one where both known answers were given, else zero."""
-    return {f"{p.id.lower()}_controls": [float(p.passed)] for p in probes}
+def probed(probes: Iterable[Probe], sights: Iterable[Sight] = ()) -> dict[str, list[float]]:
+    """Quantities '<claim>_controls' for the criteria's controls: one where both known answers were given, else zero; zero, too,
+    where a test that cries wolf at its border has to decide near it (`Sight.doubtful`)."""
+    doubtful = {s.id for s in sights if s.doubtful}
+    return {f"{p.id.lower()}_controls": [float(p.passed and p.id not in doubtful)] for p in probes}
 
 
 @dataclass(frozen=True)
 class Sight:
     """How sharp one test is on its own units: how often it supports an effect that lies on the border, how often one at twice
     the margin (`planted`; None where the claim names no smallest effect), and the least distance from the border that is seen
-    with power .8.
+    with power .8. near: whether the measured mean lies within that distance of a border.
     """
 
     id: str
@@ -78,11 +80,12 @@ class Sight:
     power: float | None
     planted: float | None
     visible: float
+    near: bool = False
 
     @property
-    def sharp(self) -> bool:
-        """Whether it cries wolf rarely and sees twice the margin."""
-        return self.false <= FALSE and self.power is not None and self.power >= POWER
+    def doubtful(self) -> bool:
+        """Whether it supports twice as often at its border as it may, and its mean lies nearer to it than what it can see."""
+        return self.near and self.false > 2 * FALSE
 
 
 def sights(claims: Mapping[str, Claim], quantities: Quantities, seed: int = 0) -> list[Sight]:
@@ -123,5 +126,6 @@ def _sight(name: str, test: Test, values: np.ndarray, seed: int) -> Sight:
     visible = float(quantiles * stats.units(x).std(ddof=1) / math.sqrt(n))
     return Sight(
         name, test.quantity, test.says or test.quantity, n, max(map(supported, borders)),
-        None if planted is None else supported(planted), test.planted, math.exp(visible) if test.log else visible,
+        None if planted is None else supported(planted), test.planted, math.exp(min(visible, 700)) if test.log else visible,
+        min(abs(x.mean() - b) for b in borders) < visible,
     )  # fmt: skip
