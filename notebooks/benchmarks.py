@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
-#     cell_metadata_filter: tags,mystnb,-all
+#     cell_metadata_filter: jupyter,tags,mystnb,-all
 #     formats: ipynb,py:percent
 #     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
 #     text_representation:
@@ -26,7 +26,7 @@
 # Every committed benchmark first holds all sides to the same answer, then times them in one process, seven times or more, compilation apart. The scripts are in
 # `benchmarks/`; this page shows their committed results and computes nothing but ratios.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 import itertools
 
 import pandas as pd
@@ -37,10 +37,10 @@ from helpers.figures import ROLE
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: no difference here, the page shows committed results
 
-# %% tags=["settings", "hide-input"]
+# %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 here = chapter.start("benchmarks", profile=profile, device="cpu")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 found = [files.read_json(path) for path in sorted(here.reference.glob("*.json"))]
 
 
@@ -67,7 +67,7 @@ results, stores = ([r for r in found if r["benchmark"] == kind] for kind in ("en
 # models with torch's own optimiser. *vmap* is `torch.func.vmap` over the gradient, all models at once. *stack* is the book's engine in plain torch, *fused* its
 # GPU kernel. A peer that reads *tokens* does what a user's loop does; one that reads *counts* was given the book's table as well.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 rows, goals = [], []
 fig = figures.figure("How many model-steps in a second?", "model-steps per second", "", height=420)
 for result, color in zip(results, itertools.cycle((ROLE["control"], ROLE["precise"]))):
@@ -96,7 +96,7 @@ figures.show(
     f"The largest ratio is {best['ratio']} on {best['device']}: {best['reached']:,.0f} times. The axis is logarithmic.",
 )
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 display(chapter.table(pd.DataFrame(rows), "Model-steps per second, median and range"))
 chapter.table(pd.DataFrame(goals), "Ratios of medians, and the goals that were set before", digits=2)
 
@@ -107,7 +107,7 @@ chapter.table(pd.DataFrame(goals), "Ratios of medians, and the goals that were s
 # double precision. The table shows the largest difference, in nats. Over many more steps all paths part, the sequential loop's in single precision
 # from its own in double as well: where a gradient is nothing but rounding error, Adam's first steps follow its sign.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 equal = [
     {"device": r["provenance"]["device"], "side": side, "largest difference": gap}
     for r in results
@@ -127,7 +127,7 @@ chapter.table(
 # Where torchao was installed, *dequantise only* is torchao turning codes and scales into weights without any transform, a lower bound on what it costs with one, and *torchao + Hadamard GEMM* then multiplies by the
 # Hadamard matrix and the signs and gives the same weights as *decode*. Both are tuned by `torch.compile` and launched as one recorded graph.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 rows, goals = [], []
 groups = {r["provenance"]["device"]: r for r in stores}
 sides = {side for r in stores for side in r["speeds"]}
@@ -160,7 +160,7 @@ figures.show(
     + " The axis is logarithmic.",
 )
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 display(chapter.table(pd.DataFrame(rows), "Time to rebuild or store all matrices"))
 display(chapter.table(pd.DataFrame(goals), "Ratios of medians, and the goals that were set before", digits=3))
 conditions = [

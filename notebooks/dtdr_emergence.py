@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
-#     cell_metadata_filter: tags,mystnb,-all
+#     cell_metadata_filter: jupyter,tags,mystnb,-all
 #     formats: ipynb,py:percent
 #     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
 #     text_representation:
@@ -31,13 +31,13 @@
 # were merely shuffled; and noise of the same strength stands beside all of them. Last, the weights are changed and the function is not, to see which claims
 # speak of what a model knows, and which of how large its weights happen to be.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 import torch
 
 from helpers import chapter, codec, dtdr, figures, lm, storyteller
 from helpers.chapter import Per
 from helpers.dtdr import figures as draw
-from helpers.dtdr import priors, quantities, tables
+from helpers.dtdr import named, priors, tables
 from helpers.dtdr.run import write_curve
 
 # %% tags=["parameters"]
@@ -50,14 +50,14 @@ prompt: str = ""  # text to continue; empty takes the beginning of a held-out te
 texts: int = None  # 4..4096: pieces of held-out text that losses are measured on; None takes the profile's own
 block: int = 128  # 16 | 32 | 64 | 128 | 256: largest block of the transform
 
-# %% tags=["settings", "hide-input"]
+# %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"seeds": seeds, "model": model, "text": text, "prompt": prompt, "texts": texts, "block": block}
 here = chapter.start("dtdr_emergence", profile=profile, device=device, **given)
 s = here.settings(
     seeds=Per(3, 12),
     texts=Per(16, 256),
     new=Per(24, 40),  # tokens written
-    grid=Per((0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0), dtdr.Emergence.grid),  # shares kept
+    grid=Per((0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0), dtdr.Emergence.grid),  # shares kept
     fewer=Per((0.4, 0.6, 0.8, 0.9), (0.2, 0.4, 0.6, 0.7, 0.8, 0.9)),
     times=Per((1 / 32, 1 / 8, 8, 32), (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 4, 8, 16, 32)),  # size of outlier channels
     further=Per(False, True),
@@ -66,7 +66,7 @@ s = here.settings(
 config = dtdr.Emergence(block=block, **vars(s))
 log = here.log(dtdr.CHAPTERS[here.name])
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("beside", log.say_run())
 here.box()
 
@@ -85,7 +85,7 @@ tokens = storyteller.tokens(found, count=config.texts, length=config.length, see
 begin = lm.held.prompt(found, prompt) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 store = subject.stored()
 here.say("parameters", f"{subject.facts['parameters']:,}")
 here.say("losses", f"{subject.intact['nll']:.3f} nats a token; with every coefficient gone it is {subject.nothing:.3f}")
@@ -133,7 +133,7 @@ printed = log.at(part="printed")
 draw.say(printed, "printed_cosine", "printed_top10")
 here.say("printed_falls", printed.mean(*tables.NUMBERS["printed_falls"][:2]))
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 write_curve(tables.told(printed.this, draw.PRINTED), here.folder, draw.printed(printed))
 draw.show("printed", printed)
 
@@ -144,7 +144,7 @@ draw.show("printed", printed)
 #
 # What does a model with a part of itself say? Move the slider. If rows are what hurts, the rows' text turns into language later than the text after random loss of the same size.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = "The same prompt, continued greedily at every share kept. At which of them does each row tell a story?"
 draw.texts(printed, draw.PRINTED, found.tokenizer.decode(begin), caption)
 
@@ -165,18 +165,21 @@ draw.texts(printed, draw.PRINTED, found.tokenizer.decode(begin), caption)
 # %%
 dtdr.run(subject, config.arms, log)
 arms = log.at(part="arms")
-draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap")
+draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap", "kl_few", "kl_few_raw")
+draw.say(log.at(part=("arms", "ladder")), "share_gap", "worse_90")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("loss", arms)
 
 # %% [markdown]
 # First, what is compared. The storyteller's reference took apart three trainings of it, the book's own and two of other seeds: from here to *One curve for
-# all?*, and in the verdicts, a reference number is a mean over the three. The run's own numbers on the way are of the one model above.
+# all?*, and in the verdicts whose unit is a mask, a reference number is a mean over the three. The run's own numbers on the way are of the one model above.
 #
-# Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %. Where such an interval holds both zero and the margin of 0.05, the
-# masks do not settle the claim: in a small model one mask hits a weight that matters and another does not. What they do settle is the size: *functional* against
-# *non-functional* would be a difference of nats, as between the top and the bottom of the figure.
+# Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %: in a small model one mask hits a weight that matters and another does
+# not, so such an interval is wide. But *functional* against *non-functional* would be a difference of nats, as between the top and the bottom of the figure. So the
+# claim is held to a quarter of that range, at the share of 60, 70 and 80 % where it does best, and its units are models: this one, and in the reference those of the ladder
+# below too. The largest of the three differences of recovered share is {glue:text}`share_gap`. Whether the transform is worse *at all* is a smaller claim, held to 0.05 nat at 80 and
+# 90 %; at 90 % the models give {glue:text}`worse_90`.
 #
 # How far does the published reading stand apart? Leading rows
 # cost {glue:text}`rows_gap` more than random loss at 80 %. Row $r$ of the embedding is the word number $r$; with a fifth of the
@@ -184,11 +187,11 @@ draw.show("loss", arms)
 # {glue:text}`vocabulary_gap`; what has gone from the first number to the second is the vocabulary's. Leading rows of *shuffled* weights, with no transform, cost {glue:text}`shuffled_gap` more than
 # random loss. Where that is near zero, it is the order of sending that hurts, and mixing is not needed to mend it.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = "Where half of the loss is recovered (f50), how wide the rise is, and two losses"
 chapter.table(tables.means(arms.this, draw.ARMS), caption)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = (
     "What each damaged model writes at every share kept. Compare the rows with the arms whose loss is spread out: "
     "which of them tell a story at 80 and 90 %?"
@@ -202,18 +205,19 @@ draw.texts(arms, draw.STORIES, found.tokenizer.decode(tokens[0, :12]), caption)
 # model, that has come back. The claim is fixed at a width of 0.1 between a tenth and nine tenths. A smooth curve can hide a sudden change in what
 # a reader sees, so the agreement of the likeliest token is drawn as well: if it jumps where the loss climbs, the threshold is one of reading.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(arms, "width")
 draw.show("agreement", arms)
 
 # %% [markdown]
-# The way from a tenth to nine tenths is {glue:text}`width` wide.
+# The way from a tenth to nine tenths is {glue:text}`width` wide. And below it? With a fifth kept, or less, the transformed store's next token is at least {glue:text}`kl_few` away from the whole model's
+# (KL), and that of raw weights {glue:text}`kl_few_raw`. Where the two are alike, silence below a threshold is nothing that the transform brought.
 #
 # The document judged by reading. So let something read: the whole model. It gives every text of the damaged ones a loss. Word salad is unlikely to it, a
 # story is likely, and where a text comes within half a nat a token of the whole model's own, a reader would call it language. If there is a threshold in the
 # *model*, losses and texts should both jump, and only in the transformed store.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(arms, "readable_transformed", "readable_raw")
 draw.show("sense", arms)
 
@@ -231,22 +235,24 @@ draw.show("sense", arms)
 # %%
 dtdr.run(subject, config.damage, log)
 damaged = log.at(part=("arms", "damage"))
-draw.say(damaged, "damage_sign", "rise", "rise_gap")
+draw.say(damaged, "damage_sign", "kinds_80", "kinds_90", "rise", "rise_gap")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("kinds", damaged)
 
 # %% [markdown]
-# At equal cosine truncated minus corrupted is {glue:text}`damage_sign`. A flipped code is a large error in few places, a mask a
+# At equal cosine truncated minus corrupted is {glue:text}`damage_sign`. A mean can hide who carries it: in the direction of the other masks it is {glue:text}`kinds_80` at the cosine of 80 % kept, and
+# {glue:text}`kinds_90` at that of 90 %. If the two were of different kinds, every share should show it, and every model with the same sign. A flipped code is a large error in few places, a mask a
 # moderate one in many, so equal length does not make them equal. One spoiled code in a thousand raises the loss of the transformed store by
-# {glue:text}`rise`; within 0.05 the document's word *graceful* fits. Is it a grace of the transform? Its loss minus that of plain INT8 is {glue:text}`rise_gap`, and the claim needs that to be negative.
+# {glue:text}`rise`; within 0.05 the document's word *graceful* fits. Is it a grace of the transform? Its loss minus that of plain INT8 is {glue:text}`rise_gap`; for that claim
+# it must lie below −0.01. The claim speaks of noise on all codes as well, which is not tried here.
 #
 # ## Which bits first?
 #
 # How much of a model must be there depends on the order in which it is sent. Any coefficient is as good as any other after a rotation, so
 # sending them one after the other should be a poor code: half of the coefficients is half of the squared length. Sending the leading bits of *all* coefficients should be a better one.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(damaged, "planes_loss", "iid_loss")
 draw.show("orders", damaged)
 
@@ -265,17 +271,18 @@ draw.show("orders", damaged)
 subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)
 dtdr.run(subject, config.collapse, log)
 subject.priors.clear()  # a large model needs the room further down
-judged = log.at(part=quantities.EMERGENCE)
-draw.say(judged, "p_domain", "scatter", "apart")
+judged = log.at(part=named.EMERGENCE)
+draw.say(judged, "p_domain", "scatter", "apart", "mixing", "beside_noise")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("collapse", judged)
 
 # %% [markdown]
 # Points scatter by {glue:text}`scatter` around one falling curve, and no domain's mean lies further than {glue:text}`apart` from it. Shuffling the
 # names of the domains within each mask does as well as the true names with probability {glue:text}`p_domain`. A mask's points change their names together:
 # masks are nested, and one that hits an important weight does so at every share, so its points are one observation and not many. A small $p$ would speak for the
-# document; it would not make a small effect large.
+# document; it would not make a small effect large, and a large one refutes nothing. So the claim is judged by two differences with a sign. Off the curve, domains that mix minus those that do
+# not are {glue:text}`mixing`; zero-filled Hadamard coefficients minus even noise of the same cosine are {glue:text}`beside_noise`. If constraints had to close, both would be clearly above zero.
 
 # %% [markdown]
 # ## When losses come in bursts
@@ -288,7 +295,7 @@ draw.show("collapse", judged)
 if s.further:
     dtdr.run(subject, config.patterns, log)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 bursts = log.at(part=("arms", "further"), model=found.name, seed=tuple(range(5))).having(part="further")
 draw.say(bursts, "shards_identity", "shards_hadamard", "shards_permutation")
 caption = "Patterns of loss: where half of the loss is recovered (f50), how wide the rise is, and two losses"
@@ -312,7 +319,7 @@ dtdr.run(subject, config.cause, log)
 cause = log.at(part="cause")
 draw.say(cause, "domain", "shape", prefix="cause_")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 table = tables.means(cause.this, tables.ERRORS, tables.SMALL_LOSS, "error")
 chapter.table(table, "Loss (nats a token) under four errors of the same cosine", digits=4)
 
@@ -338,7 +345,7 @@ outliers = log.at(part="outliers")
 draw.say(outliers, "gap_80", "even_gap", "spoiled_gap", prefix="outliers_")
 here.say("outliers_times", f"{max(s.times):g}")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("outliers", outliers)
 
 # %% [markdown]
@@ -350,15 +357,18 @@ draw.show("outliers", outliers)
 # How unequal must the weights be? Channels may also be given *small* weights, with large activations to match. That is the kind that large language models grow by
 # themselves {footcite:p}`dettmers2022llmint8`: an even error, however small, meets a large activation there.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("dose", log.at(part=("arms", "damage", "dose", "outliers")).map(tables.dose))
 
 # %% [markdown]
 # What would the tests of this chapter have said of that model? The table judges both sets of weights by this run alone.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 both = tables.verdicts(log, as_trained=judged.this, with_outlier_channels=outliers.this)
-chapter.table(both, "One function, two sets of weights, judged alike. D7 needs more arms")
+chapter.table(
+    both,
+    "One function, two sets of weights, judged alike; a mask stands for a model. D6 and D7 need other models or more arms",
+)
 
 # %% [markdown]
 # Where the two rows differ, two models that give every text the same probability get different verdicts. Then a claim speaks of the sizes of the weights, which the function leaves open. A large model, with
@@ -376,10 +386,10 @@ if s.family:
 ladder = log.at(part=("arms", "ladder")).having(part="ladder")
 ladder = (ladder if len(ladder.this) else log.alone(part=("arms", "ladder"))).map(tables.rungs)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("depth", ladder.map(tables.of_common_width))
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("width", ladder.where(depth=6))
 
 # %% [markdown]
@@ -389,13 +399,13 @@ draw.show("width", ladder.where(depth=6))
 # on children's stories {footcite:p}`karpathy2023llama2c`; it was not made here. The other has GPT-2's shape and was trained on novels, in [the appendix](storyteller.ipynb). If the
 # picture above is the storyteller's own, these should look different.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 for name in ("stories260K", "novels"):
     draw.say(log.alone(name, part="cause"), "domain", "shape", prefix=f"{name}_")
 draw.say(log.alone(part="arms"), "gap_80", prefix="all_")
 draw.say(log.alone(part="arms", seed=tuple(range(5))), "gap_80", prefix="few_")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = (
     "The committed runs, full profile. f50 and width (f90 − f10) are shares kept; the rest are differences of losses "
     "in nats a token at the share kept. T: transformed, random loss; R: raw, random loss; rows: raw, leading rows; "
@@ -418,30 +428,35 @@ chapter.table(tables.across(log), caption)
 # %% [markdown]
 # ## Could the tests have said otherwise?
 #
-# A test that cannot fail says nothing, and neither does one that cannot pass. So each gets two answers that are known: the measured losses with the claimed effect planted into
+# A test that cannot fail says nothing, and neither does one that cannot pass. So each claim gets two answers that are known: the measured losses with the claimed effect planted into
 # them, and the same losses with every trace of it taken out. Where two stores are compared only means are moved, so that masks scatter as they did. The first must come out as supported,
-# the second must not. Where that fails, the claim stays undecided, whatever was measured.
+# the second as refuted, or, where only a sign is asked for, as not supported. Where that fails, the claim stays undecided, whatever was measured: the instrument is too coarse for its margin.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 verdict = log.verdict()
 here.say("told", verdict.passed)
 here.say("turned", tables.turned(both))
 verdict.probe_table()
 
 # %% [markdown]
-# {glue:text}`told` tests tell the two apart.
+# {glue:text}`told` claims' tests tell the two apart.
 
 # %% [markdown]
 # ## Verdict
 
-# %% tags=["hide-input"]
-caption = "Each row is a test, the shaded part is where the claim wants it, the bar is the interval over masks."
-figures.show(verdict.forest("Losses compared", "nats a token", of=("D5", "D6", "D8")), caption)
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+caption = "Each row is a test, the shaded part is where the claim wants it, the bar is its interval over"
+figures.show(
+    verdict.forest("Losses compared", "nats a token", of=("D5b", "D6", "D7")), f"{caption} models (T − R) or masks."
+)
+figures.show(verdict.forest("One spoiled code in a thousand", "nats a token", of=("D8", "D10")), f"{caption} masks.")
+figures.show(verdict.forest("Shares", "share kept, share of the loss", of=("D2", "D5")), f"{caption} masks and models.")
 verdict.table()
 
 # %% [markdown]
-# Too few coefficients, no language: {verdict}`D1`. A sharp threshold: {verdict}`D2`. Transformed stores fail where conventional weights still work: {verdict}`D5`.
-# Truncation and corruption differ in kind: {verdict}`D6`. Underdetermined, not degraded: {verdict}`D7`. Graceful under corruption: {verdict}`D8`.
+# Too few coefficients, no language: {verdict}`D1`. A sharp threshold: {verdict}`D2`. Transformed stores fail where conventional weights still work: {verdict}`D5`; they are worse
+# at all: {verdict}`D5b`. Truncation and corruption differ in kind: {verdict}`D6`. Underdetermined, not degraded: {verdict}`D7`. Graceful under corruption: {verdict}`D8`; the grace is the
+# transform's: {verdict}`D10`. These criteria were sharpened when the committed run was known; what the earlier ones say of the same records stands in the table.
 #
 # These are verdicts on the weights as they were trained. In this run, the same function with outlier channels turned these to supported: {glue:text}`turned`.
 #
@@ -457,9 +472,9 @@ verdict.table()
 # 1. Predict the figure of losses for a small block before you run `ruc run dtdr_emergence -p block 16`. What would have to be true of the weights for the block to matter? Check: that
 #    run's page gives transformed minus raw at 60 and 80 % under the figure of losses; hold them against the two under this page's. Its verdict table has what a
 #    block of 128 gave in the column *with the claim's own parameters*.
-# 2. Two masks are a small sample. Which claims can still be decided by `ruc run dtdr_emergence -p block 16 -p seeds 2`, and which cannot? Predict the *why* of each row, then look.
+# 2. Two masks are a small sample. What will the verdicts of `ruc run dtdr_emergence -p block 16 -p seeds 2` be, and what will stand in the column *why*? Predict, then look.
 #    ```{dropdown} Check
-#    An interval over two masks is wide, and below three nothing that rests on an interval is decided. D7 rests on a permutation: it can support its claim, and refutes none.
+#    Every precise criterion fixes how many masks or models it counts. With fewer its row says *too few*, however clear the means look that stand beside. An earlier criterion fixed none: three units were enough for it.
 #    ```
 # 3. The published curve may go up and down with the prompt. Find a prompt for which it falls less often than here; begin with `ruc run dtdr_emergence -p prompt "when jack and paul went to the river"`.
 #    Check: the number of falls under *As printed* is smaller than this page's.

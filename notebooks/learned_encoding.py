@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
-#     cell_metadata_filter: tags,mystnb,-all
+#     cell_metadata_filter: jupyter,tags,mystnb,-all
 #     formats: ipynb,py:percent
 #     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
 #     text_representation:
@@ -29,7 +29,7 @@
 # code may build what the code lacks. This chapter first runs the experiment as printed and then lets each of the
 # four speak.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 import torch
 
 from helpers import chapter, encoding, figures
@@ -48,7 +48,7 @@ epochs: int = 30  # 1..1000: epochs of the printed experiment
 learning_rate: float = 0.01  # 0.00001..1: learning rate of the printed experiment
 steps: int = None  # 20..100000: gradient steps of every other model; None takes the profile's own
 
-# %% tags=["settings", "hide-input"]
+# %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"vocab_size": vocab_size, "traditional_dim": traditional_dim, "learned_dim": learned_dim, "steps": steps}
 given |= {"seeds": seeds, "epochs": epochs, "learning_rate": learning_rate}
 here = chapter.start("learned_encoding", profile=profile, device=device, **given)
@@ -110,7 +110,7 @@ figures.show(
 #
 # The document asks for four things. The table holds both kinds of training to them.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 criteria = tables.criteria(log.frame())
 here.say("compared", log.say_run())
 here.say("pass_at_chance", criteria["noise update"][0])
@@ -155,7 +155,7 @@ chapter.table(criteria, "The document's four success criteria, computed")
 # $-\sum_{ij} p_{ij} \log \mathrm{softmax}(c_i W + b)_j$. The last line holds this plain loop to the stacked engine
 # that trains everything below.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 chain = encoding.example(rank=6, vocab=vocab_size)
 start = networks.one("linear", vocab_size, learned_dim, 0, seed=0)  # code (V, d), w (d, V), b (1, V)
 frozen = codes.standardised(codes.principal(codes.vectors(vocab_size, traditional_dim, seed=0), learned_dim))
@@ -173,7 +173,7 @@ both = [start, start | {"code": frozen}]
 stacked = networks.alone(chain, both, "linear", 100, frozen=[1], log=[99])[1][0]
 torch.testing.assert_close(torch.tensor(plain), stacked, atol=1e-4, rtol=0)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("plain", f"{plain[0]:.3f} and {plain[1]:.3f} nats, where the best possible loss is {chain.bayes:.3f}")
 
 # %% [markdown]
@@ -190,7 +190,7 @@ encoding.run_chains(chains, log)
 # others. If identity is enough, the curve of the frozen random code rises with it. If the published autoencoder is a random
 # code in disguise, its curve lies on the random one.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides = log.at()
 for place, where in (("bottleneck", "dirichlet residual"), ("linear", "planted6 linear"), ("wide", "dirichlet mlp")):
     for name, arms in (("random", "random learned"), ("ae_random", "seed_ae random"), ("fair", "trained_pca learned")):
@@ -220,7 +220,7 @@ figures.show(
 # {glue:text}`ae_random_bottleneck` (published network, full rank). The fair two-stage code differs from the learned one
 # by {glue:text}`fair_linear` and {glue:text}`fair_bottleneck`.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 kept = quantities.chosen("explained", source="dirichlet", readout="residual", arm="seed_ae", d=learned_dim)
 sides.say("explained", kept, ".0%")
 here.say("explained_best", f"{codes.best_explained(vocab_size, traditional_dim, learned_dim):.0%}")
@@ -253,7 +253,7 @@ figures.show(
 # dotted lines mark planted ranks of 2, 6 and 12, and each curve should reach the floor at its line. The chain without a
 # planted rank is the negative control: its curve should fall without a corner.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 for source in ("planted2", "planted6", "planted12", "dirichlet"):
     sides.say(f"elbow_{source}", quantities.elbow_of(source), ".2f")
 
@@ -272,7 +272,7 @@ figures.show(
 # task and the read-out, not to the method: "ten to one" is then what one gets when 64 is divided by the rank of a task of
 # rank six.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 told = "Compression at 99 % of what can be learned, D / d99, median over seeds"
 chapter.table(tables.compressions(log.frame()), told)
 
@@ -283,7 +283,7 @@ chapter.table(tables.compressions(log.frame()), told)
 # curve starts later. If the code's quality matters for speed as well, the two-stage curves should also rise more slowly once
 # they have started.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 for source in ("pattern", "planted6", "dirichlet"):
     here.say(f"speed_{source}", tables.slower(sides, source))
 
@@ -325,7 +325,7 @@ figures.show(
 # %%
 encoding.run_rules(rules, log)
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides = log.at()
 for key, name in (("rules_gap", "e6_gap"), ("rules_fair", "e6_gap_fair"), ("rules_full", "e6_full_excess")):
     sides.say(key, quantities.named(name), ".2g", "nats")
@@ -353,7 +353,7 @@ figures.show(
 # of that is sampling noise. If six numbers are enough to generate, the narrow code's divergence should be the full
 # width's.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides.say("generation_rank", quantities.named("e9_gap_planted6"), ".2g", "nats")
 sides.say("generation_full", quantities.named("e9_gap_dirichlet"), ".2g", "nats")
 told = "Divergence of generated bigrams from the true chain, nats, mean over seeds"
@@ -377,21 +377,46 @@ figures.show(
     "Green lies inside it, red wholly outside, yellow straddles the border.",
 )
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+judged.tell("as_good", "E1", {
+    "supported": "The learned code is as good as the autoencoder's in every scenario.",
+    "refuted": "The learned code is worse than the autoencoder's.",
+    "mixed": "The learned code is as good as the autoencoder's in some scenarios and worse in others.",
+    "undecided": "Whether the learned code is as good as the autoencoder's is open.",
+})  # fmt: skip
+judged.tell("tenfold", "E2", {
+    "supported": "Ten to one costs next to nothing in every scenario.",
+    "refuted": "Ten to one is shown to be free in no scenario, and in one at least it costs more than the margin.",
+    "mixed": "Ten to one costs next to nothing in some scenarios, and in others it does cost.",
+    "undecided": "Whether ten to one is free is open.",
+})  # fmt: skip
+judged.tell("one_objective", "E3", {
+    "supported": "Where there is room for a difference, one objective beats a fair two-stage code at the same budget.",
+    "refuted": "One objective does not beat a fair two-stage code by the margin in both scenarios, and in none is it shown to.",
+    "mixed": "One objective beats a fair two-stage code in one scenario and not in the other.",
+    "undecided": "Whether one objective beats a fair two-stage code is open.",
+})  # fmt: skip
+judged.tell("signal", "E5", {
+    "supported": "Learning the code adds a signal that a random one lacks.",
+    "refuted": "A random code of equal width is not worse by more than the margin on every chain; the table says on which it is not, and which is open.",
+    "mixed": "A random code is enough on one chain and not on the other.",
+    "undecided": "Whether a random code is enough is open.",
+})  # fmt: skip
 judged.table()
 
 # %% [markdown]
 # Could the tests have said otherwise? Move the means, and nothing else, to where the answer is known.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("passed", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# {glue:text}`passed` tests tell the planted answer from the absent one. No claim is judged by them.
+# {glue:text}`passed` tests tell the planted answer from the absent one; a claim whose tests do not stays undecided. The second table
+# tries each test on its own scatter: how small an effect it would have seen, how often it cries wolf at its border, and how often
+# it sees twice the margin.
 #
-# In one sentence: the rank of the task and the network behind the code decide whether ten to one is free, whether one objective
-# beats a fair two-stage code and whether identity is enough, and each of these was seen only where the table says so.
+# Can six numbers do what sixty-four do? {glue:text}`as_good` {glue:text}`tenfold` {glue:text}`one_objective` {glue:text}`signal`
 #
 # **Limits.** Fifty tokens and a few thousand parameters are a toy. On a toy the code is a large part of the model, and at scale
 # it is not. The chains are first order; [the next chapter](encoding_limits.ipynb) takes real text and a real genome. All arms

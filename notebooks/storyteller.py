@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   jupytext:
-#     cell_metadata_filter: tags,mystnb,-all
+#     cell_metadata_filter: jupyter,tags,mystnb,-all
 #     formats: ipynb,py:percent
 #     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
 #     text_representation:
@@ -26,7 +26,7 @@
 # The model that the other chapters load as `storyteller` was trained by this notebook's own code on a GPU. Here a small one is trained
 # anew on your machine, and both are put to the same questions.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 import os
 import shutil
 
@@ -49,7 +49,7 @@ novels_steps: int = 3000  # 1..1000000: gradient steps of that model
 family: bool = False  # also train the family of depths, widths and seeds that the other chapters' ladders take
 keep: bool = False  # keep the trained folder as checkpoint of this run, to be committed as the artefact
 
-# %% tags=["settings", "hide-input"]
+# %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 here = chapter.start("storyteller", profile=profile, device=device, seeds=seeds, size=size, steps=steps)
 s = here.settings(
     seeds=Per(2, 3),
@@ -66,11 +66,11 @@ novel = lm.novels.recipe(novels_steps)
 # A story names a few people and things, moves them about, and asks. Two clauses with two names hide the task by which indirect objects are studied in
 # larger models {footcite:p}`wang2023interpretability`: after *when mary and john went to the garden , john gave the ball to*, the next word must be *mary*.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 stories = [" ".join(words) for words in storyteller.grammar.documents(4, 0)]
 chapter.table(pd.DataFrame({"story": stories}), "Four held-out stories, as the grammar tells them")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 known = storyteller.grammar.entropy("plain")
 here.say("entropy", f"{known['rate']:.3f}")
 documents = storyteller.grammar.documents(2000, 1)
@@ -98,7 +98,7 @@ for record in runs:
         )
     record.write(here.folder / "records")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 shown = records.frame(record.as_dict() for record in runs)
 fig = figures.figure("How near to the truth?", "gradient step", "held-out loss (nats a token)")
 figures.level(fig, exact, "the grammar itself")
@@ -118,7 +118,7 @@ figures.show(
 # Loss is a mean. The table asks four separate questions: is the right name likelier than the wrong one after a giving sentence, are questions
 # answered, and how many of a thousand sentences that the model writes could the grammar not have written (its form), or contradict the story so far (its world)?
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 ask = {
     "loss": "held-out loss, nats a token",
     "excess": "more than the grammar's own",
@@ -147,7 +147,7 @@ chapter.table(
 # The committed model is {glue:text}`committed_excess` nats above the grammar, and {glue:text}`committed_violations` of a thousand of its sentences are wrong in form or fact.
 # Here is what it writes when it is left alone:
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 found = lm.load("storyteller", device=here.device)
 told = storyteller.samples(found, 3)
 chapter.table(
@@ -161,7 +161,7 @@ chapter.table(
 # With `profile = "full"` and `size = "default"` the cell above trains the committed recipe. On the same kind of device, with the same versions, it gives the same bytes: compare
 # `model.safetensors` of the run's checkpoints with the checksum in the card. `keep` leaves the folder there to be copied.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 same = [c["sha256"]["model.safetensors"] == committed["sha256"]["model.safetensors"] for c in cards]
 rows = [
     {
@@ -199,7 +199,7 @@ if novels != "none":
 else:
     print("No novels were given.")
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 card = here.stored("novels")
 if card:
     row = {"parameters": f"{card['parameters']:,}", "tokens read": f"{card['corpus']['tokens']:,}", **card["result"]}
@@ -211,7 +211,7 @@ if card:
 # For the ladders of part I the same recipe was trained at other depths and widths, with a fixed number of tokens. If the toy had no use for depth, all rows would have the same loss.
 # The parameter `family` trains it again.
 
-# %% tags=["hide-input"]
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 if family:
     asked = ("size", "parameters", "recipe", "stopped_at_step", "corpus", "result", "device", "torch", "sha256")
     here.store(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from sizes import SMALL
 
-from helpers.run import build
+from helpers.run import build, execute
 from helpers.run.project import Project
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +68,11 @@ def book(tmp_path_factory) -> tuple[Project, dict[str, build.Page]]:
     skip = shutil.ignore_patterns(".*", "_build", "chapters", "runs", "*.egg-info", "__pycache__", "build")
     shutil.copytree(ROOT, folder, ignore=skip)
     project = Project(folder, folder / "runs")
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setenv("OMP_NUM_THREADS", "1")  # two kernels of two threads each wait for each other on two cores
+        list(
+            pool.map(lambda name: execute.run(project, execute.plan(project, name, SMALL.get(name, {}))), project.names)
+        )
     return project, {page.notebook.name: page for page in build.chapters(project, SMALL)}
 
 

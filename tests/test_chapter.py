@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import chapter, claims, figures, prose
+from helpers import chapter, claims, figures, numbers, prose
 from helpers.chapter import Per
 
 
@@ -98,12 +98,26 @@ def test_what_a_run_stores_comes_before_what_is_committed(begin, tmp_path):
         ([1.0, np.nan, 3.0], ".1f", "", None, "2.0 ± 12.7 (n = 2 of 3)"),
         ([np.nan], ".3g", "", None, "no value (n = 0 of 1)"),
         ([-0.5], ".1f", "", None, "−0.5 (n = 1)"),
-        ([1.0, 3.0], ".0f", "nats", [2.0, 2.0, 2.0], "2 ± 13 nats (n = 2; reference 2 ± 0, n = 3)"),
+        ([1.0, 3.0], ".0f", "nats", [2.0, 2.0, 2.0], "2 ± 13 nats (n = 2; reference 2, n = 3)"),
+        ([0.0583, 0.0003, 0.01], "", "", None, "0.023 ± 0.077 (n = 3)"),
+        ([0.4, 0.42, 0.44], ".0%", "", None, "42 ± 5 % (n = 3)"),
+        ([0.4, 0.5], "+.2f", "", None, "+0.45 ± 0.64 (n = 2)"),
+        ([1.0, 1.00000000001], ".3f", "", None, "1.00 ± 6.4 × 10⁻¹¹ (n = 2)"),
+        ([0.001, 0.001004], ".3f", "", None, "0.00100 ± 0.00003 (n = 2)"),
         (pd.Series([1.0, 3.0], index=[7, 9]), ".0f", "", None, "2 ± 13 (n = 2)"),
     ],
 )
 def test_a_number_shows_spread_and_n(values, spec, unit, beside, text):
-    assert prose.number(values, spec, unit, beside) == text
+    assert prose.number(values, spec, unit, beside).replace(numbers.NBSP, " ") == text
+    assert prose.mean(values, spec).replace(numbers.NBSP, " ") == text.partition(" ± ")[0].partition(" nats")[
+        0
+    ].partition(" (")[0] + (" %" if "%" in text else "")
+
+
+def test_an_unknown_form_of_a_number_is_refused():
+    assert prose.spread([-0.0001], "z.2f")[0] == "0.00"
+    with pytest.raises(ValueError, match="no form of a number"):
+        prose.spread([1.0], "two digits")
 
 
 def test_tables_escape_and_round_and_take_badges():
@@ -114,9 +128,31 @@ def test_tables_escape_and_round_and_take_badges():
     assert "a&lt;b" in markup
     assert "A &lt;caption&gt;" in markup
     assert "x&amp;y" in markup
-    assert "<td>0.123</td>" in markup
+    assert "<td>0.12</td>" in markup
     assert "<td>–</td>" in markup
-    assert "<td>−1.5</td>" in markup
+    assert "<td>−1.50</td>" in markup
     assert '<td><span class="verdict verdict-mixed">mixed</span></td>' in markup
     assert "mixed" in shown._repr_mimebundle_()["text/plain"]
     assert isinstance(shown, figures.Output)
+
+
+def test_the_forms_of_a_number_that_chapters_ask_for():
+    values = [0.101, 0.102, 0.103, 0.104]
+    assert prose.mean(values, "+.3f")[0] == "+"
+    assert prose.mean([-v for v in values], "+.3f")[0] == "−"
+    assert prose.mean(values, "z.3f") == prose.mean(values, ".3f")
+    assert prose.mean(values, ".0%").endswith("%")
+    assert prose.mean(values, ".3g") == prose.mean(values)
+
+
+def test_a_number_of_the_prose_is_stored_for_the_book_and_shown_where_there_is_no_such_role(monkeypatch):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda bundle, **more: shown.append((bundle, more)))
+    prose.glue("gap", "-0.41 ± 0.03 nats at 40 %")
+    ((bundle, more),) = shown
+    text = "−0.41 ± 0.03 nats at 40 %"
+    assert bundle["text/plain"].replace(numbers.NBSP, " ") == f"gap: {text}"
+    book = bundle[more["metadata"]["scrapbook"]["mime_prefix"] + "text/plain"]
+    assert json.loads(book).replace(numbers.NBSP, " ") == text

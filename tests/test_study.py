@@ -1,6 +1,7 @@
 """A log keeps every record once; a reference stands beside a run only if it answers the same parameters."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,8 @@ CLAIM = Claim(
     "000",
     "tiny",
     "a is worse",
-    Criterion("as printed", (claims.Test("x1_gap", above=0.0),)),
-    Criterion("precise", (GAP,)),
+    Criterion("as printed", (claims.Test("x1_gap", above=0.0),), least=3),
+    Criterion("precise", (GAP,), least=3),
     "2026",
 )
 
@@ -35,6 +36,7 @@ def planted(frame):
     return {"X1": (at(1.0), at(0.0))}
 
 
+PROBE = claims.Test("x1_controls", above=0.5, interval="exact")
 STUDY = Study(
     frame=lambda frame: frame.assign(double=2 * frame["loss"]),
     judged=lambda frame: frames.rows(frame, part="main"),
@@ -171,18 +173,20 @@ def verdict_of(judged, criterion="precise"):
 def test_an_own_run_is_judged_by_the_reference_another_alone(open_log, tmp_path):
     commit(tmp_path / "reference", 0.0, {"model": "small", "text": "embedded", "file": "none"})
     own = fill(open_log()).verdict()
-    assert (own.by, own.own, verdict_of(own)) == ("shown", True, claims.REFUTED)
+    assert (own.by, own.own, verdict_of(own)) == ("shown", True, claims.words.REFUTED)
     other = fill(open_log(model="other")).verdict()
-    assert (other.by, other.own, verdict_of(other)) == ("this run", False, claims.SUPPORTED)
+    assert (other.by, other.own, verdict_of(other)) == ("this run", False, claims.words.SUPPORTED)
     stored = json.loads((tmp_path / "run" / "verdicts.json").read_text())
     assert stored["counts"] is False
     precise = {
         run: {v["criterion"]: v["verdict"] for v in found}["precise"] for run, found in stored["verdicts"].items()
     }
-    assert precise == {"this run": claims.SUPPORTED, "reference": claims.REFUTED}, "the claim keeps its own verdict"
+    assert precise == {"this run": claims.words.SUPPORTED, "reference": claims.words.REFUTED}, (
+        "the claim keeps its own verdict"
+    )
     markup = other.table().bundle["text/html"]
     assert "with the claim&#x27;s own parameters" in markup
-    assert f"verdict-{claims.REFUTED}" in markup
+    assert f"verdict-{claims.words.REFUTED}" in markup
     assert "own parameters" not in own.table().bundle["text/html"]
 
 
@@ -195,6 +199,41 @@ def test_probes_and_numbers_are_kept(open_log, tmp_path):
     assert numbers["x1_gap"] == pytest.approx([0.5, 0.501, 0.502])
     assert judged.forest("title", "nats").data
     assert judged.forest("title", "nats", of=("absent",)) is not None
+    rows = lambda of: len([trace for trace in judged.forest("title", "nats", of=of).data if trace.error_x.array])
+    assert [rows(of) for of in (("X1",), ("x1_g",), ("x2",), ())] == [1, 1, 0, 1]
+
+
+def test_a_forest_leaves_out_the_probe_that_did_not_pass(open_log):
+    log = fill(open_log())
+    log.study = replace(STUDY, controls=lambda frame: {"X1": planted(frame)["X1"][::-1]})  # the wrong way round
+    log.claims = {"X1": replace(CLAIM, precise=replace(CLAIM.precise, controls=(PROBE,)))}
+    judged = log.verdict()
+    assert [o.quantity for v in judged.verdicts if v.criterion == "precise" for o in v.outcomes] == [
+        "x1_gap",
+        "x1_controls",
+    ]
+    assert len([trace for trace in judged.forest("title", "nats").data if trace.error_x.array]) == 1
+
+
+def test_claims_about_several_models_see_the_other_references(open_log, tmp_path):
+    """Only with the claims' own parameters, and only where the study asks for them."""
+    own, other = ({"model": name, "text": "embedded", "file": "none"} for name in ("small", "other"))
+    commit(tmp_path / "reference", 0.5, own)
+    commit(tmp_path / "reference" / "more", -0.5, other)
+    seen = lambda frame: {"x1_gap": [float((frame["part"] == "elsewhere").sum())] * 3}
+    for others, model, wanted in (("elsewhere", "small", 6), ("elsewhere", "third", 0), ("", "small", 0)):
+        log = fill(open_log(model=model))
+        log.study = replace(STUDY, controls=None, quantities=seen, others=others)
+        log.verdict()
+        assert json.loads((tmp_path / "run" / "quantities.json").read_text())["x1_gap"] == [wanted] * 3
+
+
+def test_a_table_counts_units_from_three_on_whatever_was_planned(open_log):
+    log = fill(open_log())
+    log.claims = {"X1": replace(CLAIM, precise=replace(CLAIM.precise, planned=12, least=8))}
+    assert log.verdict().verdicts[-1].verdict == claims.words.TOO_FEW
+    assert log.examine(log.frame()) == {"X1": claims.words.SUPPORTED}
+    assert log.examine(log.frame(), least=4) == {"X1": claims.words.TOO_FEW}
 
 
 def test_rows_outside_the_judged_part_do_not_count(open_log):
@@ -202,7 +241,7 @@ def test_rows_outside_the_judged_part_do_not_count(open_log):
     for arm in "ab":
         for seed in range(3):
             log.add(record(arm, seed, 9.0 * (arm == "b"), part="aside"))
-    assert log.examine(log.frame()) == {"X1": claims.SUPPORTED}
+    assert log.examine(log.frame()) == {"X1": claims.words.SUPPORTED}
 
 
 def test_progress_is_told_when_it_is_due(open_log, tmp_path, monkeypatch):
@@ -232,8 +271,8 @@ def test_say_speaks_of_both_sides(monkeypatch):
     Sides(this).say("alone", lambda f: f["x"], ".0f")
     Sides(this.iloc[:0], other).say("none", lambda f: f["x"])
     Sides(this, other.iloc[:0]).say("empty", lambda f: f["x"], ".0f")
-    assert said == {
-        "both": "2 ± 13 nats (n = 2; reference 2 ± 0, n = 3)",
+    assert {k: text.replace("\u00a0", " ") for k, text in said.items()} == {
+        "both": "2 ± 13 nats (n = 2; reference 2, n = 3)",
         "alone": "2 ± 13 (n = 2)",
         "none": "(not measured in this run)",
         "empty": "2 ± 13 (n = 2)",

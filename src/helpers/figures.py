@@ -29,7 +29,9 @@ ROLE = {
     "other": "#56b4e9",
     "supported": "#009e73",
     "refuted": "#d55e00",
+    "mixed": "#cc79a7",
     "undecided": "#f0e442",
+    "too few": "#b5b5b5",
     "awaiting": "#b5b5b5",
 }
 # Eight colours for conditions, no verdict's among them, in the order to use them: the first are the easiest to tell apart.
@@ -72,7 +74,13 @@ def show(fig: go.Figure, caption: str) -> None:
     from IPython.display import display
 
     if not fig.data:
+<<<<<<< HEAD
         told = f"{fig.layout.title.text or 'Figure'}: there is nothing to draw, for no run with these parameters has measured it."
+=======
+        told = (
+            f"{fig.layout.title.text or 'Figure'}: nothing to draw, for no run with these parameters has measured it."
+        )
+>>>>>>> judge
         return display(Output({"text/html": f'<p class="figcaption">{told}</p>', "text/plain": told}))
     fig.update_layout(meta=dict(fig.layout.meta or {}) | {"alt": caption})
     spec = fig.to_plotly_json() | {"config": CONFIG}

@@ -4,69 +4,97 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from helpers import stats
+from helpers import numbers, stats
 from helpers.figures import Output
+
+FORM = re.compile(r"([+z]?)(?:\.(\d+))?([efg%]?)")  # z: the sign of what rounds to nothing is dropped, here always
+EQUALS = f"{numbers.NBSP}={numbers.NBSP}"
 
 
 def glue(name: str, text: str) -> None:
-    """Store text under a name for the book's {glue:text} role, in the form myst-nb reads, without importing sphinx."""
+    """Store text under a name for the book's {glue:text} role, in the form myst-nb reads, without importing sphinx.
+
+    JupyterLab knows no such role: there the line `name: text` stands under the cell, and the prose names it.
+    """
     from IPython.display import display
 
+    text = numbers.tidy(text)
     prefix = "application/papermill.record/"
-    bundle = {f"{prefix}text/plain": json.dumps(text, ensure_ascii=False)}
+    bundle = {f"{prefix}text/plain": json.dumps(text, ensure_ascii=False), "text/plain": f"{name}: {text}"}
     display(bundle, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
 
 
-def spread(values: Sequence[float], spec: str = ".3g") -> tuple[str, str]:
-    """'0.41 ± 0.03' and 'n = 10', or 'n = 9 of 10' when one unit has no value; 'no value' when none has."""
+def spread(values: Sequence[float], spec: str = "") -> tuple[str, str]:
+    """'0.41 ± 0.03' and 'n = 10', or 'n = 9 of 10' when one unit has no value; 'no value' when none has.
+
+    spec: '.2f' for so many decimals at least, '.0%' for a share in per cent, '+.2f' with its sign; otherwise the spread
+    says how many.
+    """
     values = [float(v) for v in values]
     known = [v for v in values if np.isfinite(v)]
     if not known:
-        return "no value", f"n = 0 of {len(values)}"
-    ci = stats.t_interval(known)
-    half = f" ± {(ci.high - ci.low) / 2:{spec}}" if ci.n > 1 else ""
-    count = f"n = {ci.n}" + (f" of {len(values)}" if ci.n < len(values) else "")
-    return f"{ci.estimate:{spec}}{half}".replace("-", "−"), count
+        return "no value", f"n{EQUALS}0 of {len(values)}"
+    if not (form := FORM.fullmatch(spec)):
+        raise ValueError(f"spec={spec!r} is no form of a number; write '.2f', '.0%', '+.2f', or nothing")
+    share, decimals = form[3] == "%", int(form[2]) if form[3] in ("f", "%") and form[2] else None
+    ci = stats.t_interval([100 * v for v in known] if share else known)
+    half = (ci.high - ci.low) / 2 if ci.n > 1 else None
+    count = f"n{EQUALS}{ci.n}" + (f" of {len(values)}" if ci.n < len(values) else "")
+    text = numbers.unit(numbers.spread(ci.estimate, half, decimals), "%" if share else "")
+    return f"+{text}" if spec[:1] == "+" and ci.estimate > 0 else text, count
 
 
-def number(values: Sequence[float], spec: str = ".3g", unit: str = "", beside: Sequence[float] | None = None) -> str:
+def number(values: Sequence[float], spec: str = "", unit: str = "", beside: Sequence[float] | None = None) -> str:
     """'0.41 ± 0.03 nats (n = 10)', and with the same quantity of the reference: '(n = 3; reference 0.40 ± 0.01, n = 10)'."""
     mine, count = spread(values, spec)
     more = "" if beside is None else "; reference " + ", ".join(spread(beside, spec))
-    return f"{mine}{' ' + unit if unit else ''} ({count}{more})"
+    return f"{numbers.unit(mine, unit)} ({count}{more})"
 
 
-def mean(values: Sequence[float], spec: str = ".3g") -> str:
+def mean(values: Sequence[float], spec: str = "") -> str:
     """The mean of the values that there are, as text for a caption; 'no value' when there is none."""
-    return spread(values, spec)[0].partition(" ±")[0]
+    text = spread(values, spec)[0]
+    alone = text.partition(numbers.PM)[0]
+    return numbers.unit(alone, "%") if spec.endswith("%") and alone != text else alone
 
 
 def table(frame: pd.DataFrame, caption: str, digits: int = 3, name: str = "data") -> Output:
-    """A frame as a small table: numbers to `digits` significant digits, the caption above. A cell that is an Output is
-    put in as it is."""
-
-    def cell(value: object) -> str:
-        if isinstance(value, Output):
-            return str(value.bundle["text/html"])
-        if isinstance(value, (float, np.floating)):
-            return f"{value:.{digits}g}".replace("-", "−") if np.isfinite(value) else "–"
-        return html.escape(str(value))
-
+    """A frame as a small table, the caption above: the numbers of a column share their decimals, `digits` significant digits
+    for its largest. A cell that is an Output is put in as it is."""
+    columns = [_column(list(values), digits) for _, values in frame.items()]
     plain = frame.map(lambda v: v.bundle["text/plain"] if isinstance(v, Output) else v)
     head = "".join(f"<th>{html.escape(str(c))}</th>" for c in frame.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{cell(v)}</td>" for v in row) + "</tr>" for row in frame.itertuples(index=False)
-    )
-    above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    rows = zip(*columns, strict=True)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    above = f"<caption>{html.escape(numbers.tidy(caption))}</caption>" if caption else ""
     markup = f'<table class="{name}">{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return Output({"text/html": markup, "text/plain": f"{caption}\n{plain.to_string(index=False)}"})
 
 
+def _column(values: list, digits: int) -> list[str]:
+    """One column's cells as markup."""
+    known = [float(v) for v in values if isinstance(v, (float, np.floating))]
+    written = iter(numbers.column(known, digits))
+
+    def cell(value: object) -> str:
+        if isinstance(value, Output):
+            return str(value.bundle["text/html"])
+        return next(written) if isinstance(value, (float, np.floating)) else html.escape(numbers.tidy(str(value)))
+
+    return [cell(v) for v in values]
+
+
 def badge(verdict: str) -> Output:
     """A verdict as the coloured word that stands in tables."""
-    return Output({"text/html": f'<span class="verdict verdict-{verdict}">{verdict}</span>', "text/plain": verdict})
+    return Output(
+        {
+            "text/html": f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{verdict}</span>',
+            "text/plain": verdict,
+        }
+    )

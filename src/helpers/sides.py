@@ -10,6 +10,7 @@ import pandas as pd
 
 from helpers import claims, figures, frames, prose
 
+DECIDED = (claims.words.SUPPORTED, claims.words.REFUTED, claims.words.MIXED, claims.words.UNDECIDED)
 Quantity = Callable[[pd.DataFrame], Sequence[float]]
 
 
@@ -61,13 +62,13 @@ class Sides:
         )
         return this, other if other is not None and len(other) else None
 
-    def say(self, name: str, quantity: Quantity, spec: str = ".3g", unit: str = "") -> None:
+    def say(self, name: str, quantity: Quantity, spec: str = "", unit: str = "") -> None:
         """Put a quantity into the prose, {glue:text}`name`: this run's mean ± half its 95 % interval, and the reference's."""
         this, other = self.read(quantity)
         text = prose.number(this, spec, unit, other) if len(this) else "(not measured in this run)"
         prose.glue(name, f"{text.removesuffix(')')}; reference)" if self.source and len(this) else text)
 
-    def mean(self, quantity: Quantity, spec: str = ".3g") -> str:
+    def mean(self, quantity: Quantity, spec: str = "") -> str:
         """A quantity's mean in this run, as text for a caption."""
         return prose.mean(self.read(quantity)[0], spec)
 
@@ -77,10 +78,11 @@ class Judged:
     """A chapter's verdicts. by: which run's are shown; own: whether this run has the claims' own parameters."""
 
     runs: Mapping[str, list[claims.Verdict]]
-    probes: list[claims.Probe]
+    probes: list[claims.known.Probe]
     planted: Mapping[str, tuple[str, str]]
     by: str
     own: bool
+    sights: Sequence[claims.known.Sight] = ()
 
     @property
     def verdicts(self) -> list[claims.Verdict]:
@@ -92,10 +94,28 @@ class Judged:
         """'8 of 8': how many tests told their known answers apart."""
         return f"{sum(p.passed for p in self.probes)} of {len(self.probes)}"
 
-    def forest(self, title: str, x: str, of: Sequence[str] = ()):
-        """Intervals of the precise criteria's tests, of all claims or of some."""
-        chosen = [v for v in self.verdicts if v.criterion == "precise" and (not of or v.id in of)]
-        return figures.forest([o for v in chosen for o in v.outcomes], title, x)
+    def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> str:
+        """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of
+        supported, refuted, mixed and undecided; of a claim that is not decided for want of units that is said instead.
+
+        Raises KeyError for a claim that the chapter does not judge, ValueError unless every verdict has its sentence.
+        """
+        if set(sentences) != set(DECIDED):
+            raise ValueError(f"{name}: sentences for {', '.join(DECIDED)} are needed, got {', '.join(sentences)}")
+        verdict = {v.id: v for v in self.verdicts if v.criterion == "precise"}[claim]
+        told = sentences.get(verdict.verdict, f"{claim} is not decided here: {verdict.reason.partition(': ')[0]}.")
+        prose.glue(name, told)
+        return told
+
+    def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
+        """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
+        such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probe of its own tests, which has no
+        unit of theirs, is left out.
+        """
+        found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
+        tests = [(name, o) for name, o in found if o.quantity != f"{name.lower()}_controls"]
+        chosen = [o for name, o in tests if not of or name in of or o.quantity.startswith(tuple(of))]
+        return figures.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
 
     def table(self) -> figures.Output:
         """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with
@@ -105,15 +125,33 @@ class Judged:
         for v in self.verdicts:
             row = {"claim": v.id, "criterion": v.criterion, "verdict": prose.badge(v.verdict)}
             if not self.own:
-                row["with the claim's own parameters"] = prose.badge(own.get((v.id, v.criterion), claims.AWAITING))
+                row["with the claim's own parameters"] = prose.badge(
+                    own.get((v.id, v.criterion), claims.words.AWAITING)
+                )
             rows.append(row | {"why": v.reason})
         return prose.table(pd.DataFrame(rows), "", name="verdicts")
 
     def probe_table(self) -> figures.Output:
-        """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that."""
+        """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that. Below
+        it a row a test: the least effect that it sees, how often it supports an effect on its border, and one at twice the
+        margin."""
         rows = [
             {"claim": p.id, "planted": self.planted[p.id][0], "verdict": p.planted, "taken out": self.planted[p.id][1]}
             | {"then": p.absent}
             for p in self.probes
         ]
-        return prose.table(pd.DataFrame(rows), "The tests on answers that are known")
+        both = prose.table(pd.DataFrame(rows), "The tests on answers that are known")
+        if not self.sights:
+            return both
+        seen = [
+            {
+                "claim": s.id,
+                "test": s.says,
+                "n": s.n,
+                "least effect seen": s.visible,
+                "supported at the border": s.false,
+            }
+            | {"at twice the margin": "–" if s.power is None else f"{s.power:.2f}"}
+            for s in self.sights
+        ]
+        return both + prose.table(pd.DataFrame(seen), "The tests on their own scatter: shares of resampled runs")

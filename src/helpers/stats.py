@@ -42,6 +42,8 @@ def t_interval(values, level: float = 0.95) -> Interval:
     mean, n = float(x.mean()), len(x)
     if n == 1:
         return Interval(mean, -np.inf, np.inf, 1, level)
+    if np.ptp(x) == 0:  # a mean and a spread of equal values would be off by a rounding
+        return Interval(float(x[0]), float(x[0]), float(x[0]), n, level)
     half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n, level)
 
@@ -69,6 +71,46 @@ def wilson(successes, level: float = 0.95) -> Interval:
         raise ValueError(f"a share needs 0 or 1 for every unit; got {x[~np.isin(x, (0, 1))][0]}")
     ci = scipy.stats.binomtest(int(x.sum()), len(x)).proportion_ci(level, method="wilson")
     return Interval(float(x.mean()), float(ci.low), float(ci.high), len(x), level)
+
+
+def draws(values, level: float = 0.95) -> Interval:
+    """Percentile interval of bootstrap draws of an estimate (Efron 1979), 999 or more; their mean stands for the estimate.
+
+    n is the number of draws, not of the units behind them. Raises ValueError for fewer draws: their ends are not known.
+    """
+    x = units(values)
+    if len(x) < 999:
+        raise ValueError(f"{len(x)} draws; 999 or more are needed for the ends of an interval")
+    low, high = np.quantile(x, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(float(x.mean()), float(low), float(high), len(x), level)
+
+
+def beyond(values, border: float, above: bool, kind: str = "t") -> float:
+    """One-sided p that what the units estimate lies beyond a border: small when it does. kind: t, wilson, bootstrap or draws.
+
+    t: Student's test. wilson: the score test that Wilson's interval inverts. bootstrap, draws: the share of resampled
+    estimates that do not lie beyond, with one added to both counts (Davison and Hinkley 1997, §4.2).
+    """
+    x = units(values)
+    sign = 1.0 if above else -1.0
+    if kind == "wilson":
+        spread = np.sqrt(border * (1 - border) / len(x))
+        away = sign * (x.mean() - border)
+        return float(scipy.stats.norm.sf(away / spread)) if spread else float(away <= 0)
+    if kind in ("bootstrap", "draws"):
+        resampled = x if kind == "draws" else _means(x)
+        return float((1 + (sign * (resampled - border) <= 0).sum()) / (1 + len(resampled)))
+    if len(x) < 2:
+        return 1.0
+    same = np.ptp(x) == 0
+    error = 0.0 if same else x.std(ddof=1) / np.sqrt(len(x))
+    away = sign * ((x[0] if same else x.mean()) - border)
+    return float(scipy.stats.t.sf(away / error, len(x) - 1)) if error else float(away <= 0)
+
+
+def _means(x: np.ndarray, resamples: int = 4999, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return x[rng.integers(0, len(x), (resamples, len(x)))].mean(axis=1)
 
 
 def exact(values, level: float = 1.0) -> Interval:

@@ -7,13 +7,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from helpers import claims, data, files, frames, live, records
+from helpers.claims.known import bare
 from helpers.records import Record
 from helpers.sides import Judged, Sides
 from helpers.work import Work
@@ -30,6 +31,8 @@ class Study:
     name, one value a unit. controls: {claim: (quantities with its effect planted, quantities with it taken out)}, and
     planted: what was planted and what is left, in words. same: the parameters that the claims are about, with their
     values. A run with other values of them is judged alone, and is never the claims' own; files count by their content.
+    others: a name for the part of the rows that come from the chapter's other committed references, models that some claims
+    speak of too; with it the claims' own parameters are judged with those rows beside their own.
     """
 
     frame: Callable[[pd.DataFrame], pd.DataFrame]
@@ -38,12 +41,19 @@ class Study:
     controls: Controls | None = None
     planted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     same: Mapping[str, object] = field(default_factory=dict)
+    others: str = ""
 
-    def measure(self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim]) -> tuple[dict, list[claims.Probe]]:
-        """The judged quantities of a (tidy) frame with those that its controls give, and the probes behind these."""
-        rows = self.judged(frame)
-        probes = claims.probe(judge, self.controls(rows)) if self.controls else []
-        return dict(self.quantities(rows)) | claims.probed(probes), probes
+    def measure(
+        self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim], beside: Sequence[pd.DataFrame] = ()
+    ) -> tuple[dict, list[claims.known.Probe]]:
+        """The judged quantities of a (tidy) frame with those that its controls give, and the probes behind these. beside:
+        frames of other committed references, for a study with `others`.
+        """
+        more = [self.judged(rows).assign(part=self.others) for rows in beside if self.others]
+        rows = pd.concat([self.judged(frame), *more], ignore_index=True) if more else self.judged(frame)
+        probes = claims.known.probe(judge, self.controls(rows)) if self.controls else []
+        numbers = dict(self.quantities(rows))
+        return numbers | claims.known.probed(probes, claims.known.sights(judge, numbers)), probes
 
 
 @dataclass(frozen=True)
@@ -217,16 +227,31 @@ class Log:
         found = self.answer()
         runs = {"this run": None} | ({"shown": found.label} if found else {})
         runs |= {"reference": ""} if "" in self.committed else {}
-        measured = {label: self.study.measure(self.frame(label), self.claims) for label in set(runs.values())}
+        measured = {k: self.study.measure(self.frame(k), self.claims, self._beside(k)) for k in set(runs.values())}
         judged = {run: claims.judge(self.claims, measured[label][0]) for run, label in runs.items()}
-        mine, probes = measured[None][0], measured[found and found.label][1]
+        mine, (shown, probes) = measured[None][0], measured[found and found.label]
         self._store(judged, mine)
-        return Judged(judged, probes, self.study.planted, "shown" if found else "this run", self.own)
+        return Judged(
+            judged,
+            probes,
+            self.study.planted,
+            "shown" if found else "this run",
+            self.own,
+            claims.known.sights(self.claims, shown),
+        )
 
-    def examine(self, frame: pd.DataFrame) -> dict[str, str]:
-        """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored."""
+    def examine(self, frame: pd.DataFrame, least: int = 3) -> dict[str, str]:
+        """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored. The units that were
+        planned are the claims' own business: here an interval counts from `least` units on.
+        """
         numbers, _ = self.study.measure(frame, self.claims)
-        return {v.id: v.verdict for v in claims.judge(self.claims, numbers) if v.criterion == "precise"}
+        asked = {k: replace(c, precise=bare(c.precise, least)) for k, c in self.claims.items()}
+        return {v.id: v.verdict for v in claims.judge(asked, numbers) if v.criterion == "precise"}
+
+    def _beside(self, label: str | None) -> list[pd.DataFrame]:
+        """Frames of the chapter's other references, where the claims' own parameters are judged."""
+        own = self.own if label is None else label == ""
+        return [self.frame(other) for other in self.committed if other] if own and self.study.others else []
 
     def _store(self, judged: Mapping[str, list[claims.Verdict]], numbers: Quantities) -> None:
         stored = {

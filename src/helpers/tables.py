@@ -43,6 +43,12 @@ class Output:
     def __init__(self, bundle: Mapping[str, object]):
         self.bundle = dict(bundle)
 
+    def __add__(self, other: Output) -> Output:
+        """This one, and another below it."""
+        return Output(
+            {kind: f"{self.bundle[kind]}\n{other.bundle[kind]}" for kind in self.bundle if kind in other.bundle}
+        )
+
     def _repr_mimebundle_(self, include=None, exclude=None):
         return self.bundle
 

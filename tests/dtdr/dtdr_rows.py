@@ -4,9 +4,10 @@ import pandas as pd
 
 from helpers.dtdr import quantities
 from helpers.dtdr.config import GRID
-from helpers.dtdr.damage import Keep, Spoil
+from helpers.dtdr.damage import Keep, Noise, Spoil
+from helpers.dtdr.named import COLLAPSE, SHARES
 
-WHOLE, NOTHING, MASKS = 1.0, 6.0, 6
+WHOLE, NOTHING, MASKS, MODELS = 1.0, 6.0, 12, 18
 
 
 def curve(share):
@@ -28,23 +29,35 @@ def rows(damage, levels, loss, rng, scatter=0.05, masks=MASKS, **more):
     ]
 
 
-def emergence(rng, gap=0.0, spoiled=0.0, scatter=0.05):
-    """gap: nats that the transformed store loses more. spoiled: nats that truncation costs more than corruption."""
-    made = rows(Keep(), GRID, lambda f: curve(f) + (gap + spoiled) * (0 < f < 1), rng, scatter)
+def emergence(rng, gap=0.0, spoiled=0.0, scatter=0.05, models=1):
+    """gap: nats that the transformed store loses more. spoiled: nats that truncation costs more than corruption. models: more
+    than the first are a ladder.
+    """
+    turned = lambda f: curve(f) + (gap + spoiled) * (0 < f < 1)
+    made = rows(Keep(), GRID, turned, rng, scatter)
     for domain in ("identity", "dct", "permutation"):
         made += rows(Keep(domain), GRID, curve, rng, scatter)
+    made += rows(Noise(), COLLAPSE, curve, rng, scatter)
     for domain in ("hadamard", "identity"):
         for share in (0.0001, 0.001, 0.01, 0.1, 0.5):
             made += rows(Spoil(domain), [share], lambda s: curve(1 - s), rng, 0.001, cosine=(1 - share) ** 0.5)
+    for i in range(1, models):
+        for damage, loss in ((Keep(), turned), (Keep("identity"), curve)):
+            made += rows(damage, GRID, loss, rng, scatter, 5, part="ladder", model=f"m{i}")
     return quantities.frame(pd.DataFrame(made))
 
 
 def guided(rng, help_by, harm_by):
-    """help_by: nats that a prior gives. harm_by: nats that random numbers cost."""
-    shares = quantities.SHARES
-    made = rows(Keep(), shares, curve, rng, part="priors")
-    made += rows(Keep(fill="random"), shares, lambda f: curve(f) + harm_by, rng, part="priors")
-    for prior in ("leaked", "earlier", "before"):
-        fill = Keep(fill="guided", prior=prior, weight=0.15)
-        made += rows(fill, shares, lambda f: curve(f) - help_by, rng, part="priors")
+    """help_by: nats that a prior gives, another seed aside. harm_by: nats that random numbers cost. Three models."""
+    made = []
+    for model in "mno":
+        own = {"part": "priors", "model": model}
+        made += rows(Keep(), SHARES, curve, rng, **own)
+        harmed = lambda f: curve(f) + harm_by
+        made += rows(Keep(fill="random"), SHARES, harmed, rng, **own)
+        for prior in ("leaked", "earlier", "before", "other"):
+            fill, gain = Keep(fill="guided", prior=prior, weight=0.15), help_by * (prior != "other")
+            made += rows(fill, SHARES, lambda f, gain=gain: curve(f) - gain, rng, **own)
+    for row in made:
+        row["entropy"] = 3 + rng.normal(0, 0.05)
     return quantities.frame(pd.DataFrame(made))

@@ -16,12 +16,17 @@ REFERENCES = [
 
 @pytest.mark.parametrize(("name", "label"), REFERENCES)
 def test_a_reference_gives_the_quantities_of_its_header(name, label, root):
-    folder, study = root / "book" / "reference" / name / label, CHAPTERS[name]
-    found, probes = study.measure(study.frame(records.load(folder)), claims.of(name))
-    header = records.header(folder)
+    top, study = root / "book" / "reference" / name, CHAPTERS[name]
+    read = lambda folder: study.frame(records.load(folder))
+    beside = [] if label else [read(p.parent) for p in sorted(top.glob(f"*/{records.HEADER}"))]
+    found, probes = study.measure(read(top / label), claims.of(name), beside)
+    header = records.header(top / label)
     assert set(found) == set(header["quantities"])
     for key, values in header["quantities"].items():
-        assert np.asarray(found[key], float) == pytest.approx(values, rel=1e-4, abs=1e-9), key
+        known = np.array(values, float)
+        assert np.asarray(found[key], float) == pytest.approx(known, rel=1e-4, abs=1e-9, nan_ok=True), key
+    assert header["claims"] == claims.digest(claims.of(name))
+    assert header["rejudged"].startswith("2026-11-28: ")
     assert {p.id for p in probes} == set(claims.of(name))
 
 

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from helpers.codec import fills
+from helpers.dtdr import judged, kinds, models, regression
 from helpers.dtdr import quantities as q
-from helpers.dtdr import regression
 from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
+from helpers.dtdr.named import INDEPENDENT, SHARES
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_thresholds_of_a_straight_line_are_where_they_must_be():
 
 def test_function_is_the_worst_of_all_shares_up_to_a_fifth():
     rows = made.emergence(np.random.default_rng(0), scatter=0)
-    found = q.judged(rows, "d1")
+    found = judged.of(rows, "d1")
     assert found["d1_kl"] == pytest.approx([made.curve(0.2) - made.WHOLE] * made.MASKS)
     assert found["d1_top1"] == pytest.approx([0.2**4] * made.MASKS)
 
@@ -85,21 +86,60 @@ def test_a_whole_model_that_ends_at_once_has_no_threshold_of_reading():
 
 def test_what_truncation_costs_more_comes_out_with_its_sign():
     """Between two shares of spoiled codes the loss is read off a line, so what is compared is the change."""
-    at = lambda more: q.signed(made.emergence(np.random.default_rng(0), scatter=0, spoiled=more))
+    at = lambda more: kinds.signed(made.emergence(np.random.default_rng(0), scatter=0, spoiled=more))
     assert at(0.4) - at(0.0) == pytest.approx([0.4] * made.MASKS)
-    assert q.difference(made.emergence(np.random.default_rng(0), spoiled=-0.9)).mean() > 0.5
-    assert abs(q.difference(made.emergence(np.random.default_rng(0), scatter=0.2)).mean()) < 0.2
+    assert kinds.difference(made.emergence(np.random.default_rng(0), spoiled=-0.9)).mean() > 0.5
+    assert abs(kinds.difference(made.emergence(np.random.default_rng(0), scatter=0.2)).mean()) < 0.2
 
 
 def test_corruption_is_measured_against_the_whole_store():
     rows = made.emergence(np.random.default_rng(0))
-    found = q.judged(rows, "d8")
+    found = judged.of(rows, "d8")
     spoiled, whole = (
         of(rows, ("spoiled", 0.001), damage="spoil", domain="hadamard"),
         of(rows, ("kept", 1.0), damage="keep", domain="hadamard"),
     )
     assert found["d8_loss_increase"] == pytest.approx([spoiled[s] - whole[s] for s in range(made.MASKS)])
-    assert set(q.judged(rows[rows["domain"] != "identity"], "d8")) == {"d8_loss_increase"}
+    assert set(judged.of(rows[rows["domain"] != "identity"], "d8")) == {"d8_loss_increase"}
+
+
+def test_truncation_is_compared_share_by_share_and_only_where_corruption_reached():
+    rows = made.emergence(np.random.default_rng(0), scatter=0)
+    shares, found = kinds.by_share(rows[(rows["spoiled"] < 0.2) | rows["kept"].notna()])
+    assert list(shares) == [0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+    assert np.isnan(found[:, :4]).all()
+    assert np.isfinite(found[:, 4:]).all()
+    assert kinds.turned(np.array([1.0, -2.0, 4.0])) == pytest.approx([1.0, -2.0, -4.0])
+
+
+def test_a_model_is_a_unit_where_the_claim_is_about_models():
+    two = made.emergence(np.random.default_rng(0), gap=1.0, scatter=0, models=2)
+    assert models.gap(q.TRANSFORMED, q.RAW, 0.8)(two) == pytest.approx([1.0, 1.0])
+    assert models.silence(two) == pytest.approx([1 / (made.NOTHING - made.WHOLE)] * 2)
+    assert {k: len(v) for k, v in judged.of(two, "d1", "d5").items()} == {
+        **dict.fromkeys(("d1_kl", "d1_top1", "d1_kl_raw", "d1_top1_raw"), made.MASKS),
+        **dict.fromkeys(("d5_transform_minus_raw_0.6", "d5_transform_minus_raw_0.8"), made.MASKS),
+        "d5_share_gap": 2,
+    }
+
+
+def test_masks_lie_apart_by_their_distance_from_the_mean_of_the_others():
+    rows = made.guided(np.random.default_rng(0), 0.0, 0.0)
+    own = rows[(rows["fill"] == "random") & np.isclose(rows["kept"], 0.4)]
+    wanted = []
+    for seed in range(made.MASKS):
+        others = own[own["seed"] != seed].groupby("model")["entropy"].mean()
+        wanted.append((own[own["seed"] == seed].set_index("model")["entropy"] - others).abs().mean())
+    assert judged.apart(Keep(fill="random"), 0.4)(rows) == pytest.approx(wanted)
+
+
+def test_mixing_is_a_signed_difference_off_the_common_curve():
+    rng = np.random.default_rng(0)
+    assert abs(regression.mixing(regression.points(made.emergence(rng))).mean()) < 0.05
+    rows = made.emergence(rng, gap=0.5)
+    assert 0.05 < regression.mixing(regression.points(rows)).mean() < 0.5
+    assert len(regression.mixing(regression.points(rows[rows["domain"] != "hadamard"]))) == made.MASKS
+    assert not len(regression.mixing(regression.points(rows[~rows["domain"].isin(("hadamard", "dct"))])))
 
 
 def test_the_domain_is_found_where_it_matters_and_not_where_it_does_not():
@@ -112,14 +152,16 @@ def test_the_domain_is_found_where_it_matters_and_not_where_it_does_not():
 
 def test_guided_pairs_the_tuned_model_with_its_own_zero_fill():
     rows = made.guided(np.random.default_rng(0), help_by=0.7, harm_by=0.2)
+    rows = rows[rows["model"] == "m"]
     child = rows[(rows["prior"] == "before") | (rows["fill"] == "zero")].assign(model="tuned")
     child["nll"] += 10.0  # another model, another loss
     rows = pd.concat([rows[rows["prior"] != "before"], child], ignore_index=True)
-    found = q.guided(rows)["d4_independent_minus_zero"]
-    plain = [q.gap(p, q.TRANSFORMED, f)(rows) for p in q.INDEPENDENT for f in q.SHARES]
+    found = judged.guided(rows)["d4_independent_minus_zero"]
+    plain = [q.gap(p, q.TRANSFORMED, f)(rows) for p in INDEPENDENT for f in SHARES]
     assert found == pytest.approx(np.mean(plain, axis=0))
     assert abs(np.mean(found) + 0.7) < 0.1
-    assert set(q.guided(rows[rows["prior"] == ""])) == {f"d3_random_minus_zero_{f}" for f in (0.4, 0.6)}
+    unguided = {f"d3_{what}_{f}" for what in ("random_minus_zero", "entropy_apart") for f in (0.4, 0.6)}
+    assert set(judged.guided(rows[rows["prior"] == ""])) == unguided
 
 
 def test_the_best_weight_and_its_gain():

@@ -10,6 +10,7 @@ from helpers.dtdr import quantities as q
 from helpers.dtdr import tables
 from helpers.dtdr.config import CAUSES, DOMAINS, FURTHER, SHARES
 from helpers.dtdr.damage import Keep
+from helpers.dtdr.named import SHARES as NAMED
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def test_the_tables_know_every_damage_that_the_chapters_try():
     assert set(figures.LOOK) == set(DOMAINS)
     assert set(FURTHER) < set(tables.PATTERNS)
     assert set(CAUSES) == set(tables.ERRORS)
-    assert SHARES == q.SHARES
+    assert SHARES == NAMED
 
 
 def test_a_summary_leaves_out_what_was_not_tried(rows):
@@ -35,7 +36,7 @@ def test_a_summary_leaves_out_what_was_not_tried(rows):
 
 def test_against_zero_subtracts_the_same_mask_of_the_same_model():
     rows = made.guided(np.random.default_rng(0), help_by=0.5, harm_by=0.1)
-    rows = pd.concat([rows, rows.assign(model="n", nll=rows["nll"] + 3)], ignore_index=True)
+    rows = pd.concat([rows, rows.assign(model=rows["model"] + "2", nll=rows["nll"] + 3)], ignore_index=True)
     table = tables.against_zero(rows)
     assert frames.rows(table, weight=0.0)["gain"].to_numpy() == pytest.approx(0)
     for prior in ("leaked", "earlier", "before"):
@@ -71,7 +72,7 @@ def test_rungs_keep_what_a_model_is(rows):
 def test_worths_name_the_helpful_priors():
     rows = made.guided(np.random.default_rng(0), help_by=0.5, harm_by=0.1)
     table = tables.worths(rows, {"leaked": (0.9, 1.5)}, 0.4)
-    assert table["prior"].tolist() == [tables.PRIORS[p] for p in ("leaked", "earlier", "before")]
+    assert table["prior"].tolist() == [tables.PRIORS[p] for p in ("leaked", "earlier", "before", "other")]
     assert table["b* predicted"][0] == pytest.approx(0.6)
     assert np.isnan(table["b* predicted"][1])
     assert tables.helpful(table).count(";") == 2

@@ -6,10 +6,12 @@ import shutil
 import nbformat
 import pytest
 
-from helpers import claims
+from helpers import claims, dtdr, records
+from helpers.records import Record
 from helpers.run import build, execute, reference
 from helpers.run.project import Project
 from helpers.run.store import Store
+from helpers.study import Study
 
 
 @pytest.fixture
@@ -98,7 +100,12 @@ def test_in_book_reads_the_toc(project, root):
 
 CLAIMS = """fixed: 2026-01-01
 claims:
-- {id: X, seed: '1', chapter: kinds, claim: c., printed: {text: p}, precise: {text: p, tests: [{quantity: q, above: 0}]}}
+- id: X
+  seed: '1'
+  chapter: kinds
+  claim: c.
+  printed: {text: p}
+  precise: {text: p, least: 3, tests: [{quantity: q, above: 0}]}
 """
 
 
@@ -152,10 +159,45 @@ def test_the_ledger_judges_the_committed_reference_by_todays_claims(project):
     path.write_text(CLAIMS)
     folder = project.root / "book" / "reference" / "kinds"
     folder.mkdir(parents=True)
-    (folder / "reference.json").write_text(json.dumps({"quantities": {"q": [0.5, 0.6, 0.7]}}))
+    (folder / "reference.json").write_text(json.dumps({"quantities": {"q": [0.5, 0.6, 0.7] * 3}}))
     assert {k: (v["verdict"], v["by"]) for k, v in build.verdicts(project).items()} == {"X": ("supported", "reference")}
     path.write_text(CLAIMS.replace("above: 0", "above: 2"))
     assert build.verdicts(project)["X"]["verdict"] == "refuted"
+
+
+def test_references_are_judged_again_from_their_records(project):
+    """New quantities and the claims' digest, the other references beside the claims' own; records and the rest stay."""
+    (project.root / "book").mkdir()
+    (project.root / "book" / "claims.yml").write_text(CLAIMS)
+    top = project.root / "book" / "reference" / "kinds"
+    for folder, loss in ((top, 1.0), (top / "other", 2.0)):
+        made = Record("x", "c", 0, {"part": "main"})
+        made.log(0, loss=loss)
+        records.bundle([made.as_dict()], folder, date="2026-01-01", quantities={"old": [1.0]}, claims="sha256:old")
+    before = (top / "records.jsonl.gz").read_bytes()
+    study = Study(
+        frame=lambda frame: frame.assign(q=frame["loss"] / 3),
+        judged=lambda frame: frame[frame["part"] == "main"],
+        quantities=lambda frame: {"q": frame["q"].tolist()},
+        others="elsewhere",
+    )
+    written = reference.rejudge(project, "kinds", study, "2026-02-02")
+    assert written == [top / "reference.json", top / "other" / "reference.json"]
+    header, other = (json.loads((folder / "reference.json").read_text()) for folder in (top, top / "other"))
+    assert header["quantities"] == {"q": [0.33333, 0.66667]}
+    assert other["quantities"] == {"q": [0.66667]}
+    assert header["date"] == "2026-01-01"
+    assert header["rejudged"].startswith("2026-02-02: ")
+    assert header["claims"] == claims.digest(claims.of("kinds"))
+    assert (top / "records.jsonl.gz").read_bytes() == before
+    with pytest.raises(KeyError, match="no study"):
+        reference.study_of(project, "kinds")
+
+
+def test_the_committed_headers_have_the_study_that_made_them(root):
+    project = Project(root, root / "runs")
+    for name in ("dtdr_emergence", "dtdr_guided"):
+        assert reference.study_of(project, name) is dtdr.CHAPTERS[name]
 
 
 def test_a_run_without_records_is_no_reference(project):

@@ -1,30 +1,48 @@
-"""Live plotly figures in a static page: one copy of plotly.js for the site, drawn when a figure comes near the screen."""
+"""Live plotly figures in a static page, drawn when they come near the screen, with a still picture behind each.
+
+plotly.js is its cartesian bundle (MIT; the npm package plotly.js-cartesian-dist-min, of the wheel's version),
+kept beside this file; the wheel's own full one serves a page with a figure that needs more.
+"""
 
 from __future__ import annotations
 
 import filecmp
+import hashlib
 import html
 import importlib.util
 import json
+import re
 import shutil
 from pathlib import Path
 
 from docutils import nodes
 from myst_nb.core import render
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
 
+from helpers.book import still
 from helpers.figures import MIME
 
-SCRIPT = '<script type="application/json">{spec}</script>'
-BOX = (
-    '<div class="plotly-fig" role="img" aria-label="{alt}" style="min-height:{height}px">{script}'
-    '<p class="plotly-fallback">A live figure stands here. What it shows: {alt}</p></div>'
+ASSETS = Path(__file__).parent / "assets"
+FULL, CARTESIAN = "plotly.min.js", "plotly-cartesian.min.js"
+IN_CARTESIAN = set(
+    "bar box contour heatmap histogram histogram2d histogram2dcontour image pie scatter scatterternary violin".split()
 )
-NOSCRIPT = "<noscript><style>.plotly-static,.plotly-fallback{display:block!important}.plotly-fig{min-height:0!important}</style></noscript>"
+SCRIPTS = ("controls.js", "figures.js")
+BOX = (
+    '<div class="plotly-fig" role="figure" aria-label="{name}" style="min-height:{height}px">'
+    '<script type="application/json">{spec}</script>{fallback}</div>'
+)
+FALLBACK = '<p class="plotly-fallback">A live figure stands here; it needs JavaScript. {alt}</p>'
+NOSCRIPT = (
+    "<noscript><style>.plotly-static,.plotly-fallback{display:block!important}.plotly-fig{min-height:0!important}"
+    ".has-static .plotly-fig{display:none}</style></noscript>"
+)
+CAPTION = re.compile(r'<(\w+) class="figcaption">')
 
 
 class PlotlyMime:
-    """myst-nb's plug-in for the plotly MIME type: the figure's JSON, in a box of its final height."""
+    """myst-nb's plug-in for the plotly MIME type: the figure's JSON, in a box of its final height, and its still picture."""
 
     mime_priority_overrides = [(builder, MIME, 1) for builder in ("html", "dirhtml", "singlehtml")]
 
@@ -34,69 +52,106 @@ class PlotlyMime:
         if inline or data.mime_type != MIME:
             return None
         layout = data.content.get("layout", {})
-        title = (layout.get("title") or {}).get("text", "figure")
-        meta = layout.get("meta") or {}
-        alt = html.escape(meta.get("alt") or title, quote=True)
-        height = int(layout.get("height", 420))
+        title = re.sub(r"<[^>]+>", " ", (layout.get("title") or {}).get("text") or "")
+        alt = (layout.get("meta") or {}).get("alt") or title or "figure"
         spec = json.dumps(data.content, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-        box = BOX.format(alt=alt, height=height, script=SCRIPT.format(spec=spec))
-        return [nodes.raw("", box, format="html", classes=["plotly"])]
+        picture = _picture(renderer, data.content, title or alt)
+        words = {"name": html.escape(title or alt), "height": int(layout.get("height", 420)), "spec": spec}
+        box = nodes.raw("", "", format="html", classes=["plotly"])
+        box += nodes.Text(BOX.format(fallback="" if picture else FALLBACK.format(alt=html.escape(alt)), **words))
+        box["kinds"] = sorted({trace.get("type", "scatter") for trace in data.content.get("data", ())})
+        return [box, *picture]
 
 
-class StaticTwin(SphinxPostTransform):
-    """Keep the PNG of a figure's bundle behind the live figure: hidden on screen, shown in print and without scripts."""
+class Twins(SphinxPostTransform):
+    """Give each figure its still picture, hidden on screen and shown in print and without scripts, and its description.
+
+    The picture is the PNG of its bundle where there is one, else the SVG. What describes it is the caption that follows.
+    """
 
     default_priority = 3  # before myst-nb selects one MIME type (4)
 
     def run(self, **kwargs) -> None:
-        for bundle in list(self.document.findall(nodes.container)):
-            if bundle.get("nb_element") != "mime_bundle":
-                continue
-            kinds = {child["mime_type"]: child for child in bundle.children}
-            if MIME in kinds and "image/png" in kinds:
-                for image in kinds["image/png"].findall(nodes.image):
-                    image["classes"].append("plotly-static")
-                    image["loading"] = "lazy"
-                    kinds[MIME].append(image.deepcopy())
-                    kinds[MIME].children[0]["classes"].append("has-static")
+        bundles = [b for b in self.document.findall(nodes.container) if b.get("nb_element") == "mime_bundle"]
+        kinds = [{child["mime_type"]: child for child in bundle.children} for bundle in bundles]
+        for place, (mine, following) in enumerate(zip(kinds, [*kinds, {}][1:], strict=True)):
+            if MIME in mine:
+                self._picture(mine)
+                self._caption(mine[MIME], following.get("text/html"), f"{Path(self.env.docname).name}-figure-{place}")
+
+    def _picture(self, mine: dict) -> None:
+        figure = mine[MIME]
+        if "image/png" in mine:
+            for old in list(figure.findall(nodes.image)):
+                old.parent.remove(old)
+            for image in mine["image/png"].findall(nodes.image):
+                image["classes"].append("plotly-static")
+                image["loading"] = "lazy"
+                figure.append(image.deepcopy())
+        if next(figure.findall(nodes.image), None) is not None:
+            figure.children[0]["classes"].append("has-static")
+
+    def _caption(self, figure, below, name: str) -> None:
+        """Link the caption to its figure: the name is the title, the description the caption, which stands there once."""
+        text = next(iter(below.findall(nodes.raw)), None) if below is not None else None
+        if text is None or not CAPTION.match(text.astext()):
+            return
+        caption = CAPTION.sub(rf'<\1 class="figcaption" id="{name}">', text.astext(), count=1)
+        text[:] = [nodes.Text(caption)]
+        box = next(figure.findall(nodes.raw))
+        linked = box.astext().replace('role="figure"', f'role="figure" aria-describedby="{name}"', 1)
+        box[:] = [nodes.Text(re.sub(r"(it needs JavaScript\.)[^<]*", r"\1", linked))]
 
 
 def copy_assets(app) -> None:
-    """Put plotly.js, MathJax and the book's own files where the theme serves static files, before any page is written."""
+    """Put plotly.js and the book's own files where the theme serves static files, before any page is written."""
     if app.builder.format != "html":
         return
-    static = Path(app.outdir) / "_static"
-    (static / "mathjax").mkdir(parents=True, exist_ok=True)
-    _copy(_folder("plotly") / "package_data" / "plotly.min.js", static / "plotly.min.js")
-    mathjax = Path("mathjax") / "tex-svg-full.js"
-    _copy(_folder("sphinx-mathjax-offline") / "static" / mathjax, static / mathjax)
-    for asset in (Path(__file__).parent / "assets").iterdir():
-        _copy(asset, static / asset.name)
+    for asset in ASSETS.iterdir():
+        _copy(asset, Path(app.outdir) / "_static" / asset.name)
 
 
 def add_scripts(app, pagename, templatename, context, doctree) -> None:
-    """plotly.js goes only to pages that hold a figure."""
+    """plotly.js goes only to pages that hold a figure; all of it only where one needs all."""
     app.add_css_file("book.css")
-    if doctree is not None and any("plotly" in n["classes"] for n in doctree.findall(nodes.raw)):
-        app.add_js_file("plotly.min.js", priority=600, loading_method="defer")
-        app.add_js_file("figures.js", priority=700, loading_method="defer")
-        context["metatags"] = context.get("metatags", "") + NOSCRIPT
+    figures = [n for n in doctree.findall(nodes.raw) if "plotly" in n["classes"]] if doctree is not None else []
+    if not figures:
+        return
+    bundle = CARTESIAN
+    if {kind for figure in figures for kind in figure.get("kinds", ())} - IN_CARTESIAN:
+        bundle = FULL
+        _copy(_wheel() / FULL, Path(app.outdir) / "_static" / FULL)
+    for name in (bundle, *SCRIPTS):
+        app.add_js_file(name, priority=600, loading_method="defer")
+    context["metatags"] = context.get("metatags", "") + NOSCRIPT
 
 
 def setup(app) -> None:
     plugins = render.load_mime_renders()
     if PlotlyMime not in plugins:
         plugins.append(PlotlyMime)
-    app.add_post_transform(StaticTwin)
+    app.add_post_transform(Twins)
     app.connect("builder-inited", copy_assets)
     app.connect("html-page-context", add_scripts)
 
 
-def _folder(package: str) -> Path:
-    return Path(importlib.util.find_spec(package).origin).parent
+def _picture(renderer, spec: dict, alt: str) -> list[nodes.image]:
+    """A figure's still picture as a file of the book; none where it cannot be drawn."""
+    try:
+        drawn = still.picture(spec).encode()
+    except still.Undrawable as reason:
+        logging.getLogger(__name__).info("no still picture of %r: %s", alt, reason)
+        return []
+    uri = renderer.write_file([f"{hashlib.sha256(drawn).hexdigest()}.svg"], drawn, exists_ok=True)
+    return [nodes.image(uri=uri, alt=alt, classes=["plotly-static"], loading="lazy")]
+
+
+def _wheel() -> Path:
+    return Path(importlib.util.find_spec("plotly").origin).parent / "package_data"
 
 
 def _copy(source: Path, target: Path) -> None:
     """Copy unless the same bytes are there already, so that a rebuild leaves pages as they are."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
         shutil.copyfile(source, target)

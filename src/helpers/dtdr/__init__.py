@@ -2,12 +2,13 @@
 
 A `Subject` is a model that is taken apart; `Keep`, `Spoil`, `Planes` and `Noise` are what can be done to it. `Emergence` and
 `Guided` say what the chapters try, trial by trial; `run` and its siblings try it and write it down; `CHAPTERS` say how records
-become verdicts. Numbers are in `quantities`, tables in `tables`, figures in `figures`.
+become verdicts. What claims name is in `judged`, numbers are in `quantities`, tables in `tables`, figures in `figures`.
 """
 
-from helpers.dtdr import controls, quantities
+from helpers.dtdr import controls, judged, quantities
 from helpers.dtdr.config import Emergence, Guided, Trial
 from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
+from helpers.dtdr.named import EMERGENCE, GUIDED, LADDER, OTHERS
 from helpers.dtdr.run import run, run_family, run_outliers, run_printed
 from helpers.dtdr.subject import Subject
 from helpers.frames import rows
@@ -17,16 +18,17 @@ SAME = {"model": "storyteller", "text": "embedded", "prompt": "", "texts": None,
 CHAPTERS = {
     "dtdr_emergence": Study(
         frame=quantities.frame,
-        judged=lambda frame: rows(frame, part=quantities.EMERGENCE),
-        quantities=quantities.emergence,
+        judged=lambda frame: rows(frame, part=(*EMERGENCE, LADDER)),
+        quantities=judged.emergence,
         controls=controls.emergence,
         planted=controls.PLANTED,
         same=SAME,
+        others=OTHERS,
     ),
     "dtdr_guided": Study(
         frame=quantities.frame,
-        judged=lambda frame: rows(frame, part=quantities.GUIDED),
-        quantities=quantities.guided,
+        judged=lambda frame: rows(frame, part=GUIDED),
+        quantities=judged.guided,
         controls=controls.guided,
         planted=controls.PLANTED,
         same=SAME | {"relative": "none", "pkl": "none", "anchor_pkl": "none", "mode": "all"},

@@ -13,7 +13,7 @@ import yaml
 from helpers import figures, frames
 from helpers.dtdr import regression, tables
 from helpers.dtdr.damage import Damage, Keep, Planes
-from helpers.dtdr.quantities import (
+from helpers.dtdr.named import (
     EVEN,
     PLANES,
     RAW,
@@ -23,8 +23,8 @@ from helpers.dtdr.quantities import (
     SPOILED_RAW,
     TRANSFORMED,
     VOCABULARY,
-    own_text,
 )
+from helpers.dtdr.quantities import own_text
 from helpers.figures import INK, SERIES, Output
 from helpers.sides import Sides
 

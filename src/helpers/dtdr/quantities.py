@@ -26,22 +26,28 @@ import pandas as pd
 from helpers import frames
 from helpers.codec import fills
 from helpers.dtdr import regression
-from helpers.dtdr.damage import Damage, Keep, Noise, Planes, Spoil
+from helpers.dtdr.damage import Damage, Keep
+from helpers.dtdr.kinds import difference, signed
+from helpers.dtdr.named import (
+    ANCHORED,
+    EVEN,
+    PLANES,
+    PROPORTIONAL,
+    RANDOM,
+    RAW,
+    ROWS,
+    SHUFFLED,
+    SPOILED,
+    SPOILED_RAW,
+    STORES,
+    THOUSANDTH,
+    TRANSFORMED,
+    VOCABULARY,
+)
 
 Quantities = dict[str, np.ndarray]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
-EMERGENCE, GUIDED = ("arms", "damage", "collapse"), ("priors",)  # the parts that enter verdicts
 LEVELS = ("kept", "spoiled", "bits", "energy")
-TRANSFORMED, RAW = Keep("hadamard"), Keep("identity")  # the same positions lost at random
-RANDOM, ANCHORED = Keep(fill="random"), Keep(fill="guided", prior="leaked", weight=0.15)  # the published fills
-INDEPENDENT = tuple(Keep(fill="guided", prior=prior, weight=0.15) for prior in ("earlier", "before"))
-SPOILED, SPOILED_RAW = Spoil("hadamard"), Spoil("identity")
-ROWS, VOCABULARY = Keep("identity", "rows"), Keep("identity", "rows", protect=True)
-SHUFFLED, PLANES = Keep("permutation", "rows"), Planes("hadamard")
-EVEN, PROPORTIONAL = Noise("row"), Noise("entry")  # noise of one size per row, and in proportion to each weight
-SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
-THOUSANDTH = 0.001
-STORES = ((SPOILED, TRANSFORMED), (SPOILED_RAW, RAW))  # spoiled, and whole
 
 
 def frame(records: pd.DataFrame) -> pd.DataFrame:
@@ -53,26 +59,10 @@ def frame(records: pd.DataFrame) -> pd.DataFrame:
     return out.assign(sent=out["kept"].fillna(out["bits"] / 8))
 
 
-def emergence(rows: pd.DataFrame) -> Quantities:
-    """Quantities of D1, D2 and D5 to D8. Those whose damages are not in `rows` are left out."""
-    return judged(rows, "d1", "d2", "d5", "d6", "d7", "d8")
-
-
-def guided(rows: pd.DataFrame) -> Quantities:
-    """Quantities of D3 and D4. Losses are nats a token, differences are paired by model and mask."""
-    return judged(rows, "d3", "d4")
-
-
-def judged(rows: pd.DataFrame, *claims: str) -> Quantities:
-    """Those of JUDGED that some claims are about, where `rows` have their damages."""
-    found = {name: quantity(rows) for name, quantity in JUDGED.items() if name.startswith(claims)}
-    return {name: values for name, values in found.items() if len(values)}
-
-
 def loss(damage: Damage, at: float, column: str = "nll") -> Quantity:
     """A column under one damage at one of its levels: a value a mask, the mean over models."""
     where = damage.columns | {damage.level: at}
-    return lambda rows: _by_mask(frames.per_seed(rows, column, over=("model", "seed"), **where))
+    return lambda rows: by_mask(frames.per_seed(rows, column, over=("model", "seed"), **where))
 
 
 def rise(damage: Damage, at: float) -> Quantity:
@@ -85,14 +75,14 @@ def gap(a: Damage, b: Damage, at: float, column: str = "nll", base: float | None
     model and mask, the mean over models.
     """
     one, other = a.columns | {a.level: at}, b.columns | {b.level: at if base is None else base}
-    return lambda rows: _by_mask(frames.paired(rows, column, one, other))
+    return lambda rows: by_mask(frames.paired(rows, column, one, other))
 
 
 def reach(damage: Damage, share: float) -> Quantity:
     """The smallest level at which this share of the loss is recovered, on a rising curve; nan where it never is."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        x, recovered = _curve(rows, "recovered", damage)
+        x, recovered = curve(rows, "recovered", damage)
         return np.array([frames.crossing(x, row, share, monotone=True) for row in recovered])
 
     return values
@@ -110,7 +100,7 @@ def readable(damage: Damage, within: float = 0.5) -> Quantity:
     """
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        x, sense = _curve(rows[rows["text"].notna()], "sense", damage)
+        x, sense = curve(rows[rows["text"].notna()], "sense", damage)
         return np.array([_readable_from(x, row, within) for row in sense])
 
     return values
@@ -119,53 +109,12 @@ def readable(damage: Damage, within: float = 0.5) -> Quantity:
 def own_text(rows: pd.DataFrame) -> np.ndarray:
     """Nats a token that the whole model gives the text of the complete transformed store."""
     told = rows[rows["text"].notna()]
-    return _by_mask(frames.per_seed(told, "sense", over=("model", "seed"), **TRANSFORMED.columns, kept=1.0).dropna())
+    return by_mask(frames.per_seed(told, "sense", over=("model", "seed"), **TRANSFORMED.columns, kept=1.0).dropna())
 
 
 def falls(damage: Damage, column: str, least: float = 0.01) -> Quantity:
     """How often a column falls by more than `least` from one level to the next."""
     return lambda rows: (np.diff(frames.curve(rows, column, damage.level, **damage.columns)[1]) < -least).sum(axis=-1)
-
-
-def few(column: str, of: str) -> Quantity:
-    """D1: the least ("min") or the largest ("max") value of a column with up to a fifth of the coefficients."""
-
-    def values(rows: pd.DataFrame) -> np.ndarray:
-        chosen = rows[rows["kept"].between(0, 0.2, inclusive="right")]
-        _, found = _curve(chosen, column, TRANSFORMED)  # (masks, shares up to a fifth)
-        return getattr(found, of)(axis=1) if found.size else np.array([])
-
-    return values
-
-
-def independent(rows: pd.DataFrame) -> np.ndarray:
-    """D4: fills whose priors do not hold the answer minus zero fill, the mean over shares and priors."""
-    found = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
-    tried = [values for values in found if len(values)]
-    return np.mean(tried, axis=0) if tried else np.array([])
-
-
-def signed(rows: pd.DataFrame) -> np.ndarray:
-    """D6: loss under truncation minus loss under corruption at the cosine that truncation reaches, mean over its shares."""
-    cut, hit = ([_curve(rows, column, damage) for column in ("cosine", "nll")] for damage in (TRANSFORMED, SPOILED))
-    shares = cut[0][0]
-    if not (len(shares) and len(hit[0][0])):
-        return np.array([])
-    out = []
-    for at, truncated, cosine, spoiled in zip(*(values for _, values in cut + hit), strict=True):
-        order = np.argsort(cosine)
-        inside = (at >= cosine.min()) & (at <= cosine.max()) & (shares < 1) & (shares >= 0.5)
-        out.append(np.mean(truncated[inside] - np.interp(at[inside], cosine[order], spoiled[order])))
-    return np.array(out)
-
-
-def difference(rows: pd.DataFrame) -> np.ndarray:
-    """D6 with the sign that the mean of the *other* masks gives it: the size of a difference with a stable sign is kept, and
-    one that is all noise comes out around zero, where absolute values would not.
-    """
-    values = signed(rows)
-    others = (values.sum() - values) / (len(values) - 1) if len(values) > 1 else values
-    return values * np.sign(others)
 
 
 def p_domain(rows: pd.DataFrame) -> np.ndarray:
@@ -178,23 +127,6 @@ def grace(rows: pd.DataFrame) -> np.ndarray:
     """D8: how much more one spoiled code in a thousand costs the transformed store than plain INT8; less than zero is grace."""
     transformed, plain = (gap(hit, whole, THOUSANDTH, base=1.0)(rows) for hit, whole in STORES)
     return transformed - plain if len(transformed) == len(plain) else np.array([])
-
-
-JUDGED: dict[str, Quantity] = {  # what book/claims.yml names: a claim's, and what it speaks of
-    "d1_kl": few("kl", "min"),
-    "d1_top1": few("top1", "max"),
-    "d2_width": width(TRANSFORMED),
-    "d2_f50": reach(TRANSFORMED, 0.5),
-    **{f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f) for f in SHARES[1:]},
-    **{f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f) for f in SHARES},
-    "d4_independent_minus_zero": independent,
-    **{f"d5_transform_minus_raw_{f:g}": gap(TRANSFORMED, RAW, f) for f in (0.6, 0.8)},
-    "d6_difference": difference,
-    "d6_signed": signed,
-    "d7_p_domain": p_domain,
-    "d8_loss_increase": gap(SPOILED, TRANSFORMED, THOUSANDTH, base=1.0),
-    "d8_transform_minus_int8": grace,
-}
 
 
 def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]:
@@ -262,7 +194,7 @@ NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in 
     "readable_raw": (readable(RAW), ".0%", ""),
     "damage_gap": (difference, ".3f", "nats"),
     "damage_sign": (signed, ".3f", "nats"),
-    "rise": (JUDGED["d8_loss_increase"], ".3f", "nats"),
+    "rise": (gap(SPOILED, TRANSFORMED, THOUSANDTH, base=1.0), ".3f", "nats"),
     "rise_gap": (grace, ".3f", "nats"),
     "planes_loss": (rise(PLANES, 4), ".3f", "nats"),
     "iid_loss": (rise(TRANSFORMED, 0.6), ".2f", "nats"),
@@ -272,15 +204,15 @@ NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in 
     "raw_loss": (loss(RAW, 0.8), ".2f", "nats"),
     "transformed_loss": (loss(TRANSFORMED, 0.8), ".2f", "nats"),
     "even_loss": (loss(EVEN, 0.8), ".2f", "nats"),
-    "guided": (JUDGED["d4_guided_minus_zero_0.4"], ".2f", "nats"),
-    "random": (JUDGED["d3_random_minus_zero_0.4"], ".2f", "nats"),
+    "guided": (gap(ANCHORED, TRANSFORMED, 0.4), ".2f", "nats"),
+    "random": (gap(RANDOM, TRANSFORMED, 0.4), ".2f", "nats"),
 } | {f"worth_{prior}": (worth(prior), ".2f", "nats") for prior in ("leaked", "earlier", "other")}
 NUMBERS |= {
     f"shards_{d}": (loss(Keep(d, "shards"), 0.8), ".2f", "nats") for d in ("identity", "hadamard", "permutation")
 }
 
 
-def _curve(rows: pd.DataFrame, column: str, damage: Damage) -> tuple[np.ndarray, np.ndarray]:
+def curve(rows: pd.DataFrame, column: str, damage: Damage) -> tuple[np.ndarray, np.ndarray]:
     """Levels (P,), and a column's values (masks, P) under a damage, the mean over models; both empty where it was not tried."""
     return frames.curve(rows, column, damage.level, mean_over=("model",), **damage.columns)
 
@@ -292,5 +224,5 @@ def _readable_from(x: np.ndarray, sense: np.ndarray, within: float) -> float:
     return float(x[salad[-1] + 1] if len(salad) else x[0])
 
 
-def _by_mask(values: pd.Series) -> np.ndarray:
+def by_mask(values: pd.Series) -> np.ndarray:
     return frames.each(values).to_numpy() if len(values) else np.array([])

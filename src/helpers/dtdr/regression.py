@@ -14,6 +14,7 @@ from helpers import frames
 
 FILLS = ("zero", "random", "guided")  # they move the cosine up and down at an equal share
 DOMAINS = ("identity", "hadamard", "dct", "permutation")
+MIXED = ("hadamard", "dct")
 PERMUTATIONS = 999
 
 
@@ -38,6 +39,18 @@ def leftovers(tried: pd.DataFrame) -> pd.Series:
         fit = isotonic_regression(np.bincount(place, loss[own]) / count, weights=count, increasing=False).x
         left[own] = loss[own] - fit[place]
     return pd.Series(left, index=tried.index)
+
+
+def mixing(tried: pd.DataFrame) -> np.ndarray:
+    """Nats, a value a mask, the mean over models: what the domains that mix (MIXED) lose more than those that do not, off the
+    curve that all of them share; of `shared` points. Empty where a kind is missing. tried: of `points`.
+    """
+    tried = shared(tried)
+    left, mixed = leftovers(tried), tried["domain"].isin(MIXED)
+    if mixed.all() or not mixed.any():
+        return np.array([])
+    means = left.groupby([tried["seed"], tried["model"], mixed]).mean().unstack()
+    return (means[True] - means[False]).groupby(level="seed").mean().to_numpy()
 
 
 def p_domain(tried: pd.DataFrame, seed: int = 0) -> float:

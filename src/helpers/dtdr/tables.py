@@ -8,21 +8,23 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames, prose, stats
-from helpers.claims import SUPPORTED
+from helpers.claims.words import AWAITING, SUPPORTED, TOO_FEW
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep
-from helpers.dtdr.quantities import (
+from helpers.dtdr.judged import JUDGED
+from helpers.dtdr.named import (
     ANCHORED,
     EMERGENCE,
     EVEN,
     PROPORTIONAL,
     RANDOM,
     RAW,
+    SHARES,
     SPOILED,
     SPOILED_RAW,
     THOUSANDTH,
     TRANSFORMED,
-)
+)  # fmt: skip
 from helpers.sides import Quantity
 from helpers.study import Log
 
@@ -71,7 +73,8 @@ ACROSS = {  # column: the parts and the quantity, for the table of committed run
     "T − R, 90%": ("cause", quantities.NUMBERS["domain"][0]),
     "rows − R, 80%": (EMERGENCE, quantities.NUMBERS["rows_gap"][0]),
     "even − prop., 90%": ("cause", quantities.NUMBERS["shape"][0]),
-    "p, D7": (EMERGENCE, quantities.NUMBERS["p_domain"][0]),
+    "mixing − R, off the curve": (EMERGENCE, JUDGED["d7_mixing_minus_raw"]),
+    "p of the domain": (EMERGENCE, quantities.NUMBERS["p_domain"][0]),
 }
 
 
@@ -97,7 +100,7 @@ def told(rows: pd.DataFrame, damages: Iterable[Damage]) -> pd.DataFrame:
 def nonsense(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a fill and share: loss, entropy, repetition, and the loss of its text to the whole model."""
     names = {"nll": "loss", "entropy": "entropy", "rep4": "repetition", "sense": "its text"}
-    own = {name: frames.rows(rows, **damage.columns, kept=quantities.SHARES) for damage, name in FILLS.items()}
+    own = {name: frames.rows(rows, **damage.columns, kept=SHARES) for damage, name in FILLS.items()}
     tried = pd.concat([part.assign(fill=name) for name, part in own.items()])
     out = tried.groupby(["fill", "kept"], sort=False)[list(names)].mean().rename(columns=names).reset_index()
     return out.assign(kept=out["kept"].map("{:.0%}".format))
@@ -133,16 +136,33 @@ def end(column: str, by: str, at: int) -> Quantity:
     return lambda rows: rows.groupby(by)[column].mean().iloc[[at] if len(rows) else []].to_numpy()
 
 
-NUMBERS = quantities.NUMBERS | {  # with those of the frames that are made here
-    "lost_small": (end("lost", "outliers", 0), "z.2f", "nats"),
-    "lost_large": (end("lost", "outliers", -1), "z.2f", "nats"),
-    "spoiled_small": (end("spoiled", "outliers", 0), "z.2f", "nats"),
-    "spoiled_large": (end("spoiled", "outliers", -1), "z.2f", "nats"),
-    "shallow": (end("f50", "depth", 0), "z.2f", ""),
-    "deep": (end("f50", "depth", -1), "z.2f", ""),
-    "narrow": (end("f50", "width", 0), "z.2f", ""),
-    "wide": (end("f50", "width", -1), "z.2f", ""),
-}
+NUMBERS = (
+    quantities.NUMBERS
+    | {  # with those of the frames that are made here
+        "lost_small": (end("lost", "outliers", 0), "z.2f", "nats"),
+        "lost_large": (end("lost", "outliers", -1), "z.2f", "nats"),
+        "spoiled_small": (end("spoiled", "outliers", 0), "z.2f", "nats"),
+        "spoiled_large": (end("spoiled", "outliers", -1), "z.2f", "nats"),
+        "shallow": (end("f50", "depth", 0), "z.2f", ""),
+        "deep": (end("f50", "depth", -1), "z.2f", ""),
+        "narrow": (end("f50", "width", 0), "z.2f", ""),
+        "wide": (end("f50", "width", -1), "z.2f", ""),
+    }
+    | {  # and with those that claims name
+        "kl_few": (JUDGED["d1_kl"], ".2f", "nats"),
+        "kl_few_raw": (JUDGED["d1_kl_raw"], ".2f", "nats"),
+        "share_gap": (JUDGED["d5_share_gap"], "z.3f", ""),
+        "worse_90": (JUDGED["d5b_loss_gap_0.9"], "z.3f", "nats"),
+        "kinds_80": (JUDGED["d6_difference_0.8"], "z.3f", "nats"),
+        "kinds_90": (JUDGED["d6_difference_0.9"], "z.3f", "nats"),
+        "mixing": (JUDGED["d7_mixing_minus_raw"], "z.3f", "nats"),
+        "beside_noise": (JUDGED["d7_hadamard_minus_even"], "z.3f", "nats"),
+        "apart_40": (JUDGED["d3_entropy_apart_0.4"], ".2f", "nats"),
+        "apart_60": (JUDGED["d3_entropy_apart_0.6"], ".2f", "nats"),
+        **{f"recovered_{f * 100:.0f}": (JUDGED[f"d4_recovered_{f:g}"], "z.0%", "") for f in SHARES},
+        **{f"other_{f * 100:.0f}": (JUDGED[f"d4_other_minus_zero_{f:g}"], "z.2f", "nats") for f in SHARES},
+    }
+)
 
 
 def of_common_width(rows: pd.DataFrame) -> pd.DataFrame:
@@ -210,15 +230,21 @@ def across(log: Log) -> pd.DataFrame:
 
 
 def verdicts(log: Log, **sets: pd.DataFrame) -> pd.DataFrame:
-    """A row a set of rows: the verdicts that the chapter's criteria give on them, D7 aside, which needs more damages."""
-    known = {name.replace("_", " "): rows.assign(part="arms") for name, rows in sets.items() if len(rows)}
-    judged = ({"weights": name, "masks": rows["seed"].nunique()} | log.examine(rows) for name, rows in known.items())
-    return pd.DataFrame(judged).drop(columns="D7", errors="ignore")
+    """A row a set of rows: the verdicts that the chapter's criteria give on them. With few models in them a mask stands for a
+    model. D6 and D7 are left out, which need other models or more damages.
+    """
+    known = {name.replace("_", " "): rows for name, rows in sets.items() if len(rows)}
+    out = []
+    for name, rows in known.items():
+        each = rows.assign(part="arms", model=rows["model"].astype(str) + ", mask " + rows["seed"].astype(str))
+        out.append({"weights": name, "masks": rows["seed"].nunique()} | log.examine(each))
+    return pd.DataFrame(out).drop(columns=["D6", "D7"], errors="ignore")
 
 
 def turned(table: pd.DataFrame) -> str:
     """The claims that the second row of `verdicts` supports and the first, of the same run, does not."""
-    changed = [c for c in table if len(table) > 1 and table[c].iloc[1] == SUPPORTED != table[c].iloc[0]]
+    silent = (SUPPORTED, AWAITING, TOO_FEW)
+    changed = [c for c in table if len(table) > 1 and table[c].iloc[1] == SUPPORTED and table[c].iloc[0] not in silent]
     return ", ".join(changed) or "none"
 
 

@@ -60,8 +60,10 @@ def learned(rows: pd.DataFrame) -> Quantities:
 
 
 def limited(rows: pd.DataFrame) -> Quantities:
-    """Quantities of `encoding_limits` (claims E8, E10): the share of the full width's gain that each compression keeps,
-    by the ratio that was asked for, and ratios of deployed bytes at 10:1."""
+    """Quantities of `encoding_limits` (claims E8, E8b, E10, E10b), by the compression that was asked for: the share of the full
+    width's gain that is kept, the loss over the full width's, the learned code's less the autoencoder's; ratios of bytes at
+    10:1.
+    """
     out = {}
     seen = frames.rows(rows, part="limits", attend=True, end=True)
     for kind in ("text", "genome"):
@@ -71,11 +73,19 @@ def limited(rows: pd.DataFrame) -> Quantities:
         for (arm, asked), chosen in of_kind[of_kind["arm"] != "full"].groupby(["arm", "asked"]):
             name = f"e8_{kind}_{asked:g}" + ("" if arm == "learned" else f"_{arm}")
             out[name] = frames.per_seed(chosen, "kept")
+            if arm == "learned":
+                out[f"{name}_ratio"] = _joined(
+                    frames.per_seed(chosen, "loss"), frames.per_seed(whole, "loss"), np.divide
+                )
+                place = {"kind": kind, "asked": asked}
+                out[f"{name}_less"] = _paired(seen, "loss", {"arm": "learned"} | place, {"arm": "seed_ae"} | place)
     size = frames.rows(rows, part="deployed").set_index("arm")
     saved = {"table": ("full width", "table"), "model": ("full width", "deployed")}
     saved |= {"two_stage": ("two-stage, folded", "deployed")}
     if len(size):
         out |= {f"e10_{k}": [size.loc[arm, what] / size.loc["learned", what]] for k, (arm, what) in saved.items()}
+        embedding = size["table"] + size["projection"]
+        out["e10_embedding"] = [embedding["full width"] / embedding["learned"]]
     return _there(out)
 
 
@@ -93,7 +103,7 @@ def gap(source: str, readout: str, a: str, b: str) -> Quantity:
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     """A quantity by the name that the claims use, of either chapter."""
-    known = {"e6": context, "e7": elbow, "e8": limited, "e9": generation, "e10": limited}
+    known = {"e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
     return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
 
@@ -206,7 +216,18 @@ def elbow(rows: pd.DataFrame) -> Quantities:
     for source in set(frames.rows(rows, part="chains", readout="linear", arm="learned").get("source", ())):
         rank = int(source.removeprefix("planted")) if source.startswith("planted") else 0
         out[f"e7_elbow_{rank}" if rank else f"e7_none_{source}"] = elbow_of(source)(rows) - rank
+        if rank:
+            out[f"e7_step_{rank}"] = step(rows, source, rank)
+    flat = [step(rows, "dirichlet", int(name.rpartition("_")[2])) for name in out if name.startswith("e7_step")]
+    if flat and all(len(values) for values in flat):
+        out["e7_flat"] = np.max(flat, axis=0)
     return _there(out)
+
+
+def step(rows: pd.DataFrame, source: str, d: int) -> np.ndarray:
+    """(S,) excess of a learned code behind a linear read-out at one dimension less than d, over that at d."""
+    excess = lambda at: frames.per_seed(rows, "excess", **_end(rows, source, "linear", "learned", at))
+    return _joined(excess(d - 1), excess(d), np.divide)
 
 
 def generation(rows: pd.DataFrame) -> Quantities:
@@ -237,6 +258,12 @@ def _end(rows: pd.DataFrame, source: str, readout: str, arm: str, d: int | None 
 def _paired(rows: pd.DataFrame, column: str, a: Mapping[str, object], b: Mapping[str, object]) -> np.ndarray:
     """a − b, joined by seed; empty where one of the two was not run."""
     return frames.paired(rows, column, a, b, over=("seed",)).to_numpy()
+
+
+def _joined(a: pd.Series, b: pd.Series, how: Callable) -> np.ndarray:
+    """how(a, b) of the units that both have."""
+    both = a.index.intersection(b.index)
+    return how(a[both].to_numpy(), b[both].to_numpy())
 
 
 def _less(a: np.ndarray, b: np.ndarray) -> np.ndarray:

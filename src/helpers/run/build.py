@@ -184,7 +184,7 @@ def _committed(project: Project, name: str) -> dict[str, dict]:
         return {}
     mine = {k: c for k, c in claims.load(known).items() if c.chapter == name}
     judged = claims.judge(mine, files.read_json(path).get("quantities") or {})
-    precise = [v for v in judged if v.criterion == "precise" and v.verdict != claims.AWAITING]
+    precise = [v for v in judged if v.criterion == "precise" and v.verdict != claims.words.AWAITING]
     return {v.id: v.as_dict() | {"by": "reference"} for v in precise}
 
 

@@ -138,8 +138,8 @@ def claims(find, seed) -> None:
     for c in claims_module.load(project.root / "book" / "claims.yml").values():
         if seed and c.seed != seed:
             continue
-        known = sheet.get(c.id, {"verdict": claims_module.AWAITING, "by": "", "reason": c.precise.text})
-        color = COLORS[known["verdict"]]
+        known = sheet.get(c.id, {"verdict": claims_module.words.AWAITING, "by": "", "reason": c.precise.text})
+        color = COLORS.get(known["verdict"], "yellow")
         verdict = f"[{color}]{known['verdict']}[/{color}]"
         table.add_row(c.id, verdict, known["by"], escape(f"{c.claim} — {known['reason']}"))
     out.print(table)
@@ -157,6 +157,17 @@ def reference(find, notebook, label, key) -> None:
     for path in sorted(folder.iterdir()):
         if path.is_file():
             out.print(f"{escape(str(path.relative_to(project.root)))}  {path.stat().st_size} bytes", soft_wrap=True)
+
+
+@command("rejudge", "ruc rejudge dtdr_emergence")
+@click.argument("notebook")
+@click.pass_obj
+def rejudge(find, notebook) -> None:
+    """Measure NOTEBOOK's committed references again, after a criterion changed: new quantities in their headers, no run."""
+    project = find()
+    study = reference_module.study_of(project, notebook)
+    for path in reference_module.rejudge(project, notebook, study, time.strftime("%Y-%m-%d")):
+        out.print(escape(str(path.relative_to(project.root))), soft_wrap=True)
 
 
 @command("import-pkl", "ruc import-pkl mistral_7b_compressed_2x.pkl mistral_7b.safetensors")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import shlex
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from helpers import files, records
+from helpers import claims, files, records, sources
 from helpers.run.project import Project
 from helpers.run.store import Run, Store
+
+if TYPE_CHECKING:
+    from helpers.study import Study
 
 LIMIT = 300_000  # bytes a reference may take
 
@@ -82,6 +87,41 @@ def write(project: Project, run: Run, label: str = "") -> Path:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return folder
+
+
+def rejudge(project: Project, name: str, study: Study, date: str) -> list[Path]:
+    """Measure all references of a notebook again, from their records, and put into their headers the quantities, the digest of
+    the claims as they stand now, and `rejudged`, the date and what that was. Nothing is run, and no record is touched.
+    Returns the headers. study: the chapter's.
+    """
+    top, judge = (
+        project.root / "book" / "reference" / name,
+        claims.of(name, claims.load(project.root / "book" / "claims.yml")),
+    )
+    folders = sorted(p.parent for p in top.rglob(records.HEADER))
+    frames = {folder: study.frame(records.load(folder)) for folder in folders}
+    out = []
+    for folder, rows in frames.items():
+        others = [frame for other, frame in frames.items() if other != top] if folder == top else []
+        found, _ = study.measure(rows, judge, others)
+        header = {k: v for k, v in records.header(folder).items() if k not in ("claims", "rejudged", "quantities")}
+        header |= {
+            "claims": claims.digest(judge),
+            "rejudged": f"{date}: quantities from these records, by the claims as they stand; nothing was run",
+            "quantities": {k: [records.rounded(float(v)) for v in values] for k, values in found.items()},
+        }
+        out.append(files.write_atomic(folder / records.HEADER, files.strict_json(header) + "\n"))
+    return out
+
+
+def study_of(project: Project, name: str) -> Study:
+    """The study of a notebook's chapter, from the CHAPTERS of the part that it imports. Raises KeyError without one."""
+    reached = sorted(m for m in sources.modules(project.notebook(name).code) if m.count(".") == 1)
+    parts = [importlib.import_module(m) for m in reached if sources.source(m).name == "__init__.py"]
+    found = [part.CHAPTERS[name] for part in parts if name in getattr(part, "CHAPTERS", {})]
+    if not found:
+        raise KeyError(f"{name} has no study: no part that it imports names it in CHAPTERS")
+    return found[0]
 
 
 def _own(run: Run) -> bool:

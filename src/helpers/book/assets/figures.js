@@ -1,9 +1,39 @@
 // Draws each figure when it comes near the screen, in the page's colours, and lets go of WebGL ones that are far away.
+// Where fingers point, a swipe over a figure scrolls the page, and a tap shows the figure on the whole screen.
 (() => {
-  const boxes = [...document.querySelectorAll(".plotly-fig")];
+  const figures = new Map([...document.querySelectorAll(".plotly-fig")].map((box) => [box, prepare(box)]));
   const coarse = matchMedia("(pointer: coarse)").matches;
   const isGL = (spec) => spec.data.some((t) => /gl$|3d$|surface|mesh3d|isosurface|volume/.test(t.type || ""));
-  const specs = new Map(boxes.map((b) => [b, JSON.parse(b.querySelector("script").textContent)]));
+  const REMOVED = ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"];
+
+  // The figure's data and layout without plotly's own controls, and the elements that show it.
+  function prepare(box) {
+    const spec = JSON.parse(box.querySelector("script").textContent);
+    const height = spec.layout.height || 420;
+    const controls = takeControls(spec.layout);
+    const stage = box.appendChild(document.createElement("div"));
+    stage.className = "stage";
+    const graph = document.createElement("div");
+    graph.style.height = `${height - controls.room}px`;
+    graph.ariaHidden = "true"; // the figure's name and its caption say what it shows
+    return { spec, controls, stage, graph, height };
+  }
+
+  function furnish(box) {
+    const figure = figures.get(box);
+    const row = showControls(figure.controls, box.ariaLabel, () => draw(box).then(() => figure.graph));
+    if (coarse) {
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", className: "enlarge", textContent: "Enlarge", onclick: () => enlarge(box) });
+      row.append(button);
+      figure.graph.addEventListener("click", (e) => {
+        if (!e.isTrusted || e.target.closest(".legend")) return; // plotly makes a click of every touch, a swipe's as well
+        if (box.contains(figure.graph)) enlarge(box);
+      }, true);
+    }
+    if (row.childElementCount) figure.stage.append(row);
+    figure.stage.append(figure.graph);
+  }
 
   function colours() {
     const style = getComputedStyle(document.documentElement);
@@ -21,51 +51,87 @@
     t.layout = t.layout || {};
     t.layout.font = { ...(t.layout.font || {}), color: ink };
     t.layout.hoverlabel = { bgcolor: paper, bordercolor: ink, font: { color: ink, size: 12 } };
-    t.layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: ink };
-    for (const axis of ["xaxis", "yaxis"]) t.layout[axis] = { ...(t.layout[axis] || {}), gridcolor: grid };
+    t.layout.legend = { yanchor: "top", ...(t.layout.legend || {}) }; // it grows downwards, away from the axis
+    t.layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink };
+    for (const axis of ["xaxis", "yaxis"]) {
+      t.layout[axis] = { ...(t.layout[axis] || {}), gridcolor: grid, ...(coarse ? { fixedrange: true } : {}) };
+    }
     return t;
   }
 
-  // Buttons and sliders do not follow the template: give them the page's colours as well.
-  function controls(layout) {
-    const { ink, paper, grid } = colours();
-    for (const s of layout.sliders || []) Object.assign(s, { bgcolor: grid, activebgcolor: ink, tickcolor: ink, font: { color: ink } });
-    for (const m of layout.updatemenus || []) Object.assign(m, { bgcolor: paper, bordercolor: ink, font: { color: ink } });
+  // One drawing a figure: whoever wants it while it is being drawn waits for the same one.
+  function draw(box) {
+    const figure = figures.get(box);
+    figure.drawing = figure.drawing || newPlot(box, figure);
+    return figure.drawing;
   }
 
-  async function draw(box) {
-    if (box.dataset.state === "drawn" || box.dataset.state === "drawing") return;
-    box.dataset.state = "drawing";
-    if (window.MathJax && MathJax.startup && MathJax.startup.promise) await MathJax.startup.promise;
-    const spec = specs.get(box);
+  async function newPlot(box, { spec, graph, camera }) {
     const layout = { ...structuredClone(spec.layout), template: template(spec), autosize: true };
     delete layout.width;
     delete layout.height; // plotly fills the graph's own box, now and after every resize
-    controls(layout);
-    if (box.dataset.camera) layout.scene = { ...(layout.scene || {}), camera: JSON.parse(box.dataset.camera) };
+    if (coarse) layout.dragmode = false;
+    if (camera) layout.scene = { ...(layout.scene || {}), camera };
     const config = { ...(spec.config || {}), responsive: true, displaylogo: false, showSendToCloud: false, topojsonURL: "" };
-    if (coarse || innerWidth < 600) config.displayModeBar = false;
-    box.querySelector(".plotly-fallback").hidden = true;
-    box.graph = box.graph || box.appendChild(document.createElement("div"));
-    box.graph.style.height = `${spec.layout.height || 420}px`;
-    await Plotly.newPlot(box.graph, spec.data, layout, config);
-    if (spec.frames) await Plotly.addFrames(box.graph, structuredClone(spec.frames));
+    Object.assign(config, { displayModeBar: coarse || innerWidth < 600 ? false : "hover", modeBarButtonsToRemove: REMOVED });
+    await Plotly.newPlot(graph, spec.data, layout, config);
+    if (spec.frames) await Plotly.addFrames(graph, structuredClone(spec.frames));
+    graph.on("plotly_afterplot", () => skipModebar(graph));
+    skipModebar(graph);
     box.dataset.state = "drawn";
   }
 
+  const skipModebar = (graph) => graph.querySelectorAll(".modebar-btn").forEach((b) => (b.tabIndex = -1));
+
   function release(box) {
-    if (box.dataset.state !== "drawn" || !isGL(specs.get(box))) return;
-    const scene = box.graph._fullLayout && box.graph._fullLayout.scene;
-    if (scene && scene.camera) box.dataset.camera = JSON.stringify(scene.camera);
-    box.graph.querySelectorAll("canvas").forEach((c) => {
+    const figure = figures.get(box);
+    if (box.dataset.state !== "drawn" || !isGL(figure.spec)) return;
+    const scene = figure.graph._fullLayout && figure.graph._fullLayout.scene;
+    if (scene && scene.camera) figure.camera = structuredClone(scene.camera);
+    figure.graph.querySelectorAll("canvas").forEach((c) => {
       const gl = c.getContext("webgl2") || c.getContext("webgl");
       const lose = gl && gl.getExtension("WEBGL_lose_context");
       if (lose) lose.loseContext();
     });
-    Plotly.purge(box.graph);
+    Plotly.purge(figure.graph);
     box.dataset.state = "";
+    figure.drawing = null;
   }
 
+  // plotly finds room for the legend in its new width, and leaves it where it was: tell it to go there.
+  async function resize(graph) {
+    await Plotly.Plots.resize(graph);
+    const { legend } = graph._fullLayout;
+    if (legend) await Plotly.relayout(graph, { "legend.yanchor": legend.yanchor });
+  }
+
+  // On the whole screen, until Close or Escape.
+  async function enlarge(box) {
+    const { stage, graph } = figures.get(box);
+    await draw(box);
+    const dialog = document.body.appendChild(document.createElement("dialog"));
+    dialog.className = "enlarged";
+    dialog.ariaLabel = box.ariaLabel;
+    const close = document.createElement("button");
+    Object.assign(close, { type: "button", textContent: "Close", onclick: () => dialog.close() });
+    const height = graph.style.height;
+    box.style.height = `${box.offsetHeight}px`;
+    graph.style.height = "";
+    dialog.append(close, stage);
+    dialog.showModal();
+    await resize(graph);
+    dialog.onclose = async () => {
+      graph.style.height = height;
+      box.style.height = "";
+      box.append(stage);
+      dialog.remove();
+      stage.querySelector(".enlarge").focus({ preventScroll: true });
+      await resize(graph);
+    };
+  }
+
+  const boxes = [...figures.keys()];
+  boxes.forEach(furnish);
   const near = new IntersectionObserver(
     (entries) => entries.forEach((e) => (e.isIntersecting ? draw(e.target) : release(e.target))),
     { rootMargin: "600px" },
@@ -73,32 +139,22 @@
   boxes.forEach((b) => near.observe(b));
 
   new MutationObserver(() => {
-    for (const box of boxes) {
-      if (box.dataset.state !== "drawn") continue;
-      const layout = structuredClone(specs.get(box).layout);
-      controls(layout);
-      const change = { template: template(specs.get(box)) };
-      (layout.sliders || []).forEach((s, i) => {
-        for (const k of ["bgcolor", "activebgcolor", "tickcolor", "font"]) change[`sliders[${i}].${k}`] = s[k];
-      });
-      (layout.updatemenus || []).forEach((m, i) => {
-        for (const k of ["bgcolor", "bordercolor", "font"]) change[`updatemenus[${i}].${k}`] = m[k];
-      });
-      Plotly.relayout(box.graph, change);
+    for (const [box, { spec, graph }] of figures) {
+      if (box.dataset.state === "drawn") Plotly.relayout(graph, { template: template(spec) });
     }
   }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 
   const sized = new ResizeObserver((entries) =>
     entries.forEach(({ target: box }) => {
-      const width = box.clientWidth; // 0 while it is folded away
-      if (box.dataset.state !== "drawn" || !width || Math.abs(width - box.graph._fullLayout.width) < 1) return;
-      Plotly.Plots.resize(box.graph);
+      const width = box.clientWidth, { graph } = figures.get(box); // 0 while it is folded away
+      if (box.dataset.state !== "drawn" || !width || !box.contains(graph)) return;
+      if (Math.abs(width - graph._fullLayout.width) >= 1) resize(graph);
     }),
   );
   boxes.forEach((b) => sized.observe(b));
 
-  addEventListener("beforeprint", () => boxes.forEach(draw));
+  addEventListener("beforeprint", () => boxes.forEach((b) => b.closest(".has-static") || draw(b)));
   document.querySelectorAll("details").forEach((d) =>
-    d.addEventListener("toggle", () => d.querySelectorAll(".plotly-fig").forEach((b) => b.graph && Plotly.Plots.resize(b.graph))),
+    d.addEventListener("toggle", () => d.querySelectorAll('.plotly-fig[data-state="drawn"]').forEach((b) => resize(figures.get(b).graph))),
   );
 })();

@@ -1,4 +1,4 @@
-// The ledger's filter: text, verdict and seed document; a row stays when it satisfies all three.
+// The ledger's filter: text, part, verdict and document; a row stays when it satisfies all of them.
 (() => {
   const table = document.querySelector("table.ledger");
   if (!table) return;
@@ -11,8 +11,7 @@
     for (const row of rows) {
       const keep =
         row.textContent.toLowerCase().includes(want.text) &&
-        (!want.verdict || row.dataset.verdict === want.verdict) &&
-        (!want.seed || row.dataset.seed === want.seed);
+        ["part", "verdict", "seed"].every((name) => !want[name] || row.dataset[name] === want[name]);
       row.hidden = !keep;
       shown += keep;
     }

@@ -1,0 +1,107 @@
+"""The front's picture: a row a judged claim, its interval on a scale of its own, the region it must lie in shaded."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from itertools import groupby
+
+from helpers import numbers
+from helpers.book.badges import badge
+from helpers.book.sheet import (
+    SEEDS,
+    FromSheet,
+    Sheet,
+    chapter,
+    claim_at,
+    deciding,
+    distance,
+    held,
+    link_to,
+    numbers_of,
+    row_id,
+)
+
+ROOM = 1.12  # of the farthest thing drawn, on both sides of the border
+FAR = 4.0  # zero is marked while it is at most so many times as far as the interval reaches
+
+
+class Picture(FromSheet):
+    """{picture}: every judged claim by document; right of the line is where the claim wants its interval; without scripts."""
+
+    def markup(self, found: Sheet) -> str:
+        judged = [found.claims[name] for name in found.judged]
+        groups = []
+        for seed, members in groupby(judged, key=lambda c: c.seed):
+            title = f'<a href="{link_to(self.env, SEEDS, f"seed-{seed}")}">{html.escape(found.part(seed))}</a>'
+            rows = "".join(self._row(found, c.id) for c in members)
+            groups.append(f'<tbody><tr class="part"><th colspan="5" scope="colgroup">{title}</th></tr>{rows}</tbody>')
+        head = "".join(f'<th scope="col">{h}</th>' for h in ("claim", "outside | inside", "deciding test", "n", "verdict"))
+        drawn = f'<table class="picture"><thead><tr>{head}</tr></thead>{"".join(groups)}</table>' if groups else ""
+        return drawn + self._to_come(found)
+
+    def _row(self, found: Sheet, name: str) -> str:
+        claim, known = found.claims[name], found.verdict(name)
+        test = deciding(known)
+        href = chapter(self.env, claim.chapter, row_id(name)) or claim_at(self.env, found, name)
+        told, n = "", ""
+        if test:
+            share = f'<span class="held">{held(known)} tests hold</span>' if held(known) else ""
+            region = html.escape(numbers.tidy(test["region"]))
+            told = f'<span class="says">{html.escape(test["says"])}</span> <b>{numbers_of(test)}</b>, wanted {region} {share}'
+            n = str(test["n"])
+        cells = (
+            f'<th scope="row"><a href="{href}"><b>{name}</b> {html.escape(claim.claim)}</a></th>',
+            f'<td class="drawn">{draw(test, known["verdict"]) if test else ""}</td>',
+            f'<td class="told">{told}</td><td class="n">{n}</td><td>{badge(self.env, found, name)}</td>',
+        )
+        return f"<tr>{''.join(cells)}</tr>"
+
+    def _to_come(self, found: Sheet) -> str:
+        """Claims that nothing has judged yet, folded."""
+        left = [c for name, c in found.claims.items() if name not in found.judged]
+        if not left:
+            return ""
+        rows = "".join(
+            f'<li><a href="{claim_at(self.env, found, c.id)}"><b>{c.id}</b></a> {html.escape(c.claim)}</li>' for c in left
+        )
+        return f'<details class="to-judge"><summary>{len(left)} claims to come</summary><ul>{rows}</ul></details>'
+
+
+def draw(test: Mapping, verdict: str) -> str:
+    """One interval as an SVG that takes any width. The border is in the middle, what the claim wants to the right of it;
+    a dotted line stands at zero, where that is near enough to be seen and the quantity is an estimate with a spread."""
+    at = distance(test, test["estimate"])
+    ends = [distance(test, test[k]) if test.get(k) is not None else None for k in ("low", "high")]
+    reach = max(abs(v) for v in (at, *ends) if v is not None) or 1.0
+    none = distance(test, 0.0)
+    near = 0 < abs(none) <= FAR * reach and test.get("low") != test.get("high")
+    span = ROOM * max(reach, abs(none) if near else 0.0)
+    place = lambda v: f"{50 + 50 * max(-1.0, min(1.0, v / span)):.1f}%"
+    first, last = sorted(_open(end, i, ends, test) for i, end in enumerate(ends))
+    width = 50.0 if not _both(test) else min(50.0, 50 * (float(test["below"]) - float(test["above"])) / span)
+    middle = f'x1="{place(first)}" x2="{place(last)}" y1="13" y2="13"'
+    zero = f'<line class="none" x1="{place(none)}" x2="{place(none)}" y1="3" y2="23"/>' if near else ""
+    label = f"{numbers_of(test)}, wanted {html.escape(numbers.tidy(test['region']))}: {verdict}"
+    return (
+        f'<svg class="interval drawn-{verdict.replace(" ", "-")}" role="img" aria-label="{label}" width="100%" height="26">'
+        f'<rect x="50%" width="{width:.1f}%" y="2" height="22"/><line class="border" x1="50%" x2="50%" y1="2" y2="24"/>'
+        f'{zero}<line class="reach" {middle}/><circle cx="{place(at)}" cy="13" r="4.5"/></svg>'
+    )
+
+
+def _both(test: Mapping) -> bool:
+    """Whether the region has two borders."""
+    return all(test.get(k) is not None and abs(float(test[k])) != float("inf") for k in ("above", "below"))
+
+
+def _open(end: float | None, i: int, ends: list, test: Mapping) -> float:
+    """An end of the interval in the picture's direction; an open one leaves the picture."""
+    if end is not None:
+        return end
+    up = distance(test, test["estimate"] + 1) > distance(test, test["estimate"])
+    return 1e9 if up == (i == 1) else -1e9
+
+
+def setup(app) -> None:
+    app.add_directive("picture", Picture)

@@ -1,0 +1,194 @@
+"""What the runs and the committed references say, for every page that shows it, and the markup that pages share."""
+
+from __future__ import annotations
+
+import html
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from functools import cache, cached_property
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from helpers import claims, files, numbers, records
+from helpers.run.build import CHAPTERS, SHEET
+
+LEDGER, SEEDS, CHANGES, GLOSSARY = "book/claims", "book/seeds", "book/changes", "book/glossary"
+UNJUDGED = {"verdict": claims.words.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
+ORDER = ("refuted", "mixed", "undecided", "too few", "supported")  # whose test decides: the first of these that one has
+
+
+class Sheet:
+    """The claims, the parts, the committed references, and what `ruc build` wrote of the runs."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.files = sources(root)
+        self.claims = claims.load(root / "book" / "claims.yml")
+        self.parts = yaml.safe_load((root / "book" / "parts.yml").read_text(encoding="utf-8"))
+        written = root / CHAPTERS / SHEET
+        self.runs = files.read_json(written) if written.is_file() else {}
+        self.counting, self.printed, self.earlier = {}, {}, {}
+        for chapter in self.runs.values():
+            self.counting |= claims.counting(chapter["verdicts"])
+            for found in ((chapter["verdicts"] or {}).get("verdicts") or {}).values():
+                self.printed |= {v["id"]: v for v in found if v["criterion"] == "printed"}
+                before = [v for v in found if v["criterion"].startswith("earlier")]
+                self.earlier |= {v["id"]: [w for w in before if w["id"] == v["id"]] for v in before}
+        self.counting = claims.across(self.counting)
+
+    @cached_property
+    def references(self) -> list[dict]:
+        """The headers of all committed references, each with its `label`, in the order of their folders."""
+        folder = self.root / "book" / "reference"
+        paths = sorted([*folder.glob(f"*/{records.HEADER}"), *folder.glob(f"*/*/{records.HEADER}")])
+        labels = (path.parent.relative_to(folder).parts[1:] for path in paths)
+        return [records.header(p.parent) | {"label": "".join(at)} for p, at in zip(paths, labels, strict=True)]
+
+    def reference(self, name: str, label: str = "") -> dict | None:
+        """One committed reference's header."""
+        return next((r for r in self.references if (r["notebook"], r["label"]) == (name, label)), None)
+
+    @property
+    def judged(self) -> dict[str, dict]:
+        """The verdicts that count, without the claims that no run has judged."""
+        return {k: v for k in self.claims if (v := self.verdict(k))["verdict"] != claims.words.AWAITING}
+
+    def verdict(self, claim: str) -> dict:
+        """The stored verdict that counts for a claim."""
+        return self.counting.get(claim) or UNJUDGED
+
+    def title(self, name: str) -> str:
+        """What a notebook is called: its page's title, or the one that it is to have, or words made from its name."""
+        planned = {k: title for part in self.parts for k, title in (part.get("titles") or {}).items()}
+        return self.runs.get(name, {}).get("title") or planned.get(name) or name.replace("_", " ").capitalize()
+
+    def part(self, seed: str) -> str:
+        """The title of the part that examines a seed document."""
+        return next((p["title"] for p in self.parts if p["seed"] == seed), f"Seed document {seed}")
+
+
+def sources(root: Path) -> list[Path]:
+    """The files that the sheet is made from."""
+    return [root / "book" / "claims.yml", root / "book" / "parts.yml", root / CHAPTERS / SHEET]
+
+
+@cache
+def _sheet(root: Path, stamp: tuple) -> Sheet:
+    return Sheet(root)
+
+
+def sheet(app) -> Sheet:
+    """The sheet, read again when one of its files changed."""
+    root = Path(app.srcdir)
+    return _sheet(root, tuple(p.stat().st_mtime_ns if p.is_file() else 0 for p in sources(root)))
+
+
+class FromSheet(SphinxDirective, ABC):
+    """A directive whose place in the page is taken by HTML made from the sheet."""
+
+    optional_arguments = 1
+
+    def run(self):
+        found = sheet(self.env.app)
+        depend(self.env, found)
+        return [nodes.raw("", self.markup(found), format="html")]
+
+    @abstractmethod
+    def markup(self, found: Sheet) -> str:
+        """The HTML."""
+
+
+def depend(env, found: Sheet) -> None:
+    """A page with something of the sheet is made again when the sheet's files change."""
+    for path in found.files:
+        env.note_dependency(str(path))
+
+
+def link_to(env, page: str, anchor: str = "") -> str:
+    """Relative address of a page of the book, with an anchor on it."""
+    target = env.app.builder.get_relative_uri(env.docname, page)
+    if anchor and "#" in target:  # all pages are one
+        return f"#{anchor}"
+    return f"{target}#{anchor}" if anchor else target
+
+
+def chapter(env, name: str, anchor: str = "") -> str:
+    """Relative address of a chapter's page, '' when the book does not have it yet."""
+    target = (CHAPTERS / name).as_posix()
+    return link_to(env, target, anchor) if target in env.found_docs else ""
+
+
+def claim_at(env, found: Sheet, claim: str) -> str:
+    """Where a claim is told in full: its row of the ledger, or of its chapter in a book without one."""
+    if LEDGER in env.found_docs:
+        return link_to(env, LEDGER, claim)
+    return chapter(env, found.claims[claim].chapter, row_id(claim)) or "#"
+
+
+def linked(text: str, href: str) -> str:
+    """A title as a link, or marked as still to come where it has no page."""
+    text = html.escape(text)
+    return f'<a href="{href}">{text}</a>' if href else f'{text} <span class="to-come">to come</span>'
+
+
+def row_id(claim: str, criterion: str = "precise") -> str:
+    """The anchor of a verdict's row in its chapter."""
+    return f"verdict-{claim}" + ("" if criterion == "precise" else f"-{criterion.replace(' ', '-')}")
+
+
+def word(verdict: str) -> str:
+    """A verdict as a coloured word."""
+    return f'<span class="{look(verdict)}">{verdict}</span>'
+
+
+def look(verdict: str) -> str:
+    """The classes of a verdict's badge."""
+    return f"verdict verdict-{verdict.replace(' ', '-')}"
+
+
+def deciding(found: Mapping) -> dict | None:
+    """The test that a verdict hangs on: the worst one, and of equals the one nearest to its border, in half widths."""
+    known = [o for o in found.get("outcomes") or () if o.get("estimate") is not None]
+    rank = {v: i for i, v in enumerate(ORDER)}
+    return min(known, key=lambda o: (rank.get(o["verdict"], len(rank)), _room(o)), default=None)
+
+
+def _room(outcome: Mapping) -> float:
+    """How far the estimate lies from the nearest border of its region, in half widths of its interval."""
+    half = _finite(outcome, "high", outcome["estimate"]) - _finite(outcome, "low", outcome["estimate"])
+    return abs(distance(outcome, outcome["estimate"])) / (half or 1e-12)
+
+
+def distance(outcome: Mapping, value: float) -> float:
+    """How far a value lies inside the outcome's region (negative: outside), from the border next to the estimate."""
+    borders = [(1, b) for b in (_finite(outcome, "above"),) if b is not None]
+    borders += [(-1, b) for b in (_finite(outcome, "below"),) if b is not None]
+    sign, border = min(borders, key=lambda pair: pair[0] * (outcome["estimate"] - pair[1]))
+    return sign * (value - border)
+
+
+def numbers_of(outcome: Mapping) -> str:
+    """'0.058 [0.008, 0.109]' of an outcome."""
+    return numbers.interval(outcome["estimate"], outcome.get("low"), outcome.get("high"))
+
+
+def held(found: Mapping) -> str:
+    """'2 of 4' tests hold; '' where there is one test."""
+    outcomes = found.get("outcomes") or ()
+    inside = sum(o["verdict"] == claims.words.SUPPORTED for o in outcomes)
+    return found.get("held") or (f"{inside} of {len(outcomes)}" if len(outcomes) > 1 else "")
+
+
+def table(name: str, head: Iterable[str], rows: Iterable[str]) -> str:
+    """A table of the sheet: names of columns, and rows as markup."""
+    top = "".join(f'<th scope="col">{h}</th>' for h in head)
+    return f'<table class="{name}"><thead><tr>{top}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _finite(outcome: Mapping, key: str, default: float | None = None) -> float | None:
+    """A border or an end as a number; the default where it is open (strict JSON writes it as null)."""
+    value = outcome.get(key)
+    return default if value is None or abs(float(value)) == float("inf") else float(value)

@@ -1,0 +1,212 @@
+"""What a claim is held to: tests, criteria and their history, as `book/claims.yml` states them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from helpers import files, stats
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast, where libyaml is there
+SAMPLED = {"t": stats.t_interval, "bootstrap": stats.bootstrap, "wilson": stats.wilson, "draws": stats.draws}
+UNSAMPLED = ("exact", "every", "p")  # nothing is drawn from units: no interval shrinks with their number
+LEAST = {"t": 8, "bootstrap": 8, "wilson": 8, "draws": 8}  # units below which an interval of this kind decides nothing
+
+
+@dataclass(frozen=True)
+class Test:
+    """The interval of `quantity` must lie above `above` and below `below`; at least one of them is given.
+
+    interval: t; bootstrap; wilson, for shares of units that succeed (0 or 1); draws, for values that are bootstrap draws
+    (the units behind them are counted in the quantity `<name>_units`); exact, where nothing is sampled; every, of each unit:
+    one outside refutes; p, a p-value: above its level nothing is refuted. log: the mean is taken and judged on the log scale,
+    for ratios. least: units needed, where they are not the criterion's. effect: the smallest effect of interest as a distance
+    from the border, where that is not the border's own size.
+    """
+
+    quantity: str
+    above: float = -math.inf
+    below: float = math.inf
+    interval: str = "t"
+    log: bool = False
+    least: int | None = None
+    effect: float | None = None
+    says: str = ""
+
+    def __post_init__(self):
+        known = (*SAMPLED, *UNSAMPLED)
+        if self.interval not in known:
+            raise ValueError(f"{self.quantity}: interval {self.interval!r} is unknown; use one of {', '.join(known)}")
+        if not self.above < self.below or (math.isinf(self.above) and math.isinf(self.below)):
+            raise ValueError(f"{self.quantity}: the region ({self.above}, {self.below}) is empty or everything")
+        borders = [b for b in (self.above, self.below) if math.isfinite(b)]
+        if self.log and (min(borders) <= 0 or self.interval not in ("t", "draws")):
+            raise ValueError(f"{self.quantity}: a log scale needs positive borders and interval t or draws")
+        if self.effect is not None and not self.effect > 0:
+            raise ValueError(f"{self.quantity}: effect {self.effect} is a distance from the border; use one above 0")
+
+    @property
+    def region(self) -> str:
+        """'> 0.02', '< 1.1' or '−0.5 … 0.5', for people."""
+        above, below = (f"{b:g}".replace("-", "−") for b in (self.above, self.below))
+        if math.isinf(self.below):
+            return f"> {above}"
+        return f"< {below}" if math.isinf(self.above) else f"{above} … {below}"
+
+    @property
+    def sampled(self) -> bool:
+        """Whether its interval comes from units that were drawn."""
+        return self.interval in SAMPLED
+
+    @property
+    def planted(self) -> float | None:
+        """Where an effect of twice the margin lies: as far inside the border as the border is from zero (on the log scale:
+        from one), or as `effect` says; the middle of a region with two ends; of a share, half-way to all or nothing. None for a
+        border of zero without `effect`.
+        """
+        scale, back = (math.log, math.exp) if self.log else (float, float)
+        if math.isfinite(self.above) and math.isfinite(self.below):
+            return back((scale(self.above) + scale(self.below)) / 2)
+        border, sign = (self.above, 1) if math.isfinite(self.above) else (self.below, -1)
+        if self.effect is not None:
+            return border + sign * self.effect
+        if self.interval == "wilson":
+            return (border + (sign > 0)) / 2
+        size = abs(scale(border))
+        return back(scale(border) + sign * size) if size else None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What a claim must satisfy. `controls` are tests of the instrument: unless they pass, nothing is decided.
+
+    unit: what a value stands for. planned: units fixed before the run; with fewer nothing is decided, of more the first so
+    many count. least: units that any interval needs; its kind's by default. arithmetic: it compares settings, not findings.
+    """
+
+    text: str
+    tests: tuple[Test, ...] = ()
+    controls: tuple[Test, ...] = ()
+    unit: str = "seed"
+    least: int | None = None
+    planned: int | None = None
+    arithmetic: bool = False
+
+    def needs(self, test: Test) -> int:
+        """Units that a test's interval needs at least."""
+        named = next((n for n in (test.least, self.least) if n is not None), LEAST.get(test.interval, 1))
+        return named if test.sampled else 1
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A criterion that was replaced: until when it stood, and why it went. It is judged by the rules of its time."""
+
+    until: str
+    why: str
+    criterion: Criterion
+
+
+@dataclass(frozen=True)
+class Claim:
+    id: str
+    seed: str
+    chapter: str
+    claim: str
+    printed: Criterion
+    precise: Criterion
+    fixed: str
+    notes: tuple[str, ...] = ()
+    scope: str = ""
+    earlier: tuple[Earlier, ...] = ()
+
+
+def load(path: str | Path | None = None) -> dict[str, Claim]:
+    """All claims by id, in the file's order. Raises ValueError naming the claim that is not well formed."""
+    path = Path(path or files.root() / "book" / "claims.yml")
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), LOADER)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    claims = {}
+    for entry in raw["claims"]:
+        name = entry.get("id", "?")
+        try:
+            claim = _claim(entry, raw["fixed"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: claim {name} is not well formed: {error!r}") from error
+        if claim.id in claims:
+            raise ValueError(f"{path}: claim {name} stands there twice")
+        if not claim.precise.tests:
+            raise ValueError(f"{path}: claim {name} has no test in its precise criterion")
+        claims[claim.id] = claim
+    return claims
+
+
+def of(chapter: str, claims: Mapping[str, Claim] | None = None) -> dict[str, Claim]:
+    """The claims that `chapter` judges. Raises KeyError when it judges none."""
+    found = {k: c for k, c in (claims or load()).items() if c.chapter == chapter}
+    if not found:
+        raise KeyError(f"no claim names the chapter {chapter!r} in book/claims.yml")
+    return found
+
+
+def digest(claims: Mapping[str, Claim]) -> str:
+    """sha256 over the claims' content: a run keeps it, so that a criterion changed later can be seen."""
+    return files.digest(files.strict_json({k: _plain(asdict(c)) for k, c in claims.items()}, compact=True))
+
+
+def _plain(value: object) -> object:
+    """What was stated, without fields that say nothing: a field that is added to the form changes no digest."""
+    if isinstance(value, dict):
+        silent = lambda v: v is None or v is False or (not isinstance(v, (int, float)) and len(v) == 0)
+        return {k: _plain(v) for k, v in value.items() if not silent(v)}
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def _claim(entry: Mapping, fixed: object) -> Claim:
+    known = {"id", "seed", "chapter", "claim", "printed", "precise", "fixed", "notes", "scope", "earlier"}
+    _only(entry, known)
+    return Claim(
+        id=entry["id"],
+        seed=str(entry["seed"]),
+        chapter=entry["chapter"],
+        claim=entry["claim"],
+        printed=_criterion(entry["printed"]),
+        precise=_criterion(entry["precise"]),
+        fixed=str(entry.get("fixed", fixed)),
+        notes=tuple(entry.get("notes", ())),
+        scope=entry.get("scope", ""),
+        earlier=tuple(_earlier(e) for e in entry.get("earlier", ())),
+    )
+
+
+def _earlier(entry: Mapping) -> Earlier:
+    stated = {k: v for k, v in entry.items() if k not in ("until", "why")}
+    return Earlier(str(entry["until"]), entry["why"], _criterion({"least": 3} | stated))
+
+
+def _criterion(entry: Mapping) -> Criterion:
+    def tests(rows: Iterable[Mapping] | None) -> tuple[Test, ...]:
+        return tuple(Test(**row) for row in rows or ())
+
+    _only(entry, {"text", "tests", "controls", "unit", "least", "planned", "arithmetic"})
+    count = lambda name: None if entry.get(name) is None else int(entry[name])
+    return Criterion(
+        text=entry["text"],
+        tests=tests(entry.get("tests")),
+        controls=tests(entry.get("controls")),
+        unit=entry.get("unit", "seed"),
+        least=count("least"),
+        planned=count("planned"),
+        arithmetic=bool(entry.get("arithmetic", False)),
+    )
+
+
+def _only(entry: Mapping, known: set[str]) -> None:
+    if unknown := sorted(set(entry) - known):
+        raise ValueError(f"{unknown[0]!r} is unknown there; known are {', '.join(sorted(known))}")

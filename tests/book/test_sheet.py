@@ -1,0 +1,205 @@
+"""What pages are made of: verdicts, their deciding tests, pictures, cards, the ledger's columns, changes, findings."""
+
+import html
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from helpers import claims, numbers
+from helpers.book import badges, front, ledger, methods, picture, sheet
+
+
+def outcome(**given):
+    known = {"quantity": "q", "says": "a − b", "region": "> 0.05", "above": 0.05, "below": None, "n": 12}
+    return known | {"verdict": "supported", "estimate": 0.1, "low": 0.08, "high": 0.12} | given
+
+
+def verdict(name="E1", verdict="supported", outcomes=(), **given):
+    known = {"id": name, "criterion": "precise", "verdict": verdict, "reason": "why", "by": "reference"}
+    return known | {"outcomes": list(outcomes)} | given
+
+
+@pytest.fixture
+def found(root):
+    made = sheet.Sheet(root)
+    made.runs, made.counting, made.printed, made.earlier = {}, {}, {}, {}
+    return made
+
+
+@pytest.fixture
+def env():
+    """A page beside the ledger, in a book whose chapters are all there."""
+    builder = SimpleNamespace(get_relative_uri=lambda here, there: f"{there.removeprefix('book/')}.html")
+    chapters = {f"book/chapters/{n}" for n in ("learned_encoding", "encoding_limits", "dtdr_emergence", "dtdr_guided")}
+    return SimpleNamespace(app=SimpleNamespace(builder=builder), docname="book/intro", found_docs=chapters | {sheet.LEDGER}, metadata={})
+
+
+def made(kind, env, *arguments):
+    """A directive without a page around it."""
+    it = object.__new__(kind)
+    it.state = SimpleNamespace(document=SimpleNamespace(settings=SimpleNamespace(env=env)))
+    it.arguments = list(arguments)
+    env.metadata = {env.docname: {}}
+    env.note_dependency = lambda path: None
+    return it
+
+
+def test_a_badge_leads_to_the_ledger_and_names_its_card(found, env):
+    found.counting = {"E1": verdict("E1", "too few")}
+    shown = badges.badge(env, found, "E1")
+    assert shown == (
+        '<a class="verdict verdict-too-few" href="claims.html#E1" aria-describedby="card-E1">too few</a>'
+    )
+    assert "verdict-awaiting" in badges.badge(env, found, "D1")
+
+
+def test_in_a_book_without_a_ledger_a_badge_leads_to_the_verdict_in_its_chapter(found, env):
+    env.found_docs -= {sheet.LEDGER}
+    assert 'href="chapters/learned_encoding.html#verdict-E1"' in badges.badge(env, found, "E1")
+    assert 'href="#"' in badges.badge(env, found, "T1")
+
+
+def test_a_card_says_claim_verdict_interval_n_and_scope(found, env):
+    test = outcome(verdict="refuted", estimate=-0.1, low=-0.2, high=-0.05, says="a < b")
+    found.counting = {"E1": verdict("E1", "mixed", [outcome(), test], scope="toys & co", holm=0.004, held="1 of 2")}
+    shown = html.unescape(badges.card(env, found, "E1")).replace(numbers.NBSP, " ")
+    for piece in (found.claims["E1"].claim, "−0.10 [−0.20, −0.05]", "a < b", "12 seeds", "toys & co", "0.0040", "1 of 2"):
+        assert piece in shown
+    assert "learned_encoding.html#verdict-E1" in shown
+    assert "claims.html#E1" in shown
+
+
+def test_the_test_that_decides_is_the_worst_and_of_equals_the_nearest_to_its_border():
+    far, near = outcome(estimate=0.5, low=0.4, high=0.6), outcome(estimate=0.07, low=0.055, high=0.085, quantity="near")
+    assert sheet.deciding(verdict(outcomes=[far, near]))["quantity"] == "near"
+    open_ = outcome(verdict="undecided", quantity="open", low=0.0)
+    assert sheet.deciding(verdict(outcomes=[near, open_]))["quantity"] == "open"
+    out = outcome(verdict="refuted", quantity="out", estimate=0, low=-0.1, high=0.01)
+    assert sheet.deciding(verdict(outcomes=[open_, out]))["quantity"] == "out"
+    assert sheet.deciding(verdict(outcomes=[outcome(estimate=None)])) is None
+
+
+def places(svg):
+    """Where the interval's, the estimate's and zero's marks stand, in per cent."""
+    value = lambda pattern: [float(v) for v in re.findall(pattern, svg)]
+    return {
+        "reach": value(r'class="reach" x1="([\d.]+)%"') + value(r'class="reach"[^>]*x2="([\d.]+)%"'),
+        "at": value(r'cx="([\d.]+)%"')[0],
+        "none": value(r'class="none" x1="([\d.]+)%"'),
+    }
+
+
+@pytest.mark.parametrize(("above", "below", "sign"), [(0.05, None, 1), (None, -0.05, -1)])
+def test_inside_is_drawn_to_the_right_of_the_border_whichever_side_the_claim_wants(above, below, sign):
+    ends = {"estimate": sign * 0.1, "low": min(sign * 0.08, sign * 0.12), "high": max(sign * 0.08, sign * 0.12)}
+    where = places(picture.draw(outcome(above=above, below=below, **ends), "supported"))
+    assert 50 < where["reach"][0] < where["at"] < where["reach"][1] < 100
+    assert where["none"][0] < 50
+
+
+def test_an_interval_outside_is_drawn_to_the_left_and_an_open_end_leaves_the_picture():
+    out = places(picture.draw(outcome(estimate=-0.1, low=-0.2, high=0.0), "refuted"))
+    assert out["reach"][0] < out["at"] < out["reach"][1] < 50
+    endless = places(picture.draw(outcome(high=None), "supported"))
+    assert endless["reach"][1] == 100
+
+
+def test_a_quantity_without_spread_has_no_zero_to_be_told_from():
+    assert places(picture.draw(outcome(low=0.1, high=0.1), "supported"))["none"] == []
+    assert len(places(picture.draw(outcome(), "supported"))["none"]) == 1
+
+
+def test_a_region_with_two_borders_ends_within_the_picture():
+    test = outcome(above=-1.0, below=1.0, estimate=0.9, low=0.7, high=1.1, region="-1 … 1")
+    assert 'width="50.0%"' in picture.draw(test, "undecided")
+    assert 'width="50.0%"' not in picture.draw(test | {"estimate": -4.0, "low": -4.5, "high": -3.5}, "refuted")
+
+
+def test_the_ledger_has_columns_for_what_verdicts_carry_and_none_for_what_they_do_not(found, env):
+    bare = made(ledger.Ledger, env).markup(found)
+    assert "p, adjusted" not in bare
+    assert "before → after" not in bare
+    found.counting = {"E1": verdict("E1", "refuted", [outcome(verdict="refuted", least_visible=0.02)], holm=0.031)}
+    found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-11-25")]}
+    full = made(ledger.Ledger, env).markup(found)
+    row = re.search(r'<tr id="E1".*?</tr>', full, re.S)[0]
+    for piece in ('>0.031<', '>0.020<', "verdict-undecided", " → ", "#verdict-E1-earlier-2026-11-25", "#verdict-E1\""):
+        assert piece in row
+    assert full.count("<th") == bare.count("<th") + 3
+
+
+def test_the_ledger_gives_arithmetic_no_badge(found, env):
+    known = found.claims["E2"]
+    found.claims["E2"] = replace(known, printed=replace(known.printed, tests=()))
+    object.__setattr__(found.claims["E2"].printed, "arithmetic", True)
+    found.printed = {"E2": verdict("E2", criterion="printed")}
+    row = re.search(r'<tr id="E2".*?</tr>', made(ledger.Ledger, env).markup(found), re.S)[0]
+    assert "<i>arithmetic</i>" in row
+    assert "verdict-supported" not in row
+
+
+def test_the_front_counts_what_was_judged_and_claims_nothing_that_was_not(found, env):
+    assert "No claim has been judged" in made(front.SoFar, env).markup(found)
+    found.counting = {"E1": verdict("E1"), "E3": verdict("E3", "refuted"), "D1": verdict("D1")}
+    text = made(front.SoFar, env).markup(found)
+    assert "3 of" in text
+    assert "two of the" in text
+    assert "two supported and one refuted" in text
+    drawn = made(picture.Picture, env).markup(found)
+    assert drawn.count("<svg") == 0  # no outcome, no interval
+    assert f"{len(found.claims) - 3} claims to come" in drawn
+
+
+def test_a_finding_is_picked_by_its_interval_and_left_out_without_its_run(found):
+    texts = {"above": "more {value}", "below": "less {value}", "between": "open {value}"}
+    finding = {"reference": "x", "quantity": "q", "border": 1.0, "unit": "nats"} | texts
+    found.references = [{"notebook": "x", "label": "", "quantities": {"q": [1.4, 1.5, 1.6], "r": [1.0, 1.0, 1.0]}}]
+    shown = lambda **more: front.tell(finding | more, found)
+    assert shown().replace(numbers.NBSP, " ") == "more 1.50 ± 0.25 nats (n = 3)"
+    assert shown(border=2.0).startswith("less")
+    assert shown(border=1.5).startswith("open")
+    assert shown(minus="r", border=0.0).startswith("more 0.50")
+    assert shown(quantity="gone") is None
+    assert shown(reference="y") is None
+
+
+def test_every_finding_of_the_front_has_its_run_and_three_sentences_with_a_number(root):
+    known = sheet.Sheet(root)
+    findings = front._read(root)["findings"]
+    assert 3 <= len(findings) <= 5
+    for finding in findings:
+        assert front.tell(finding, known), finding["quantity"]
+        assert finding["claim"] in known.claims
+        for side in ("above", "below", "between"):
+            assert "{value}" in finding[side]
+
+
+def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env):
+    for name, notes in (("E1", ("2026-03-02: shared",)), ("E2", ("2026-03-02: shared", "2026-01-01: first"))):
+        found.claims[name] = replace(found.claims[name], notes=notes, earlier=())
+    found.claims = {k: found.claims[k] for k in ("E1", "E2")}
+    object.__setattr__(found.claims["E1"], "earlier", [{"until": "2026-02-01", "text": "the old one", "why": "it was vague"}])
+    found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-02-01")]}
+    text = made(methods.Changes, env).markup(found)
+    assert re.findall(r"\d{4}-\d\d-\d\d", re.sub("verdict-E1-[^\"]*", "", text)) == ["2026-01-01", "2026-02-01", "2026-03-02"]
+    assert text.count("shared") == 1
+    assert "“the old one” it was vague" in text
+    assert "undecided" in text
+
+
+def test_more_tests_make_a_false_refutation_likelier_unless_the_judge_widens():
+    assert methods.false_refutation(verdict(outcomes=[outcome()])) == pytest.approx(0.025)
+    assert methods.false_refutation(verdict(outcomes=[outcome()] * 6)) == pytest.approx(1 - 0.975**6)
+    assert methods.false_refutation(verdict(outcomes=[outcome(wide=[0.0, 1.0])] * 6)) == pytest.approx(0.025)
+
+
+def test_the_worked_example_is_computed_from_the_committed_values(found, env):
+    found.references = [{"notebook": "dtdr_emergence", "label": "", "date": "2026-01-01", "quantities": {"q": [0.1, 0.2, 0.3]}}]
+    test = outcome(estimate=0.2, low=-0.0484, high=0.448, verdict="undecided")
+    found.counting = {"D6": verdict("D6", "undecided", [test])}
+    text = made(methods.Worked, env, "D6").markup(found)
+    for piece in ("0.100, 0.200, 0.300", "0.100 / √3 = 0.0577", "0.20 [−0.05, 0.45]", "verdict-undecided"):
+        assert piece in text
+    assert claims.words.AWAITING not in text
