@@ -74,13 +74,9 @@ def show(fig: go.Figure, caption: str) -> None:
     from IPython.display import display
 
     if not fig.data:
-<<<<<<< HEAD
-        told = f"{fig.layout.title.text or 'Figure'}: there is nothing to draw, for no run with these parameters has measured it."
-=======
         told = (
             f"{fig.layout.title.text or 'Figure'}: nothing to draw, for no run with these parameters has measured it."
         )
->>>>>>> judge
         return display(Output({"text/html": f'<p class="figcaption">{told}</p>', "text/plain": told}))
     fig.update_layout(meta=dict(fig.layout.meta or {}) | {"alt": caption})
     spec = fig.to_plotly_json() | {"config": CONFIG}
