@@ -117,7 +117,7 @@ def p_value(found: Sheet, c: claims.Claim) -> str:
     """The p of the claim's verdict, adjusted over the ledger; the plain one where only that is there; '' for neither."""
     known = found.verdict(c.id)
     value = known["holm"] if known.get("holm") is not None else known.get("p")
-    return "" if value is None else numbers.p(value)
+    return "" if value is None else html.escape(numbers.p(value))
 
 
 def least(found: Sheet, c: claims.Claim) -> str:
