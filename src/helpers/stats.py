@@ -113,6 +113,17 @@ def _means(x: np.ndarray, resamples: int = 4999, seed: int = 0) -> np.ndarray:
     return x[rng.integers(0, len(x), (resamples, len(x)))].mean(axis=1)
 
 
+def least_visible(values, power: float = 0.8, level: float = 0.95) -> float:
+    """Distance from a border at which n units of this scatter are seen to lie beyond it with a power, by normal theory:
+    (t of the interval's end + t of the power) · s / √n (Cohen 1988, §2.4). Raises ValueError for fewer than two units.
+    """
+    x = units(values)
+    if len(x) < 2:
+        raise ValueError("one unit has no scatter; give two or more")
+    quantiles = scipy.stats.t.ppf(0.5 + level / 2, len(x) - 1) + scipy.stats.t.ppf(power, len(x) - 1)
+    return float(quantiles * x.std(ddof=1) / np.sqrt(len(x)))
+
+
 def exact(values, level: float = 1.0) -> Interval:
     """For a quantity that has no sampling error, such as a count of bytes: the ends are its least and greatest value."""
     x = units(values)

@@ -149,7 +149,7 @@ def test_a_page_keeps_what_it_uses_and_no_more():
 
 
 def test_nothing_is_loaded_twice_and_nothing_from_a_network():
-    script = lambda body="", name="": SimpleNamespace(filename=name, attributes={"body": body})  # noqa: E731
+    script = lambda body="", name="": SimpleNamespace(filename=name, attributes={"body": body})
     context = {
         "script_files": [script("let a"), script("let a"), script(name="sphinx-thebe.js"), script("THEBE_JS_URL = 1")],
     }
@@ -166,7 +166,16 @@ def test_the_footer_says_what_a_page_ran_on():
         "provenance": {"device": "a CPU", "python": "3.11.2", "torch": "2.13.0", "commit": "fee1"},
     }
     text = badges.footer({"run": run, "fresh": False}).replace("\u00a0", " ")
-    for piece in ("quick profile", "61 s", "a CPU", "torch 2.13.0", "text=&lt;x&gt;", "key abc", "commit fee1", "older"):
+    for piece in (
+        "quick profile",
+        "61 s",
+        "a CPU",
+        "torch 2.13.0",
+        "text=&lt;x&gt;",
+        "key abc",
+        "commit fee1",
+        "older",
+    ):
         assert piece in text
     assert "seeds" not in text
     assert "older" not in badges.footer({"run": run, "fresh": True})

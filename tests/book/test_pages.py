@@ -32,7 +32,9 @@ def test_a_column_that_is_not_all_numbers_stays_left(cell):
     assert 'class="num"' not in labelled(TABLE.replace("1.25", cell).replace("−0.50", "word"))
 
 
-@pytest.mark.parametrize("cell", ["0.41", "−3", f"0.058{numbers.PM}0.050", f"40{numbers.NBSP}%", f"12{numbers.NBSP}s", "10.7 [9.1, 12.3]"])
+@pytest.mark.parametrize(
+    "cell", ["0.41", "−3", f"0.058{numbers.PM}0.050", f"40{numbers.NBSP}%", f"12{numbers.NBSP}s", "10.7 [9.1, 12.3]"]
+)
 def test_numbers_with_spread_unit_or_interval_are_numbers(cell):
     assert pages.NUMBER.match(cell)
 
@@ -57,7 +59,9 @@ def test_the_sidebar_names_the_parts_that_are_to_come_in_their_place(root):
 
 def test_parameters_become_a_table_with_this_runs_values():
     known = {
-        "seeds": parameters.Parameter("seeds", "int", None, "repetitions; None takes the profile's own", low=2, high=64),
+        "seeds": parameters.Parameter(
+            "seeds", "int", None, "repetitions; None takes the profile's own", low=2, high=64
+        ),
         "text": parameters.Parameter("text", "str", "a", "what is <read>", choices=("a", "PATH")),
     }
     shown = reading.parameter_table(known, {"text": "b.txt"})

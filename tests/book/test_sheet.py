@@ -33,7 +33,9 @@ def env():
     """A page beside the ledger, in a book whose chapters are all there."""
     builder = SimpleNamespace(get_relative_uri=lambda here, there: f"{there.removeprefix('book/')}.html")
     chapters = {f"book/chapters/{n}" for n in ("learned_encoding", "encoding_limits", "dtdr_emergence", "dtdr_guided")}
-    return SimpleNamespace(app=SimpleNamespace(builder=builder), docname="book/intro", found_docs=chapters | {sheet.LEDGER}, metadata={})
+    return SimpleNamespace(
+        app=SimpleNamespace(builder=builder), docname="book/intro", found_docs=chapters | {sheet.LEDGER}, metadata={}
+    )
 
 
 def made(kind, env, *arguments):
@@ -49,9 +51,7 @@ def made(kind, env, *arguments):
 def test_a_badge_leads_to_the_ledger_and_names_its_card(found, env):
     found.counting = {"E1": verdict("E1", "too few")}
     shown = badges.badge(env, found, "E1")
-    assert shown == (
-        '<a class="verdict verdict-too-few" href="claims.html#E1" aria-describedby="card-E1">too few</a>'
-    )
+    assert shown == ('<a class="verdict verdict-too-few" href="claims.html#E1" aria-describedby="card-E1">too few</a>')
     assert "verdict-awaiting" in badges.badge(env, found, "D1")
 
 
@@ -65,7 +65,15 @@ def test_a_card_says_claim_verdict_interval_n_and_scope(found, env):
     test = outcome(verdict="refuted", estimate=-0.1, low=-0.2, high=-0.05, says="a < b")
     found.counting = {"E1": verdict("E1", "mixed", [outcome(), test], scope="toys & co", holm=0.004, held="1 of 2")}
     shown = html.unescape(badges.card(env, found, "E1")).replace(numbers.NBSP, " ")
-    for piece in (found.claims["E1"].claim, "−0.10 [−0.20, −0.05]", "a < b", "12 seeds", "toys & co", "0.0040", "1 of 2"):
+    for piece in (
+        found.claims["E1"].claim,
+        "−0.10 [−0.20, −0.05]",
+        "a < b",
+        "12 seeds",
+        "toys & co",
+        "0.0040",
+        "1 of 2",
+    ):
         assert piece in shown
     assert "learned_encoding.html#verdict-E1" in shown
     assert "claims.html#E1" in shown
@@ -125,7 +133,7 @@ def test_the_ledger_has_columns_for_what_verdicts_carry_and_none_for_what_they_d
     found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-11-25")]}
     full = made(ledger.Ledger, env).markup(found)
     row = re.search(r'<tr id="E1".*?</tr>', full, re.S)[0]
-    for piece in ('>0.031<', '>0.020<', "verdict-undecided", " → ", "#verdict-E1-earlier-2026-11-25", "#verdict-E1\""):
+    for piece in (">0.031<", ">0.020<", "verdict-undecided", " → ", "#verdict-E1-earlier-2026-11-25", '#verdict-E1"'):
         assert piece in row
     assert full.count("<th") == bare.count("<th") + 3
 
@@ -180,10 +188,16 @@ def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env)
     for name, notes in (("E1", ("2026-03-02: shared",)), ("E2", ("2026-03-02: shared", "2026-01-01: first"))):
         found.claims[name] = replace(found.claims[name], notes=notes, earlier=())
     found.claims = {k: found.claims[k] for k in ("E1", "E2")}
-    object.__setattr__(found.claims["E1"], "earlier", [{"until": "2026-02-01", "text": "the old one", "why": "it was vague"}])
+    object.__setattr__(
+        found.claims["E1"], "earlier", [{"until": "2026-02-01", "text": "the old one", "why": "it was vague"}]
+    )
     found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-02-01")]}
     text = made(methods.Changes, env).markup(found)
-    assert re.findall(r"\d{4}-\d\d-\d\d", re.sub("verdict-E1-[^\"]*", "", text)) == ["2026-01-01", "2026-02-01", "2026-03-02"]
+    assert re.findall(r"\d{4}-\d\d-\d\d", re.sub('verdict-E1-[^"]*', "", text)) == [
+        "2026-01-01",
+        "2026-02-01",
+        "2026-03-02",
+    ]
     assert text.count("shared") == 1
     assert "“the old one” it was vague" in text
     assert "undecided" in text
@@ -196,7 +210,9 @@ def test_more_tests_make_a_false_refutation_likelier_unless_the_judge_widens():
 
 
 def test_the_worked_example_is_computed_from_the_committed_values(found, env):
-    found.references = [{"notebook": "dtdr_emergence", "label": "", "date": "2026-01-01", "quantities": {"q": [0.1, 0.2, 0.3]}}]
+    found.references = [
+        {"notebook": "dtdr_emergence", "label": "", "date": "2026-01-01", "quantities": {"q": [0.1, 0.2, 0.3]}}
+    ]
     test = outcome(estimate=0.2, low=-0.0484, high=0.448, verdict="undecided")
     found.counting = {"D6": verdict("D6", "undecided", [test])}
     text = made(methods.Worked, env, "D6").markup(found)

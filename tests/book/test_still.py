@@ -73,7 +73,12 @@ def test_a_logarithmic_axis_and_a_reversed_one():
 
 def test_a_band_has_an_outline_for_each_stretch():
     nan = float("nan")
-    data = {"x": [0, 1, 1, 0, nan, 3, 4, 4, 3], "y": [1, 1, 2, 2, nan, 5, 5, 6, 6], "fill": "toself", "line": {"width": 0}}
+    data = {
+        "x": [0, 1, 1, 0, nan, 3, 4, 4, 3],
+        "y": [1, 1, 2, 2, nan, 5, 5, 6, 6],
+        "fill": "toself",
+        "line": {"width": 0},
+    }
     root, back = drawn([data | {"mode": "lines"}])
     (path,) = part(root, "trace0-fill").iter(f"{SVG}path")
     assert path.get("d").count("M") == 2
@@ -113,7 +118,9 @@ def test_a_heatmap_is_an_image_of_its_cells(up):
     a, _, _, d, e, f = (float(v) for v in NUMBER.findall(image.get("transform")))
     assert len(red) == 1
     (row, column) = red[0]
-    assert back(np.array([[a * (column + 0.5) + e, d * (row + 0.5) + f]])) == pytest.approx(np.array([[1, 1]]), abs=0.02)
+    assert back(np.array([[a * (column + 0.5) + e, d * (row + 0.5) + f]])) == pytest.approx(
+        np.array([[1, 1]]), abs=0.02
+    )
 
 
 def test_reference_lines_rectangles_and_notes():

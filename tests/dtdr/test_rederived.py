@@ -4,18 +4,15 @@ plain pandas, with neither the book's quantities nor its statistics nor its judg
 
 import gzip
 import json
-import math
 
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.stats
+from by_hand import INF, MIXED, REFUTED, SUPPORTED, UNDECIDED, decided, one, together
 
 from helpers import claims
 
-INF = math.inf
 EMERGENCE, GUIDED = "dtdr_emergence", "dtdr_guided"
-SUPPORTED, REFUTED, MIXED, UNDECIDED = "supported", "refuted", "mixed", "undecided"
 MARK = {"damage": "keep", "order": "iid", "protect": False, "fill": "zero"}
 TURNED, PLAIN = MARK | {"domain": "hadamard"}, MARK | {"domain": "identity"}
 PRIOR = TURNED | {"fill": "guided", "weight": 0.15}
@@ -60,31 +57,6 @@ def models(values):
 def others(values):
     """In the direction of the mean of the rest."""
     return np.array([v * np.sign(np.delete(values, i).mean()) for i, v in enumerate(values)])
-
-
-def ends(x, level):
-    half = scipy.stats.t.ppf((1 + level) / 2, len(x) - 1) * np.std(x, ddof=1) / math.sqrt(len(x))
-    return np.mean(x) - half, np.mean(x) + half
-
-
-def one(x, low, high, k=1):
-    """The verdict on a mean that is wanted in (low, high): inside at 95 %, outside at a twentieth among k tests."""
-    a, b = ends(x, 0.95)
-    c, d = ends(x, 1 - 0.05 / k)
-    return SUPPORTED if low < a and b < high else REFUTED if d < low or c > high else UNDECIDED
-
-
-def together(*found):
-    if set(found) == {SUPPORTED}:
-        return SUPPORTED
-    if REFUTED in found:
-        return MIXED if SUPPORTED in found else REFUTED
-    return UNDECIDED
-
-
-def decided(*tests):
-    """tests: (values, low, high)."""
-    return together(*(one(x, low, high, len(tests)) for x, low, high in tests))
 
 
 def before(*tests):

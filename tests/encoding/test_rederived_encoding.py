@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from by_hand import INF, REFUTED, SUPPORTED, UNDECIDED, decided, ends, one, together
 
 from helpers import claims
 
-INF = math.inf
-SUPPORTED, REFUTED, MIXED, UNDECIDED = "supported", "refuted", "mixed", "undecided"
 FULL, CODE = 64, 6
 
 
@@ -56,31 +55,6 @@ def rule(rows, arm, d=CODE, attend=True):
     return final(rows, part="rules", arm=arm, d=d, attend=attend)
 
 
-def mean_of(x, level):
-    x = np.asarray(x, float)
-    half = scipy.stats.t.ppf((1 + level) / 2, len(x) - 1) * np.std(x, ddof=1) / math.sqrt(len(x))
-    return np.mean(x) - half, np.mean(x) + half
-
-
-def one(x, low, high, k):
-    """Inside at 95 %: supported; outside at a twentieth shared among k tests: refuted."""
-    (a, b), (c, d) = mean_of(x, 0.95), mean_of(x, 1 - 0.05 / k)
-    return SUPPORTED if low < a and b < high else REFUTED if d < low or c > high else UNDECIDED
-
-
-def together(found):
-    if set(found) == {SUPPORTED}:
-        return SUPPORTED
-    if REFUTED in found:
-        return MIXED if SUPPORTED in found else REFUTED
-    return UNDECIDED
-
-
-def decided(*tests):
-    """tests: (values, low, high)."""
-    return together([one(x, low, high, len(tests)) for x, low, high in tests])
-
-
 def wolf(x, border):
     """Whether a mean lies near a border at which resampled units, with the mean put there, are supported in more than 6 %."""
     x, rng = np.asarray(x, float), np.random.default_rng(7)
@@ -88,7 +62,7 @@ def wolf(x, border):
     if x.mean() - border > width * sum(scipy.stats.t.ppf(q, len(x) - 1) for q in (0.975, 0.8)):
         return False
     drawn = rng.choice(x - x.mean(), (3000, len(x))) + border
-    return np.mean([mean_of(y, 0.95)[0] > border for y in drawn]) > 0.06
+    return np.mean([ends(y, 0.95)[0] > border for y in drawn]) > 0.06
 
 
 def reached(x, y, level):
@@ -162,7 +136,7 @@ def learned(rows):
     slower = {s: [steps(rows, s, arm) for arm in ("seed_ae", "learned")] for s in ("pattern", "planted6")}
     all_there = SUPPORTED if np.isfinite(list(slower.values())).all() else REFUTED
     logs = [np.log2(a / b) for a, b in slower.values()]
-    found["E4"] = together([all_there, *(one(x, 0.32, INF, 4) for x in logs)])
+    found["E4"] = together(all_there, *(one(x, 0.32, INF, 4) for x in logs))
     falls = [np.log(excess(rows, f"planted{r}", r - 1) / excess(rows, f"planted{r}", r)) for r in (2, 6, 12)]
     found["E7"] = decided(*((x, math.log(10), INF) for x in falls))
     extra = [
@@ -193,10 +167,8 @@ def limited(limits):
         "E8b": decided(*kept),
         "E10": one_of(total["full width"] / total["learned"] > 9),
         "E10b": together(
-            [
-                one_of(deployed["full width"] / deployed["learned"] > 10),
-                one_of(deployed["two-stage, folded"] / deployed["learned"] > 1),
-            ]
+            one_of(deployed["full width"] / deployed["learned"] > 10),
+            one_of(deployed["two-stage, folded"] / deployed["learned"] > 1),
         ),
     }
 
@@ -213,6 +185,6 @@ def test_the_instruments_work(rows):
     """The controls of the criteria, from the records."""
     for source in ("planted6", "dirichlet"):
         loss, unigram, bayes = (chain(rows, source, "full", FULL, column=c) for c in ("loss", "unigram", "bayes"))
-        assert mean_of((unigram - loss) / (unigram - bayes), 0.95)[0] > 0.98
+        assert ends((unigram - loss) / (unigram - bayes), 0.95)[0] > 0.98
     flat = np.max([excess(rows, "dirichlet", r - 1) / excess(rows, "dirichlet", r) for r in (2, 6, 12)], axis=0)
     assert (flat < 2).all()

@@ -10,9 +10,37 @@ from helpers import __version__
 
 def setup(app):
     """Sphinx calls this."""
-    from helpers.book import badges, calibration, formulas, front, lean, ledger, methods, pages, picture, plots, reading, search, status
+    from helpers.book import (
+        badges,
+        calibration,
+        formulas,
+        front,
+        lean,
+        ledger,
+        methods,
+        pages,
+        picture,
+        plots,
+        reading,
+        search,
+        status,
+    )
 
-    for module in (plots, calibration, badges, front, picture, ledger, methods, status, reading, search, pages, formulas, lean):
+    for module in (
+        plots,
+        calibration,
+        badges,
+        front,
+        picture,
+        ledger,
+        methods,
+        status,
+        reading,
+        search,
+        pages,
+        formulas,
+        lean,
+    ):
         module.setup(app)
     made_by = zlib.crc32(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
     safe = {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -181,7 +181,9 @@ class Panels:
 
     def _over(self) -> float:
         """Room for notes above the panels."""
-        return 16.0 if any(n.get("yref") == "paper" and n["y"] >= 1 for n in self.layout.get("annotations") or ()) else 0.0
+        return (
+            16.0 if any(n.get("yref") == "paper" and n["y"] >= 1 for n in self.layout.get("annotations") or ()) else 0.0
+        )
 
     def _inside(self, box: tuple) -> tuple:
         """Put the panels into a box of pixels, moved right by what their labels need."""
@@ -197,7 +199,12 @@ class Panels:
     def _place(self, box: tuple) -> None:
         left, bottom, width, height = box
         size = self.fig.get_size_inches() * 72
-        spread = lambda d: (left + d[0][0] * width, bottom + d[1][0] * height, np.ptp(d[0]) * width, np.ptp(d[1]) * height)
+        spread = lambda d: (
+            left + d[0][0] * width,
+            bottom + d[1][0] * height,
+            np.ptp(d[0]) * width,
+            np.ptp(d[1]) * height,
+        )
         scale = lambda r: tuple(float(v) for v in np.array(r) / np.tile(size, 2))
         self.paper.set_position(scale(spread(((0, 1), (0, 1)))))
         for names, panel in self.panels.items():
@@ -248,7 +255,9 @@ def _ticks(axis, given: dict, names: dict, log: bool) -> None:
         axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=9))
     elif given.get("dtick"):
         low, high = sorted(axis.get_view_interval())
-        axis.set_major_locator(FixedLocator(np.arange(np.ceil(low / given["dtick"]), high / given["dtick"] + 1e-9) * given["dtick"]))
+        axis.set_major_locator(
+            FixedLocator(np.arange(np.ceil(low / given["dtick"]), high / given["dtick"] + 1e-9) * given["dtick"])
+        )
     else:
         axis.set_major_locator(MaxNLocator(min(given.get("nticks") or 7, 7), steps=[1, 2, 5, 10]))
     axis.set_minor_locator(NullLocator())
@@ -257,7 +266,9 @@ def _ticks(axis, given: dict, names: dict, log: bool) -> None:
         raise Undrawable(f"tickformat {form}")
     told = [plain(t) for t in labels] if labels is not None else None
     write = lambda v, i: told[i] if told else format(v, form).replace("-", "−") if form else number(v)
-    axis.set_major_formatter(FuncFormatter(lambda v, i: write(v, i) if told is None or (i is not None and i < len(told)) else ""))
+    axis.set_major_formatter(
+        FuncFormatter(lambda v, i: write(v, i) if told is None or (i is not None and i < len(told)) else "")
+    )
     if given.get("tickangle"):
         axis.set_tick_params(labelrotation=-given["tickangle"])
     if not given.get("showticklabels", True):

@@ -145,5 +145,3 @@ def footer(chapter: dict) -> str:
 def setup(app) -> None:
     app.add_role("verdict", VerdictRole())
     app.add_post_transform(Badges)
-
-

@@ -59,13 +59,19 @@ def _told(found: Mapping) -> str:
         held, fell = (list(shares(found, setting, *v).values()) for v in (("supported",), ("refuted", "mixed")))
         cells = [words, *(numbers.fixed(v, 3) for v in (np.mean(held), max(held), np.mean(fell), max(fell)))]
         rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")
-    head = ("in a ledger where …", "supported, mean", "supported, most", "refuted or mixed, mean", "refuted or mixed, most")
+    head = (
+        "in a ledger where …",
+        "supported, mean",
+        "supported, most",
+        "refuted or mixed, mean",
+        "refuted or mixed, most",
+    )
     power = shares(found, "planted", "supported")
     weak = sorted(k for k, v in power.items() if v < POWER)
     error = np.sqrt(FALSE * (1 - FALSE) / found["ledgers"])
     text = (
-        f"{len(power)} claims were judged in {found['ledgers']} made-up ledgers of each kind, with the units that were planned; a "
-        f"share of {FALSE:g} has a standard error of {numbers.fixed(error, 3)} there. "
+        f"{len(power)} claims were judged in {found['ledgers']} made-up ledgers of each kind, with the planned units; "
+        f"a share of {FALSE:g} has a standard error of {numbers.fixed(error, 3)} there. "
     )
     text += (
         f"Power at twice the margin is {POWER:g} or more for all but {len(weak)}: {', '.join(weak)}."
@@ -87,7 +93,9 @@ def chances(effect: np.ndarray, n: int) -> dict[str, np.ndarray]:
 
 def power_figure() -> go.Figure:
     """Chances of each verdict by effect, a slider over the number of units."""
-    fig = figures.figure("What can so many units see?", "distance from the border (sd of a unit)", "chance of the verdict")
+    fig = figures.figure(
+        "What can so many units see?", "distance from the border (sd of a unit)", "chance of the verdict"
+    )
     effect = np.linspace(-2, 2, 41)
     for n in UNITS:
         for verdict, chance in chances(effect, n).items():

@@ -10,7 +10,7 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 LETTERS = re.compile(r'<mrow>((?:<mi mathvariant="normal">\w</mi>){2,})</mrow>')
-FUNCTION = re.compile(r'(<mi>(?:log|ln|exp|sin|cos|tan|arg|det|dim)</mi>)(?!<mo stretchy|</|<mspace)')
+FUNCTION = re.compile(r"(<mi>(?:log|ln|exp|sin|cos|tan|arg|det|dim)</mi>)(?!<mo stretchy|</|<mspace)")
 BRACKET = re.compile(r"<mi>(&#x027E[89];)</mi>")
 
 

@@ -33,7 +33,13 @@ class SoFar(FromSheet):
         every = {c.seed for c in found.claims.values()}
         by = sum(v["by"] == "reference" for v in judged.values())
         committed = "by runs at full scale that are committed with the book"
-        how = committed if by == len(judged) else f"{_words(by)} of them {committed}" if by else "by runs of this build alone"
+        how = (
+            committed
+            if by == len(judged)
+            else f"{_words(by)} of them {committed}"
+            if by
+            else "by runs of this build alone"
+        )
         return (
             f'<p class="sofar">So far <b>{len(judged)} of {len(found.claims)} claims</b>, of {_words(len(seeds))} of the '
             f"{_words(len(every))} documents, have been judged, {how}: <b>{outcome}</b>.</p>"
@@ -47,9 +53,7 @@ class Findings(FromSheet):
         self.env.note_dependency(str(found.root / FINDINGS))
         wanted = _read(found.root)["findings"]
         said = [(f, text) for f in wanted if (text := tell(f, found)) is not None]
-        rows = "".join(
-            f"<li>{html.escape(text)} {self._where(found, f)}</li>" for f, text in said
-        )
+        rows = "".join(f"<li>{html.escape(text)} {self._where(found, f)}</li>" for f, text in said)
         return f'<ul class="findings">{rows}</ul>'
 
     def _where(self, found: Sheet, finding: Mapping) -> str:
@@ -77,7 +81,9 @@ def tell(finding: Mapping, found: Sheet) -> str | None:
     side = "above" if ci.low > border else "below" if ci.high < border else "between"
     value = numbers.spread(ci.estimate, (ci.high - ci.low) / 2)
     unit = finding.get("unit", "")
-    return " ".join(finding[side].split()).format(value=f"{numbers.unit(value, unit)} (n{numbers.NBSP}={numbers.NBSP}{ci.n})")
+    return " ".join(finding[side].split()).format(
+        value=f"{numbers.unit(value, unit)} (n{numbers.NBSP}={numbers.NBSP}{ci.n})"
+    )
 
 
 class Doors(FromSheet):
@@ -91,7 +97,9 @@ class Doors(FromSheet):
             return ""
         minutes = reading_minutes(found.root / CHAPTERS / f"{name}.ipynb")
         run = found.runs[name]["run"]
-        took = f", {numbers.seconds(run['seconds'])} on {html.escape(run['provenance'].get('device', ''))}" if run else ""
+        took = (
+            f", {numbers.seconds(run['seconds'])} on {html.escape(run['provenance'].get('device', ''))}" if run else ""
+        )
         there = self.env.app.builder.get_relative_uri(self.env.docname, "book/running")
         return (
             f'<p class="doors"><a class="door" href="{href}">Read “{title}” <span>{minutes} minutes</span></a>'

@@ -25,7 +25,7 @@ WRONG = {  # what the theme and the bibliography say of an element, and a reader
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     ' role="doc-biblioentry"': "",  # an entry of such a list, which may hold nothing else
 }
-RULE = re.compile(r'(?<=\})(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}')
+RULE = re.compile(r"(?<=\})(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}")
 FIRST = {"far", "fa-regular", "fab", "fa-brands"}
 KINDS = FIRST | {"fa", "fas", "fa-solid"}
 SIZES = {"lg", "xs", "sm", "xl", "fw", "2x"}  # endings that name no icon
@@ -89,11 +89,17 @@ def _drawing(attributes: str, drawn: set[str]) -> str | None:
     first = bool(FIRST & set(classes))
     width, height, path = shapes[0 if first else -1]
     known = f"icon-{name}{'-first' if first else ''}"
-    outline = f'<use href="#{known}"></use>' if known in drawn else f'<path id="{known}" fill="currentColor" d="{path}"></path>'
+    outline = (
+        f'<use href="#{known}"></use>'
+        if known in drawn
+        else f'<path id="{known}" fill="currentColor" d="{path}"></path>'
+    )
     drawn.add(known)
     kept = " ".join(["svg-inline--fa", *(c for c in classes if c not in KINDS)])
     data = "".join(f" {d}" for d in re.findall(r'data-[\w-]+="[^"]*"', attributes))
-    return f'<svg class="{kept}"{data} aria-hidden="true" focusable="false" viewBox="0 0 {width} {height}">{outline}</svg>'
+    return (
+        f'<svg class="{kept}"{data} aria-hidden="true" focusable="false" viewBox="0 0 {width} {height}">{outline}</svg>'
+    )
 
 
 @functools.cache

@@ -81,12 +81,15 @@ class Ledger(FromSheet):
             f"<b>{c.id}</b> {html.escape(c.claim)}",
             self._badge(c, known, "precise"),
             f"{html.escape(c.printed.text)} {self._printed(found, c)}",
-            f'{html.escape(c.precise.text)}{reason}{scope}<p class="fixed">fixed {c.fixed}{self._changed(c)}; unit: {c.precise.unit}</p>',
+            f'{html.escape(c.precise.text)}{reason}{scope}<p class="fixed">fixed {c.fixed}{self._changed(c)}; '
+            f"unit: {c.precise.unit}</p>",
             *more,
             f'{where}<br><a href="{seed}">document {c.seed}</a>',
         ]
         body = "".join(f"<td>{v}</td>" for v in cells)
-        return f'<tr id="{c.id}" data-verdict="{known["verdict"]}" data-seed="{c.seed}" data-part="{c.seed}">{body}</tr>'
+        return (
+            f'<tr id="{c.id}" data-verdict="{known["verdict"]}" data-seed="{c.seed}" data-part="{c.seed}">{body}</tr>'
+        )
 
     def _badge(self, c: claims.Claim, known: dict, criterion: str) -> str:
         """A verdict that leads to its row in the chapter, where there is one."""

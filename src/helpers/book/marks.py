@@ -11,9 +11,19 @@ from matplotlib.path import Path
 
 from helpers.book.axes import INK, Panel, Undrawable, array, color, plain
 
-COLORWAY = "#1f77b4 #ff7f0e #2ca02c #d62728 #9467bd #8c564b #e377c2 #7f7f7f #bcbd22 #17becf".split()  # plotly's own
+COLORWAY = (  # plotly's own
+    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
+)  # fmt: skip
 DASH = {"solid": "-", "dash": (0, (4, 2.5)), "dot": (0, (1, 1.6)), "dashdot": "-.", "longdash": (0, (8, 3))}
-SYMBOL = {"circle": "o", "square": "s", "diamond": "D", "x": "X", "cross": "P", "triangle-up": "^", "triangle-down": "v"}
+SYMBOL = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "x": "X",
+    "cross": "P",
+    "triangle-up": "^",
+    "triangle-down": "v",
+}
 _ANY = {"hoverinfo", "hovertemplate", "customdata", "hovertext", "legendgroup", "uid", "meta", "visible", "showlegend"}
 _ANY |= {"type", "name", "x", "y", "xaxis", "yaxis", "opacity", "hoverlabel", "legendrank"}
 KNOWN = {

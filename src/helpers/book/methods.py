@@ -25,7 +25,6 @@ from helpers.book.sheet import (
     deciding,
     depend,
     linked,
-    numbers_of,
     sheet,
     table,
     word,
@@ -94,8 +93,8 @@ class Multiplicity(FromSheet):
         refuted = sum(false_refutation(v) for v in judged.values())
         text = (
             f"{len(judged)} claims have been judged so far by {tests} tests. Were every one of them true or false by a hair, "
-            f"with its quantity exactly on the border, one would expect {numbers.write(SIDE * len(judged), 2)} false supports at "
-            f"most, and {numbers.write(refuted, 2)} false refutations."
+            f"with its quantity exactly on the border, one would expect {numbers.write(SIDE * len(judged), 2)} false supports "
+            f"at most, and {numbers.write(refuted, 2)} false refutations."
         )
         told = ("supported", "refuted", "mixed")
         adjusted = {k: v["holm"] for k, v in judged.items() if v.get("holm") is not None and v["verdict"] in told}
@@ -103,8 +102,8 @@ class Multiplicity(FromSheet):
             kept = sum(p < 2 * SIDE for p in adjusted.values())
             weakest = max(adjusted, key=adjusted.get)
             text += (
-                f" Of {len(adjusted)} decided verdicts with a p-value, {kept} keep p < {2 * SIDE:g} after Holm's correction over the "
-                f"whole ledger; the weakest is {weakest}, p = {numbers.p(adjusted[weakest])}."
+                f" Of {len(adjusted)} decided verdicts with a p-value, {kept} keep p < {2 * SIDE:g} after Holm's correction "
+                f"over the whole ledger; the weakest is {weakest}, p = {numbers.p(adjusted[weakest])}."
             )
         return f"<p>{text}</p>"
 
@@ -137,8 +136,9 @@ class Changes(FromSheet):
                 for v in found.earlier.get(n, ())
                 if v["criterion"].endswith(date)
             ]
-            rows.append(f'<tr><td class="date">{date}</td>'
-                f"<td>{links}</td><td>{html.escape(text)} {'; '.join(gave)}</td></tr>")
+            rows.append(
+                f'<tr><td class="date">{date}</td><td>{links}</td><td>{html.escape(text)} {"; ".join(gave)}</td></tr>'
+            )
         return table("changes", ("date", "claims", "what changed"), rows)
 
 

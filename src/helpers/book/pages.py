@@ -13,7 +13,9 @@ HEAD = re.compile(r"<thead\b.*?</thead>", re.S)
 TITLE = re.compile(r"<th\b[^>]*>(.*?)</th>", re.S)
 LINE = re.compile(r"(<tr\b[^>]*>)(.*?)(</tr>)", re.S)
 CELL = re.compile(r"<(td|th)\b([^>]*)>(.*?)</\1>", re.S)
-NUMBER = re.compile(r"^[−\-+<> \u00a0]*[\d.,]+(?:\u00a0?(?:[%±×\[\]]|[a-z]{1,4}\b|[−\d., ⁻⁰¹²³⁴⁵⁶⁷⁸⁹\u00a0±×\[\]∞–]+))*$")
+NUMBER = re.compile(
+    r"^[−\-+<> \u00a0]*[\d.,]+(?:\u00a0?(?:[%±×\[\]]|[a-z]{1,4}\b|[−\d., ⁻⁰¹²³⁴⁵⁶⁷⁸⁹\u00a0±×\[\]∞–]+))*$"
+)
 
 
 def repair(app, pagename, templatename, context, doctree) -> None:
@@ -59,7 +61,9 @@ def to_come(sidebar: str, found: Sheet) -> str:
     waiting = []
     for title in [*titles, *last]:
         if title not in places:
-            waiting.append(f'<p class="caption part-to-come"><span class="caption-text">{html.escape(title)} (to come)</span></p>')
+            waiting.append(
+                f'<p class="caption part-to-come"><span class="caption-text">{html.escape(title)} (to come)</span></p>'
+            )
         elif waiting:
             sidebar = sidebar.replace(places[title], "".join(waiting) + places[title], 1)
             waiting = []
@@ -75,11 +79,17 @@ def _labelled(found: re.Match) -> str:
     body = found[2][head.end() :]
     rows = [[_text(c[2]) for c in CELL.findall(line[1])] for line in LINE.findall(body)]
     whole = [r for r in rows if len(r) == len(names)]
-    right = {i for i in range(len(names)) if (column := [r[i] for r in whole if r[i] not in ("", "–")]) and _numbers(column)}
+    right = {
+        i for i in range(len(names)) if (column := [r[i] for r in whole if r[i] not in ("", "–")]) and _numbers(column)
+    }
     lines = LINE.sub(lambda m: m[1] + _cells(m[2], names, right) + m[3], body)
     heads = iter(range(len(names)))
-    top = re.sub(r"<th\b", lambda m: '<th class="num"' if next(heads) in right and "class=" not in head[0] else m[0], head[0])
-    kind = found[1].replace('class="', 'class="labelled ', 1) if 'class="' in found[1] else f'{found[1]} class="labelled"'
+    top = re.sub(
+        r"<th\b", lambda m: '<th class="num"' if next(heads) in right and "class=" not in head[0] else m[0], head[0]
+    )
+    kind = (
+        found[1].replace('class="', 'class="labelled ', 1) if 'class="' in found[1] else f'{found[1]} class="labelled"'
+    )
     return f"<table{kind}>{found[2][: head.start()]}{top}{lines}</table>"
 
 

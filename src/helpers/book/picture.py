@@ -36,7 +36,9 @@ class Picture(FromSheet):
             title = f'<a href="{link_to(self.env, SEEDS, f"seed-{seed}")}">{html.escape(found.part(seed))}</a>'
             rows = "".join(self._row(found, c.id) for c in members)
             groups.append(f'<tbody><tr class="part"><th colspan="5" scope="colgroup">{title}</th></tr>{rows}</tbody>')
-        head = "".join(f'<th scope="col">{h}</th>' for h in ("claim", "outside | inside", "deciding test", "n", "verdict"))
+        head = "".join(
+            f'<th scope="col">{h}</th>' for h in ("claim", "outside | inside", "deciding test", "n", "verdict")
+        )
         drawn = f'<table class="picture"><thead><tr>{head}</tr></thead>{"".join(groups)}</table>' if groups else ""
         return drawn + self._to_come(found)
 
@@ -63,7 +65,8 @@ class Picture(FromSheet):
         if not left:
             return ""
         rows = "".join(
-            f'<li><a href="{claim_at(self.env, found, c.id)}"><b>{c.id}</b></a> {html.escape(c.claim)}</li>' for c in left
+            f'<li><a href="{claim_at(self.env, found, c.id)}"><b>{c.id}</b></a> {html.escape(c.claim)}</li>'
+            for c in left
         )
         return f'<details class="to-judge"><summary>{len(left)} claims to come</summary><ul>{rows}</ul></details>'
 

@@ -14,6 +14,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from myst_nb.core import render
@@ -25,9 +26,10 @@ from helpers.figures import MIME
 
 ASSETS = Path(__file__).parent / "assets"
 FULL, CARTESIAN = "plotly.min.js", "plotly-cartesian.min.js"
-IN_CARTESIAN = set(
-    "bar box contour heatmap histogram histogram2d histogram2dcontour image pie scatter scatterternary violin".split()
-)
+IN_CARTESIAN = {
+    "bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour", "image", "pie", "scatter",
+    "scatterternary", "violin",
+}  # fmt: skip
 SCRIPTS = ("controls.js", "figures.js")
 BOX = (
     '<div class="plotly-fig" role="figure" aria-label="{name}" style="min-height:{height}px">'
@@ -44,7 +46,7 @@ CAPTION = re.compile(r'<(\w+) class="figcaption">')
 class PlotlyMime:
     """myst-nb's plug-in for the plotly MIME type: the figure's JSON, in a box of its final height, and its still picture."""
 
-    mime_priority_overrides = [(builder, MIME, 1) for builder in ("html", "dirhtml", "singlehtml")]
+    mime_priority_overrides: ClassVar = [(builder, MIME, 1) for builder in ("html", "dirhtml", "singlehtml")]
 
     @staticmethod
     def handle_mime(renderer, data, inline):

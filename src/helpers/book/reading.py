@@ -17,7 +17,16 @@ from helpers.run.build import CHAPTERS
 
 PLAIN = ("book/intro", GLOSSARY, "book/bibliography", "book/claims", "book/status")  # pages without cards
 SKIPPED = {"code", "record", "control"}  # words that mean other things, too
-NEVER = (nodes.title, nodes.reference, nodes.literal, nodes.math, nodes.footnote, nodes.citation, nodes.table, nodes.strong)
+NEVER = (
+    nodes.title,
+    nodes.reference,
+    nodes.literal,
+    nodes.math,
+    nodes.footnote,
+    nodes.citation,
+    nodes.table,
+    nodes.strong,
+)
 NOT_BEFORE = r"(?![\w\-–]| documents?\b)"
 
 

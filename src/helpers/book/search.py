@@ -43,7 +43,8 @@ def claims_of(page: str, found: Sheet) -> dict[str, list[str]]:
     if page != LEDGER:
         return {}
     return {
-        name: [f"{name} {c.claim}", f"{found.verdict(name)['verdict']}. {c.precise.text}"] for name, c in found.claims.items()
+        name: [f"{name} {c.claim}", f"{found.verdict(name)['verdict']}. {c.precise.text}"]
+        for name, c in found.claims.items()
     }
 
 

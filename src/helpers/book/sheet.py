@@ -30,14 +30,13 @@ class Sheet:
         self.parts = yaml.safe_load((root / "book" / "parts.yml").read_text(encoding="utf-8"))
         written = root / CHAPTERS / SHEET
         self.runs = files.read_json(written) if written.is_file() else {}
-        self.counting, self.printed, self.earlier = {}, {}, {}
+        counting, self.printed = {}, {}
         for chapter in self.runs.values():
-            self.counting |= claims.counting(chapter["verdicts"])
+            counting |= claims.counting(chapter["verdicts"])
             for found in ((chapter["verdicts"] or {}).get("verdicts") or {}).values():
                 self.printed |= {v["id"]: v for v in found if v["criterion"] == "printed"}
-                before = [v for v in found if v["criterion"].startswith("earlier")]
-                self.earlier |= {v["id"]: [w for w in before if w["id"] == v["id"]] for v in before}
-        self.counting = claims.across(self.counting)
+        self.counting = claims.across(counting)
+        self.earlier = {name: v["earlier"] for name, v in self.counting.items() if v["earlier"]}
 
     @cached_property
     def references(self) -> list[dict]:

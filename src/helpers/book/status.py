@@ -16,10 +16,18 @@ class Runs(FromSheet):
         for name, page in found.runs.items():
             run = page["run"]
             state = "fresh" if page["fresh"] else "stale" if run else "missing"
-            cells = [linked(page["title"], chapter(self.env, name)), f'<span class="state state-{state}">{state}</span>']
+            cells = [
+                linked(page["title"], chapter(self.env, name)),
+                f'<span class="state state-{state}">{state}</span>',
+            ]
             if run:
                 on = html.escape(run["provenance"].get("device", ""))
-                cells += [run["parameters"].get("profile", ""), _day(run["started"][:16].replace("T", " ")), on, numbers.seconds(run["seconds"])]
+                cells += [
+                    run["parameters"].get("profile", ""),
+                    _day(run["started"][:16].replace("T", " ")),
+                    on,
+                    numbers.seconds(run["seconds"]),
+                ]
                 cells += [f"<code>{run['key']}</code>"]
             else:
                 cells += ["", "", "", "", html.escape(page["error"])]

@@ -92,7 +92,11 @@ def _note(panels: Panels, note: dict, gid: str) -> None:
     sides = {"auto": "center", "middle": "center"}
     across, along = (sides.get(note.get(f"{s}anchor", "auto"), note.get(f"{s}anchor")) for s in "xy")
     font, shift = note.get("font") or {}, (note.get("xshift", 0), note.get("yshift", 0) + 2 * (along == "bottom"))
-    look = {"fontsize": font.get("size", 12), "color": color(font.get("color", INK)), "rotation": -note.get("textangle", 0)}
+    look = {
+        "fontsize": font.get("size", 12),
+        "color": color(font.get("color", INK)),
+        "rotation": -note.get("textangle", 0),
+    }
     look |= {"ha": across, "va": along, "gid": gid, "annotation_clip": False}
     ax.annotate(plain(note["text"]), (x, y), shift, xycoords=transform, textcoords="offset points", **look)
 

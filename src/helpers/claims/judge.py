@@ -13,7 +13,6 @@ from helpers.claims.criteria import SAMPLED, Claim, Criterion, Test
 from helpers.claims.words import ARITHMETIC, AWAITING, MIXED, REFUTED, SUPPORTED, TOO_FEW, UNDECIDED
 
 LEVEL = 0.95  # of the intervals that are shown, and that support
-POWER = 0.8  # with which a test should see an effect
 
 
 @dataclass(frozen=True)
@@ -176,15 +175,10 @@ def _p(question: Test, x: np.ndarray, above: float, below: float) -> tuple[float
 
 
 def _visible(question: Test, x: np.ndarray) -> float | None:
-    """The least distance from the border that n units of this scatter show with power POWER, by normal theory:
-    (t of the interval's end + t of the power) · s / √n; as a factor on the log scale. None for other intervals.
-    """
+    """The least distance from the border that these units show; a factor on the log scale. None for other intervals."""
     if question.interval != "t" or len(x) < 2:
         return None
-    import scipy
-
-    half = sum(scipy.stats.t.ppf(q, len(x) - 1) for q in (0.5 + LEVEL / 2, POWER))
-    away = float(half * x.std(ddof=1) / math.sqrt(len(x)))
+    away = stats.least_visible(x)
     return _exp(away) if question.log else away
 
 

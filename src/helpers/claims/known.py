@@ -11,7 +11,7 @@ import scipy
 
 from helpers import stats
 from helpers.claims.criteria import Claim, Criterion, Test
-from helpers.claims.judge import LEVEL, POWER, by_criterion
+from helpers.claims.judge import LEVEL, by_criterion
 from helpers.claims.words import REFUTED, SUPPORTED
 
 FALSE = 0.03  # of supports at the border, at most
@@ -122,8 +122,7 @@ def _sight(name: str, test: Test, values: np.ndarray, seed: int) -> Sight:
 
     borders = [b for b in (above, below) if math.isfinite(b)]
     planted = None if test.planted is None else scale(test.planted)
-    quantiles = sum(scipy.stats.t.ppf(q, n - 1) for q in (0.5 + LEVEL / 2, POWER))
-    visible = float(quantiles * stats.units(x).std(ddof=1) / math.sqrt(n))
+    visible = stats.least_visible(x)
     return Sight(
         name, test.quantity, test.says or test.quantity, n, max(map(supported, borders)),
         None if planted is None else supported(planted), test.planted, math.exp(min(visible, 700)) if test.log else visible,

@@ -74,9 +74,7 @@ def limited(rows: pd.DataFrame) -> Quantities:
             name = f"e8_{kind}_{asked:g}" + ("" if arm == "learned" else f"_{arm}")
             out[name] = frames.per_seed(chosen, "kept")
             if arm == "learned":
-                out[f"{name}_ratio"] = _joined(
-                    frames.per_seed(chosen, "loss"), frames.per_seed(whole, "loss"), np.divide
-                )
+                out[f"{name}_ratio"] = _ratio(frames.per_seed(chosen, "loss"), frames.per_seed(whole, "loss"))
                 place = {"kind": kind, "asked": asked}
                 out[f"{name}_less"] = _paired(seen, "loss", {"arm": "learned"} | place, {"arm": "seed_ae"} | place)
     size = frames.rows(rows, part="deployed").set_index("arm")
@@ -227,7 +225,7 @@ def elbow(rows: pd.DataFrame) -> Quantities:
 def step(rows: pd.DataFrame, source: str, d: int) -> np.ndarray:
     """(S,) excess of a learned code behind a linear read-out at one dimension less than d, over that at d."""
     excess = lambda at: frames.per_seed(rows, "excess", **_end(rows, source, "linear", "learned", at))
-    return _joined(excess(d - 1), excess(d), np.divide)
+    return _ratio(excess(d - 1), excess(d))
 
 
 def generation(rows: pd.DataFrame) -> Quantities:
@@ -260,10 +258,10 @@ def _paired(rows: pd.DataFrame, column: str, a: Mapping[str, object], b: Mapping
     return frames.paired(rows, column, a, b, over=("seed",)).to_numpy()
 
 
-def _joined(a: pd.Series, b: pd.Series, how: Callable) -> np.ndarray:
-    """how(a, b) of the units that both have."""
+def _ratio(a: pd.Series, b: pd.Series) -> np.ndarray:
+    """a / b of the units that both have."""
     both = a.index.intersection(b.index)
-    return how(a[both].to_numpy(), b[both].to_numpy())
+    return (a[both] / b[both]).to_numpy()
 
 
 def _less(a: np.ndarray, b: np.ndarray) -> np.ndarray:
