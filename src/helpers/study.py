@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -21,6 +22,14 @@ from helpers.work import Work
 
 Quantities = Mapping[str, Sequence[float]]
 Controls = Callable[[pd.DataFrame], Mapping[str, tuple[Quantities, Quantities]]]
+
+
+class Measured(NamedTuple):
+    """A study's judged quantities with those that its controls give; the probes, and each test tried on its own scatter."""
+
+    numbers: dict
+    probes: list[claims.known.Probe]
+    sights: list[claims.known.Sight]
 
 
 @dataclass(frozen=True)
@@ -45,15 +54,14 @@ class Study:
 
     def measure(
         self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim], beside: Sequence[pd.DataFrame] = ()
-    ) -> tuple[dict, list[claims.known.Probe]]:
-        """The judged quantities of a (tidy) frame with those that its controls give, and the probes behind these. beside:
-        frames of other committed references, for a study with `others`.
-        """
+    ) -> Measured:
+        """What a (tidy) frame says to the claims. beside: frames of other committed references, for a study with `others`."""
         more = [self.judged(rows).assign(part=self.others) for rows in beside if self.others]
         rows = pd.concat([self.judged(frame), *more], ignore_index=True) if more else self.judged(frame)
         probes = claims.known.probe(judge, self.controls(rows)) if self.controls else []
         numbers = dict(self.quantities(rows))
-        return numbers | claims.known.probed(probes, claims.known.sights(judge, numbers)), probes
+        sights = claims.known.sights(judge, numbers)
+        return Measured(numbers | claims.known.probed(probes, sights), probes, sights)
 
 
 @dataclass(frozen=True)
@@ -228,23 +236,23 @@ class Log:
         runs = {"this run": None} | ({"shown": found.label} if found else {})
         runs |= {"reference": ""} if "" in self.committed else {}
         measured = {k: self.study.measure(self.frame(k), self.claims, self._beside(k)) for k in set(runs.values())}
-        judged = {run: claims.judge(self.claims, measured[label][0]) for run, label in runs.items()}
-        mine, (shown, probes) = measured[None][0], measured[found and found.label]
-        self._store(judged, mine)
+        judged = {run: claims.judge(self.claims, measured[label].numbers) for run, label in runs.items()}
+        shown = measured[found and found.label]
+        self._store(judged, measured[None].numbers)
         return Judged(
             judged,
-            probes,
+            shown.probes,
             self.study.planted,
             "shown" if found else "this run",
             self.own,
-            claims.known.sights(self.claims, shown),
+            shown.sights,
         )
 
     def examine(self, frame: pd.DataFrame, least: int = 3) -> dict[str, str]:
         """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored. The units that were
         planned are the claims' own business: here an interval counts from `least` units on.
         """
-        numbers, _ = self.study.measure(frame, self.claims)
+        numbers = self.study.measure(frame, self.claims).numbers
         asked = {k: replace(c, precise=bare(c.precise, least)) for k, c in self.claims.items()}
         return {v.id: v.verdict for v in claims.judge(asked, numbers) if v.criterion == "precise"}
 

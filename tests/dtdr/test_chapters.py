@@ -19,7 +19,7 @@ def test_a_reference_gives_the_quantities_of_its_header(name, label, root):
     top, study = root / "book" / "reference" / name, CHAPTERS[name]
     read = lambda folder: study.frame(records.load(folder))
     beside = [] if label else [read(p.parent) for p in sorted(top.glob(f"*/{records.HEADER}"))]
-    found, probes = study.measure(read(top / label), claims.of(name), beside)
+    found, probes, _ = study.measure(read(top / label), claims.of(name), beside)
     header = records.header(top / label)
     assert set(found) == set(header["quantities"])
     for key, values in header["quantities"].items():

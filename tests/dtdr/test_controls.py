@@ -17,7 +17,7 @@ def verdicts(chapter, rows):
 
 
 def judged(chapter, rows):
-    numbers, _ = CHAPTERS[chapter].measure(rows, claims.of(chapter))
+    numbers = CHAPTERS[chapter].measure(rows, claims.of(chapter)).numbers
     return {v.id: v for v in claims.judge(claims.of(chapter), numbers) if v.criterion == "precise"}
 
 
@@ -59,7 +59,7 @@ def test_another_model_turns_the_sign():
     rows = made.emergence(rng, spoiled=0.5)
     others = [made.emergence(rng, spoiled=by).assign(model=name) for by, name in ((0.5, "a"), (-0.5, "b"))]
     for beside, last in ((others[:1], words.SUPPORTED), (others, words.REFUTED)):
-        numbers, _ = study.measure(rows, claims.of("dtdr_emergence"), beside)
+        numbers = study.measure(rows, claims.of("dtdr_emergence"), beside).numbers
         verdict = {v.id: v for v in claims.judge(claims.of("dtdr_emergence"), numbers) if v.criterion == "precise"}[
             "D6"
         ]

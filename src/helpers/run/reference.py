@@ -103,7 +103,7 @@ def rejudge(project: Project, name: str, study: Study, date: str) -> list[Path]:
     out = []
     for folder, rows in frames.items():
         others = [frame for other, frame in frames.items() if other != top] if folder == top else []
-        found, _ = study.measure(rows, judge, others)
+        found = study.measure(rows, judge, others).numbers
         header = {k: v for k, v in records.header(folder).items() if k not in ("claims", "rejudged", "quantities")}
         header |= {
             "claims": claims.digest(judge),
