@@ -296,7 +296,9 @@ if s.further:
     dtdr.run(subject, config.patterns, log)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-bursts = log.at(part=("arms", "further"), model=found.name, seed=tuple(range(5))).having(part="further")
+of = {"part": ("arms", "further"), "seed": tuple(range(5))}
+bursts = log.at(model=found.name, **of).having(part="further")
+bursts = bursts if len(bursts.this) else log.alone(model="storyteller", **of)
 draw.say(bursts, "shards_identity", "shards_hadamard", "shards_permutation")
 caption = "Patterns of loss: where half of the loss is recovered (f50), how wide the rise is, and two losses"
 chapter.table(tables.means(bursts.this, tables.PATTERNS), f"{caption}.{bursts.source}")

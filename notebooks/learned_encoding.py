@@ -366,8 +366,9 @@ chapter.table(tables.generated(log.frame()), told)
 # %% [markdown]
 # ## Verdict
 #
-# Each claim is judged twice: by the document's own criterion where it prints one, and by the precise one. What counts is the
-# committed reference run where it has this run's parameters; otherwise this run, and the table then shows both.
+# Each claim is judged twice: by the document's own criterion where it prints one, and by the precise one. A badge is the
+# verdict of the committed run. The table is of this page's run, or of the committed one with the same parameters; where these are
+# not the claims' own, the committed verdict stands beside it.
 
 # %%
 judged = log.verdict()

@@ -13,7 +13,7 @@ PM = f"{NBSP}±{NBSP}"
 SMALL, LARGE = 1e-4, 1e6  # outside of these a number takes a power of ten
 HYPHEN = re.compile(r"(?<![\w\-.])-(?=\.?\d)")
 POWER = re.compile(r"(?<=\d)e([+-]?)0*(\d+)\b")
-EMPTY = re.compile(r" ?\[([^\[\],]+), \1\]")
+EMPTY = re.compile(r"(?<![^\s:])(\S+) \[\1, \1\]")  # an interval without width behind its estimate
 PERCENT = re.compile(r"(?<=\d)%")
 BESIDE = re.compile(r" ±[ \u00a0]|\u00a0± |(?<=\d) (?=(?:nats?|%|s|min|dB|kB|MB|GB|bits?)\b|%)")
 
@@ -54,7 +54,8 @@ def spread(estimate: float, half: float | None, decimals: int | None = None) -> 
 def interval(estimate: float | None, low: float | None, high: float | None) -> str:
     """'0.058 [0.008, 0.109]', decimals by its width; '10.7' where both ends are the estimate; an open end is '∞'."""
     low, high = -math.inf if low is None else low, math.inf if high is None else high
-    if estimate is None or low == high or (math.isinf(low) and math.isinf(high)):
+    low, high = (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
+    if estimate is None or not math.isfinite(estimate) or low == high or (math.isinf(low) and math.isinf(high)):
         return write(estimate)
     ends = [v for v in (low, high) if math.isfinite(v)]
     places = _places(max(abs(v - estimate) for v in ends))
@@ -101,7 +102,7 @@ def p(value: float) -> str:
 def tidy(text: str) -> str:
     """A sentence with numbers that were written by hand or by another program: minus signs, powers of ten, spaces that hold
     units and spreads, no interval of no width."""
-    text = PERCENT.sub(f"{NBSP}%", EMPTY.sub("", HYPHEN.sub(MINUS, text)))
+    text = PERCENT.sub(f"{NBSP}%", EMPTY.sub(r"\1", HYPHEN.sub(MINUS, text)))
     text = POWER.sub(lambda m: f"{NBSP}×{NBSP}10{_raised(int(m[1] + m[2]))}", text)
     return BESIDE.sub(lambda m: PM if "±" in m[0] else NBSP, text)
 

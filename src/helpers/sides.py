@@ -96,14 +96,21 @@ class Judged:
 
     def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> str:
         """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of
-        supported, refuted, mixed and undecided; of a claim that is not decided for want of units that is said instead.
+        supported, refuted, mixed and undecided. Where this run has too few units, the committed run's verdict picks, and that
+        is said.
 
         Raises KeyError for a claim that the chapter does not judge, ValueError unless every verdict has its sentence.
         """
         if set(sentences) != set(DECIDED):
             raise ValueError(f"{name}: sentences for {', '.join(DECIDED)} are needed, got {', '.join(sentences)}")
-        verdict = {v.id: v for v in self.verdicts if v.criterion == "precise"}[claim]
-        told = sentences.get(verdict.verdict, f"{claim} is not decided here: {verdict.reason.partition(': ')[0]}.")
+        by = {run: {v.id: v for v in found if v.criterion == "precise"} for run, found in self.runs.items()}
+        verdict = by[self.by][claim]
+        told = sentences.get(verdict.verdict)
+        if told is None:
+            told = f"{claim} is not decided here: {verdict.reason.partition(': ')[0]}."
+            committed = by["reference"][claim].verdict if "reference" in by else ""
+            if committed in sentences:
+                told = f"{sentences[committed]} (So the committed run says; {told})"
         prose.glue(name, told)
         return told
 

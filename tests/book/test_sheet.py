@@ -188,9 +188,8 @@ def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env)
     for name, notes in (("E1", ("2026-03-02: shared",)), ("E2", ("2026-03-02: shared", "2026-01-01: first"))):
         found.claims[name] = replace(found.claims[name], notes=notes, earlier=())
     found.claims = {k: found.claims[k] for k in ("E1", "E2")}
-    object.__setattr__(
-        found.claims["E1"], "earlier", [{"until": "2026-02-01", "text": "the old one", "why": "it was vague"}]
-    )
+    old = claims.Earlier("2026-02-01", "it was vague", claims.Criterion("the old one"))
+    found.claims["E1"] = replace(found.claims["E1"], earlier=(old,))
     found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-02-01")]}
     text = made(methods.Changes, env).markup(found)
     assert re.findall(r"\d{4}-\d\d-\d\d", re.sub('verdict-E1-[^"]*', "", text)) == [
@@ -201,6 +200,19 @@ def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env)
     assert text.count("shared") == 1
     assert "“the old one” it was vague" in text
     assert "undecided" in text
+    assert "Replaced: “the old one” it was vague" in text
+
+
+def test_a_control_that_failed_is_named_before_any_test(found):
+    tests = [outcome(quantity="a", verdict="refuted"), outcome(quantity="e1_controls", interval="exact")]
+    open_ = verdict("E1", "undecided", tests, reason="the control x did not pass")
+    assert sheet.control_failed(open_)
+    assert sheet.deciding(open_)["quantity"] == "e1_controls"
+    assert sheet.deciding(verdict("E1", "undecided", tests))["quantity"] == "a"
+
+
+def test_of_every_unit_the_ends_are_no_interval():
+    assert sheet.numbers_of(outcome(interval="every", low=-0.87, high=0.11)) == "−0.870 … 0.110"
 
 
 def test_more_tests_make_a_false_refutation_likelier_unless_the_judge_widens():

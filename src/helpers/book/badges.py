@@ -121,7 +121,7 @@ class Badges(SphinxPostTransform):
             href = claim_at(self.env, found, m[1])
             return f'<tr id="{row_id(m[1], m[2])}"><td><a href="{href}">{m[1]}</a></td><td>{m[2]}</td>'
 
-        return numbers.tidy(ROW.sub(anchored, text))
+        return ROW.sub(anchored, text)
 
 
 def footer(chapter: dict) -> str:

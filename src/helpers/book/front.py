@@ -73,10 +73,10 @@ def tell(finding: Mapping, found: Sheet) -> str | None:
     names = [finding[k] for k in ("quantity", "minus") if k in finding]
     if any(name not in known for name in names):
         return None
-    values = known[names[0]]
-    if len(names) > 1:
-        values = [a - b for a, b in zip(values, known[names[1]], strict=True)]
-    scaled = [v * finding.get("scale", 1) for v in values]
+    units = [pair for pair in zip(*(known[name] for name in names), strict=True) if None not in pair]
+    scaled = [(pair[0] - sum(pair[1:])) * finding.get("scale", 1) for pair in units]
+    if not scaled:
+        return None
     ci, border = stats.t_interval(scaled), finding["border"] * finding.get("scale", 1)
     side = "above" if ci.low > border else "below" if ci.high < border else "between"
     value = numbers.spread(ci.estimate, (ci.high - ci.low) / 2)

@@ -46,7 +46,11 @@ class Worked(FromSheet):
         values = ((made or {}).get("quantities") or {}).get(test["quantity"]) if test else None
         if not values:
             return "<p>No committed run has judged the example's claim yet.</p>"
-        x = np.asarray(values, float)
+        if test.get("interval", "t") != "t":
+            raise ValueError(
+                f"{claim.id} is decided by an interval of kind {test['interval']}; work out a claim with a t test"
+            )
+        x = np.array([v for v in values[: claim.precise.planned] if v is not None], float)
         ci, sd = stats.t_interval(x), float(x.std(ddof=1))
         unit = claim.precise.unit
         steps = {
@@ -54,7 +58,7 @@ class Worked(FromSheet):
             "made precise": html.escape(claim.precise.text),
             "quantity": html.escape(test["says"] or test["quantity"]),
             "region": f"{html.escape(numbers.tidy(test['region']))}, fixed {claim.fixed}",
-            f"one value a {unit}": ", ".join(numbers.column(values)),
+            f"one value a {unit}": ", ".join(numbers.column(x.tolist())),
             "n": str(len(x)),
             "mean": numbers.write(ci.estimate),
             "standard deviation": numbers.write(sd),
@@ -145,15 +149,7 @@ class Changes(FromSheet):
 def dated(claim: claims.Claim) -> list[tuple[str, str]]:
     """A claim's changes as (date, text): its notes, and its earlier criteria in their own words."""
     notes = [(m[1], m[2].strip()) for n in claim.notes if (m := DATED.match(n))]
-    return notes + [_replaced(e) for e in getattr(claim, "earlier", None) or ()]
-
-
-def _replaced(entry: object) -> tuple[str, str]:
-    """An earlier criterion, a mapping or an object: the day it was given up, and what it asked."""
-    get = entry.get if isinstance(entry, Mapping) else lambda key: getattr(entry, key, None)
-    day = next((str(v) for key in ("until", "date", "replaced", "fixed") if (v := get(key))), "")
-    why = get("why") or get("note") or ""
-    return day, " ".join(f"Replaced: “{get('text') or ''}” {why}".split())
+    return notes + [(e.until, f"Replaced: “{e.criterion.text}” {e.why}") for e in claim.earlier]
 
 
 def setup(app) -> None:

@@ -14,6 +14,7 @@ from helpers.book.sheet import (
     Sheet,
     chapter,
     claim_at,
+    control_failed,
     deciding,
     distance,
     held,
@@ -49,12 +50,13 @@ class Picture(FromSheet):
         told, n = "", ""
         if test:
             share = f'<span class="held">{held(known)} tests hold</span>' if held(known) else ""
+            share = '<span class="held">its control failed</span>' if control_failed(known) else share
             region = html.escape(numbers.tidy(test["region"]))
             told = f'<span class="says">{html.escape(test["says"])}</span> <b>{numbers_of(test)}</b>, wanted {region} {share}'
-            n = str(test["n"])
+            n = "" if test.get("interval") in ("exact", "p") else str(test["n"])
         cells = (
             f'<th scope="row"><a href="{href}"><b>{name}</b> {html.escape(claim.claim)}</a></th>',
-            f'<td class="drawn">{draw(test, known["verdict"]) if test else ""}</td>',
+            f'<td class="drawn">{draw(test, test["verdict"]) if test else ""}</td>',
             f'<td class="told">{told}</td><td class="n">{n}</td><td>{badge(self.env, found, name)}</td>',
         )
         return f"<tr>{''.join(cells)}</tr>"

@@ -79,4 +79,4 @@ def setup(app) -> None:
 
 
 def _plain(text: str) -> str:
-    return html.unescape(re.sub(r"<[^>]+>", "", text))
+    return html.unescape(re.sub(r"</?[a-zA-Z][^>]*>", "", text))

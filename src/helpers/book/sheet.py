@@ -71,7 +71,8 @@ class Sheet:
 
 def sources(root: Path) -> list[Path]:
     """The files that the sheet is made from."""
-    return [root / "book" / "claims.yml", root / "book" / "parts.yml", root / CHAPTERS / SHEET]
+    made = sorted((root / "book" / "reference").rglob(records.HEADER))
+    return [root / "book" / "claims.yml", root / "book" / "parts.yml", root / CHAPTERS / SHEET, *made]
 
 
 @cache
@@ -149,10 +150,18 @@ def look(verdict: str) -> str:
 
 
 def deciding(found: Mapping) -> dict | None:
-    """The test that a verdict hangs on: the worst one, and of equals the one nearest to its border, in half widths."""
+    """The test that a verdict hangs on: the control that failed; else the worst one, and of equals the one nearest to its
+    border, in half widths."""
     known = [o for o in found.get("outcomes") or () if o.get("estimate") is not None]
+    if known and control_failed(found):
+        return known[-1]
     rank = {v: i for i, v in enumerate(ORDER)}
     return min(known, key=lambda o: (rank.get(o["verdict"], len(rank)), _room(o)), default=None)
+
+
+def control_failed(found: Mapping) -> bool:
+    """Whether a claim is open because its instrument is: the control stands last among the outcomes then."""
+    return found.get("verdict") == claims.words.UNDECIDED and str(found.get("reason")).startswith("the control ")
 
 
 def _room(outcome: Mapping) -> float:
@@ -170,7 +179,9 @@ def distance(outcome: Mapping, value: float) -> float:
 
 
 def numbers_of(outcome: Mapping) -> str:
-    """'0.058 [0.008, 0.109]' of an outcome."""
+    """'0.058 [0.008, 0.109]' of an outcome; of a statement on every unit their least and greatest, '−0.87 … 0.11'."""
+    if outcome.get("interval") == "every":
+        return f"{numbers.write(outcome['low'])} … {numbers.write(outcome['high'])}"
     return numbers.interval(outcome["estimate"], outcome.get("low"), outcome.get("high"))
 
 

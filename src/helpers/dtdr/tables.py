@@ -244,6 +244,8 @@ def verdicts(log: Log, **sets: pd.DataFrame) -> pd.DataFrame:
 def turned(table: pd.DataFrame) -> str:
     """The claims that the second row of `verdicts` supports and the first, of the same run, does not."""
     silent = (SUPPORTED, AWAITING, TOO_FEW)
+    if len(table) > 1 and TOO_FEW in set(table.iloc[0]) <= {*silent, *table.iloc[0, :2]}:
+        return "not known from this run, which has too few masks"
     changed = [c for c in table if len(table) > 1 and table[c].iloc[1] == SUPPORTED and table[c].iloc[0] not in silent]
     return ", ".join(changed) or "none"
 

@@ -21,7 +21,14 @@ from helpers.run.progress import words
 from helpers.run.project import Notebook, Project
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
-COLORS = {"supported": "green", "refuted": "red", "undecided": "yellow", "awaiting": "dim"}
+COLORS = {
+    "supported": "green",
+    "refuted": "red",
+    "mixed": "magenta",
+    "undecided": "yellow",
+    "too few": "dim",
+    "awaiting": "dim",
+}
 INTERRUPTED = 130
 
 

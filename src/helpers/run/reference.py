@@ -99,8 +99,12 @@ def rejudge(project: Project, name: str, study: Study, date: str) -> list[Path]:
         claims.of(name, claims.load(project.root / "book" / "claims.yml")),
     )
     folders = sorted(p.parent for p in top.rglob(records.HEADER))
+    if not folders:
+        raise ValueError(
+            f"{name} has no committed reference to judge again; `ruc reference {name}` makes one of a full run"
+        )
     frames = {folder: study.frame(records.load(folder)) for folder in folders}
-    out = []
+    headers = {}
     for folder, rows in frames.items():
         others = [frame for other, frame in frames.items() if other != top] if folder == top else []
         found = study.measure(rows, judge, others).numbers
@@ -110,8 +114,8 @@ def rejudge(project: Project, name: str, study: Study, date: str) -> list[Path]:
             "rejudged": f"{date}: quantities from these records, by the claims as they stand; nothing was run",
             "quantities": {k: [records.rounded(float(v)) for v in values] for k, values in found.items()},
         }
-        out.append(files.write_atomic(folder / records.HEADER, files.strict_json(header) + "\n"))
-    return out
+        headers[folder / records.HEADER] = files.strict_json(header) + "\n"
+    return [files.write_atomic(path, text) for path, text in headers.items()]  # all are measured before one is written
 
 
 def study_of(project: Project, name: str) -> Study:

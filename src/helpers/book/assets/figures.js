@@ -109,6 +109,7 @@
   async function enlarge(box) {
     const { stage, graph } = figures.get(box);
     await draw(box);
+    if (!box.contains(stage)) return; // it is enlarged already
     const dialog = document.body.appendChild(document.createElement("dialog"));
     dialog.className = "enlarged";
     dialog.ariaLabel = box.ariaLabel;
@@ -117,9 +118,6 @@
     const height = graph.style.height;
     box.style.height = `${box.offsetHeight}px`;
     graph.style.height = "";
-    dialog.append(close, stage);
-    dialog.showModal();
-    await resize(graph);
     dialog.onclose = async () => {
       graph.style.height = height;
       box.style.height = "";
@@ -128,6 +126,9 @@
       stage.querySelector(".enlarge").focus({ preventScroll: true });
       await resize(graph);
     };
+    dialog.append(close, stage);
+    dialog.showModal();
+    await resize(graph);
   }
 
   const boxes = [...figures.keys()];
@@ -154,7 +155,4 @@
   boxes.forEach((b) => sized.observe(b));
 
   addEventListener("beforeprint", () => boxes.forEach((b) => b.closest(".has-static") || draw(b)));
-  document.querySelectorAll("details").forEach((d) =>
-    d.addEventListener("toggle", () => d.querySelectorAll('.plotly-fig[data-state="drawn"]').forEach((b) => resize(figures.get(b).graph))),
-  );
 })();
