@@ -179,7 +179,7 @@ draw.show("priors", every.map(tables.against_zero), least=tables.LEAST, helpful=
 
 # %% [markdown]
 # The storyteller's reference tried zero fill, random numbers, the published anchor and another seed on three trainings, the book's own and two of other seeds:
-# where it is compared in the next sentence, in the figure above and in the verdicts, its numbers are means over the three. This run's are of the one model above, unless it is a full run.
+# where it is compared in the next sentence, in the figure above and in the verdicts, its numbers are means over the three. What this build found, in a number's card, is of the one model above, unless it is a full run.
 #
 # At 40 % kept, the published anchor at $b = 0.15$ changes the loss by {glue:text}`guided`, random numbers by
 # {glue:text}`random`; a negative number is help. Help is not language yet: of the loss between nothing and the whole model the anchor
@@ -270,13 +270,27 @@ verdict.table()
 #
 # ## Exercises
 #
-# 1. Predict the cosine of the weights at 20 %, guided, with the formula. Then run `ruc run dtdr_guided -p mode guided -p seeds 1` and read the text.
-#    ```{dropdown} Check
-#    With $f = 0.2$, $b = 0.15$ and $\rho = 1$ it is 0.69. The figure *Does arithmetic predict the rebuilt weights?* shows it: point at the marks of the same model, a millionth of it wrong.
-#    One has a predicted cosine of 0.69, and its achieved one beside it. There the lost positions are hashed; the published rows are kept whole or not at all, and come near it.
-#    ```
-# 2. What would a prior with $\rho = 0.3$ be worth at $b = 0.6$ and 40 % kept? Compute the share at which zero fill reaches the same cosine, and look it up where the formula stands in code.
-# 3. A model is its own best relative. What will $b^*$ be for `ruc run dtdr_guided -p relative storyteller -p seeds 1`, and what will it be worth? Check: the table of what a prior is worth has a row for it.
+# :::{exercise} The cosine of a whisper
+# :run: ruc run dtdr_guided -p mode guided -p seeds 1
+# :minutes: 2
+# :check: d4_guided_minus_zero_0.2 below 0
+# Predict the cosine of the weights at 20 %, guided, with the formula. Then run it and read the text. Is the loss lower than with zeros, and is anything said?
+#
+# +++
+# With $f = 0.2$, $b = 0.15$ and $\rho = 1$ it is 0.69. The figure *Does arithmetic predict the rebuilt weights?* shows it: point at the marks of the same model, a millionth of it wrong.
+# One has a predicted cosine of 0.69, and its achieved one beside it. There the lost positions are hashed; the published rows are kept whole or not at all, and come near it.
+# :::
+#
+# :::{exercise} Its own best relative
+# :run: ruc run dtdr_guided -p relative storyteller -p seeds 1
+# :minutes: 2
+# :check: d4_guided_minus_zero_0.6 below 0
+# A model is its own best relative. What will $b^*$ be for it, and what will it be worth? And what would a prior with $\rho = 0.3$ be worth at $b = 0.6$ and 40 % kept: at which
+# share does zero fill reach the same cosine?
+#
+# +++
+# The table of what a prior is worth has a row for it. The second answer is read off where the formula stands in code.
+# :::
 #
 # ```{footbibliography}
 # ```

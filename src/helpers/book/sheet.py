@@ -198,6 +198,12 @@ def table(name: str, head: Iterable[str], rows: Iterable[str]) -> str:
     return f'<table class="{name}"><thead><tr>{top}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
+def copied(command: str) -> str:
+    """A command with a button that copies it; the page shows the button where the browser can."""
+    text = html.escape(command, quote=True)
+    return f'<code class="command">{text}</code> <button type="button" class="copy" data-copy="{text}" hidden>copy</button>'
+
+
 def _finite(outcome: Mapping, key: str, default: float | None = None) -> float | None:
     """A border or an end as a number; the default where it is open (strict JSON writes it as null)."""
     value = outcome.get(key)
