@@ -455,7 +455,17 @@ figures.show(verdict.forest("One spoiled code in a thousand", "nats a token", of
 figures.show(verdict.forest("Shares", "share kept, share of the loss", of=("D2", "D5")), f"{caption} masks and models.")
 verdict.table()
 
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+verdict.tell("answer", "D5", {
+    "supported": "There is a share at which the transformed store is silent and raw weights still speak: the transform makes the missing part matter more.",
+    "refuted": "It fails because information is missing, and raw weights that miss as much fail as far: at no share is the transformed store a quarter of the loss behind them.",
+    "mixed": "At some shares the transformed store fails where raw weights still work, and at others it does not.",
+    "undecided": "Whether the transformed store fails where raw weights still work is open.",
+})  # fmt: skip
+
 # %% [markdown]
+# {glue:text}`answer`
+#
 # Too few coefficients, no language: {verdict}`D1`. A sharp threshold: {verdict}`D2`. Transformed stores fail where conventional weights still work: {verdict}`D5`; they are worse
 # at all: {verdict}`D5b`. Truncation and corruption differ in kind: {verdict}`D6`. Underdetermined, not degraded: {verdict}`D7`. Graceful under corruption: {verdict}`D8`; the grace is the
 # transform's: {verdict}`D10`. These criteria were sharpened when the committed run was known; what the earlier ones say of the same records stands in the table.

@@ -255,8 +255,16 @@ figures.show(
 )
 verdict.table()
 
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+verdict.tell("answer", "D4", {
+    "supported": "A weak prior brings language back step by step, and one that does not contain the answer does so too.",
+    "refuted": "A weak prior does not bring language back: somewhere it recovers less than the claim asks, and nowhere is it shown to recover that.",
+    "mixed": "A weak prior brings back a part of what the claim asks, and at one share at least it does not.",
+    "undecided": "Whether a weak prior brings language back is open.",
+})  # fmt: skip
+
 # %% [markdown]
-# Random completion gives stable nonsense: {verdict}`D3`. A weak aligned prior recovers language gradually, also when it does not contain the answer: {verdict}`D4`. It makes the unsolvable
+# {glue:text}`answer` Random completion gives stable nonsense: {verdict}`D3`. A weak aligned prior recovers language gradually, also when it does not contain the answer: {verdict}`D4`. It makes the unsolvable
 # solvable: {verdict}`D9`. These criteria were sharpened when the committed run was known; what the earlier ones say of the same records stands in the table.
 #
 # Where parts of D4 hold, read them with the tables above. How much of the answer a prior contains is its cosine. What it is worth beyond that, at equal cosine, is

@@ -231,3 +231,24 @@ def test_the_worked_example_is_computed_from_the_committed_values(found, env):
     for piece in ("0.100, 0.200, 0.300", "0.100 / √3 = 0.0577", "0.20 [−0.05, 0.45]", "verdict-undecided"):
         assert piece in text
     assert claims.words.AWAITING not in text
+
+
+def test_the_ledger_says_what_other_committed_runs_say_by_themselves(found, env):
+    claim = next(c for c in found.claims.values() if c.id == "D10")
+    tests = {t.quantity for t in claim.precise.tests}
+    made = lambda label, values: {"notebook": claim.chapter, "label": label, "quantities": dict.fromkeys(tests, values)}
+    found.__dict__["references"] = [
+        made("", [0.0, 0.0, 0.0]),
+        made("good", [-0.5, -0.51, -0.52]),
+        made("bad", [0.5, 0.51, 0.52]),
+        made("small", [0.5]),
+    ]
+    assert found.alone("D10") == [("good", "supported"), ("bad", "refuted")]
+    page = made_ledger(found, env)
+    row = re.search(r'<tr id="D10".*?</tr>', page, re.S)[0]
+    assert "each by itself: good" in row
+    assert "each by itself" not in re.search(r'<tr id="E1".*?</tr>', page, re.S)[0]
+
+
+def made_ledger(found, env):
+    return made(ledger.Ledger, env).markup(found)

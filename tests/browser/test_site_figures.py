@@ -1,6 +1,7 @@
 """The figures of the built site for every reader: a keyboard, a finger, a printer, no scripts, a screen reader, a slow line."""
 
 import json
+import re
 import time
 
 import pytest
@@ -221,3 +222,17 @@ def test_a_page_asks_for_plotly_only_where_a_figure_is(site):
         assert ("plotly-cartesian" in text) == ('class="plotly-fig"' in text)
         assert "mathjax" not in text.lower().replace("mathjax_ignore", "")
         assert json.dumps("fontawesome.js") not in text
+
+
+def test_a_name_has_one_colour_in_the_whole_book(site):
+    """Dashes say whose run it is; a colour says what is drawn, wherever it is drawn."""
+    looks = {}
+    for page in sorted(site.rglob("*.html")):
+        for spec in re.findall(r'<script type="application/json">(\{"data".*?)</script>', page.read_text(), re.S):
+            for trace in json.loads(spec)["data"]:
+                color = (trace.get("line") or {}).get("color") or (trace.get("marker") or {}).get("color")
+                if trace.get("name") and trace.get("type", "scatter") == "scatter" and isinstance(color, str):
+                    name = trace["name"].removesuffix(" (n = 1)")
+                    looks.setdefault(name, {}).setdefault(color, page.name)
+    assert len(looks) > 20
+    assert not {name: found for name, found in looks.items() if len(found) > 1}

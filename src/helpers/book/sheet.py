@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from helpers.run.build import CHAPTERS, SHEET
 
 LEDGER, SEEDS, CHANGES, GLOSSARY = "book/claims", "book/seeds", "book/changes", "book/glossary"
 UNJUDGED = {"verdict": claims.words.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
+FEW = 3  # units, for what another committed run says by itself
 ORDER = ("refuted", "mixed", "undecided", "too few", "supported")  # whose test decides: the first of these that one has
 
 
@@ -58,6 +60,16 @@ class Sheet:
     def verdict(self, claim: str) -> dict:
         """The stored verdict that counts for a claim."""
         return self.counting.get(claim) or UNJUDGED
+
+    def alone(self, claim: str) -> list[tuple[str, str]]:
+        """(label, verdict): what each of a chapter's other committed references says of a claim by itself, where it has units
+        enough for an interval."""
+        known = self.claims[claim]
+        asked = {claim: replace(known, precise=replace(claims.known.bare(known.precise, FEW), controls=()))}
+        others = [r for r in self.references if r["notebook"] == known.chapter and r["label"]]
+        found = [(r["label"], claims.judge(asked, r.get("quantities") or {})) for r in others]
+        told = [(label, v.verdict) for label, verdicts in found for v in verdicts if v.criterion == "precise"]
+        return [(label, v) for label, v in told if v not in (claims.words.AWAITING, claims.words.TOO_FEW)]
 
     def title(self, name: str) -> str:
         """What a notebook is called: its page's title, or the one that it is to have, or words made from its name."""

@@ -78,7 +78,36 @@
     if (spec.frames) await Plotly.addFrames(graph, structuredClone(spec.frames));
     graph.on("plotly_afterplot", () => skipModebar(graph));
     skipModebar(graph);
+    await nameEnds(box);
     box.dataset.state = "drawn";
+  }
+
+  // Where the page is wide: lines are named at their ends and levels in the margin, and a legend of such lines goes.
+  // A figure with controls keeps its legend, since its lines come and go.
+  const ROOMY = 620; // px of the figure's box
+  async function nameEnds(box) {
+    const { graph, controls } = figures.get(box), { layout, _fullLayout: full } = graph;
+    const levels = (layout.annotations || []).map((a, i) => [a, i]).filter(([a]) => a.name === "level");
+    const lines = graph._fullData.filter((t) => t.showlegend && t.visible === true);
+    const few = lines.length > 1 && lines.length < 5 && !controls.menus.length && !controls.sliders.length && layout.showlegend !== false;
+    const ended = few && full.yaxis && lines.every((t) => (t.mode || "").includes("lines") && t.x && t.x.length > 1);
+    if (box.clientWidth < ROOMY || !(levels.length || ended)) return;
+    const step = 15, size = 11.5; // px between two names, and of a name
+    const names = ended ? lines.map((t) => ({ text: t.name, color: t.line.color, at: full.yaxis.d2p(t.y[t.y.length - 1]) })) : [];
+    for (const [a] of levels) names.push({ level: a, text: a.text, at: full.yaxis.r2p(a.y) });
+    names.sort((a, b) => a.at - b.at);
+    const high = full.yaxis._length;
+    names.forEach((n, i) => (n.y = Math.max(n.at, i ? names[i - 1].y + step : 0)));
+    for (let i = names.length - 1, most = high; i >= 0; i--, most -= step) names[i].y = Math.min(names[i].y, most);
+    const wide = Math.max(...names.map((n) => Math.min(n.text.length, 26))) * size * 0.56;
+    const wrap = (text) => text.replace(/(.{14,26}?)\s/g, "$1<br>");
+    const annotations = (layout.annotations || []).filter((a) => a.name !== "level").concat(
+      names.map((n) => ({
+        text: wrap(n.text), x: 1, xref: "paper", xanchor: "left", xshift: 4, y: 1 - n.y / high, yref: "paper", yanchor: "middle",
+        align: "left", showarrow: false, font: { size, ...(n.color ? { color: n.color } : {}) }, name: "end",
+      })),
+    );
+    await Plotly.relayout(graph, { annotations, "margin.r": Math.round(wide) + 14, ...(ended ? { showlegend: false } : {}) });
   }
 
   const skipModebar = (graph) => graph.querySelectorAll(".modebar-btn").forEach((b) => (b.tabIndex = -1));
