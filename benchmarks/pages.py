@@ -2,8 +2,8 @@
 
 python benchmarks/pages.py _build/html [--slow 4] [--tries 3]
 
-Prints one line a chapter: kB of a first visit without compression, and for each try when the last long task (50 ms or more) of the
-page ended, in seconds after the visit began, on a processor slowed down so many times. Wanted: at most 2,500 kB and 2.5 s.
+Prints one line a chapter: kB of a first visit without compression, and for each try when the last long task (50 ms or more) of
+the page ended, in seconds after the visit began, on a processor slowed down so many times. Wanted: at most 2,500 kB and 2.5 s.
 """
 
 import argparse

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sizes import SMALL
+from sizes import ABREAST, SMALL
 
 from helpers import parameters
 from helpers.run import check, execute, exercises
@@ -59,7 +59,7 @@ def own(tmp_path_factory, root):
 
 @pytest.fixture(scope="module")
 def runs(request, own, tmp_path_factory):
-    """{label: a run to be} of the exercises that this session asks for, two at a time: most of each is one busy core."""
+    """{label: a run to be} of the exercises that this session asks for."""
     project = Project(ROOT, tmp_path_factory.mktemp("exercises"))
     asked = [i.callspec.params["exercise"] for i in request.session.items if "runs" in getattr(i, "fixturenames", ())]
 
@@ -68,7 +68,7 @@ def runs(request, own, tmp_path_factory):
             project, execute.plan(project, name, {k: own.get(v, v) for k, v in given.items()}), limit=240
         )
 
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(ABREAST) as pool:
         patch.setenv("OMP_NUM_THREADS", "1")  # two kernels with two threads each wait for each other on two cores
         yield {label(e): pool.submit(go, *e) for e in asked}
 
