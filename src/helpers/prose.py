@@ -115,11 +115,16 @@ def _column(values: list, digits: int) -> list[str]:
     return [cell(v) for v in values]
 
 
+def look(verdict: str) -> str:
+    """The classes of a verdict's coloured word."""
+    return f"verdict verdict-{verdict.replace(' ', '-')}"
+
+
 def badge(verdict: str) -> Output:
     """A verdict as the coloured word that stands in tables."""
     return Output(
         {
-            "text/html": f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{verdict}</span>',
+            "text/html": f'<span class="{look(verdict)}">{verdict}</span>',
             "text/plain": verdict,
         }
     )

@@ -14,6 +14,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from helpers import claims, files, numbers, records
+from helpers.prose import look as look
 from helpers.run.build import CHAPTERS, SHEET
 
 LEDGER, SEEDS, CHANGES, GLOSSARY = "book/claims", "book/seeds", "book/changes", "book/glossary"
@@ -154,11 +155,6 @@ def row_id(claim: str, criterion: str = "precise") -> str:
 def word(verdict: str) -> str:
     """A verdict as a coloured word."""
     return f'<span class="{look(verdict)}">{verdict}</span>'
-
-
-def look(verdict: str) -> str:
-    """The classes of a verdict's badge."""
-    return f"verdict verdict-{verdict.replace(' ', '-')}"
 
 
 def deciding(found: Mapping) -> dict | None:
