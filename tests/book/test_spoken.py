@@ -40,7 +40,7 @@ def test_the_committed_number_is_read_and_the_other_is_in_a_card(page):
 
 def test_the_table_says_which_numbers_do_not_meet(page):
     table = page[2].astext()
-    assert "1 of 2 do not meet" in table
+    assert "(1 of 2 do not meet)" in table
     assert "<td>The loss is …</td>" in table
     assert "nats and the gap …</td>" in table
     assert prose.ASIDE not in page.astext()

@@ -67,11 +67,11 @@ def _words(text: nodes.Text) -> str:
 
 def _table(rows: list[tuple[str, str, str]]) -> str:
     """What the page says, number by number: the committed run's value, and what this build found."""
-    cells, apart = [], 0
+    cells, apart, both = [], 0, 0
     for words, shown, aside in rows:
         value, mark, _ = shown.partition(f"{numbers.NBSP}{prose.APART}")
         units, _, here = aside.partition("; ")
-        apart += bool(mark)
+        apart, both = apart + bool(mark), both + here.startswith("this run ")
         said = [
             words,
             f"{value} ({units.partition(', ')[2]})",
@@ -79,7 +79,8 @@ def _table(rows: list[tuple[str, str, str]]) -> str:
             mark.strip(),
         ]
         cells.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in said) + "</tr>")
-    told = f"Numbers of this page: the committed run's, and this build's ({apart} of {len(rows)} do not meet)"
+    told = "Numbers of this page: the committed run's, and this build's"
+    told += f" ({apart} of {both} do not meet)" if both else ""
     head = ("in the sentence", "committed run", "this build", "")
     return f'<details class="spoken"><summary>{told}</summary>{table("spoken", head, cells)}</details>'
 

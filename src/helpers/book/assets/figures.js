@@ -87,24 +87,30 @@
   const ROOMY = 620; // px of the figure's box
   async function nameEnds(box) {
     const { graph, controls } = figures.get(box), { layout, _fullLayout: full } = graph;
-    const levels = (layout.annotations || []).map((a, i) => [a, i]).filter(([a]) => a.name === "level");
+    const levels = (layout.annotations || []).filter((a) => a.name === "level");
     const lines = graph._fullData.filter((t) => t.showlegend && t.visible === true);
     const few = lines.length > 1 && lines.length < 5 && !controls.menus.length && !controls.sliders.length && layout.showlegend !== false;
     const ended = few && full.yaxis && lines.every((t) => (t.mode || "").includes("lines") && t.x && t.x.length > 1);
     if (box.clientWidth < ROOMY || !(levels.length || ended)) return;
-    const step = 15, size = 11.5; // px between two names, and of a name
-    const names = ended ? lines.map((t) => ({ text: t.name, color: t.line.color, at: full.yaxis.d2p(t.y[t.y.length - 1]) })) : [];
-    for (const [a] of levels) names.push({ level: a, text: a.text, at: full.yaxis.r2p(a.y) });
+    const line = 14, size = 11.5, most = 24; // px of a line and of a letter, letters of a line
+    const wrap = (text) => text.replace(/ \(n = 1\)$/, "").split(" ").reduce((lines, word) => {
+      const last = lines.length - 1;
+      return lines[last] && `${lines[last]} ${word}`.length <= most ? [...lines.slice(0, last), `${lines[last]} ${word}`] : [...lines, word];
+    }, []);
+    const names = ended ? lines.map((t) => ({ text: wrap(t.name), color: t.line.color, at: full.yaxis.d2p(t.y[t.y.length - 1]) })) : [];
+    for (const a of levels) names.push({ text: wrap(a.text), at: full.yaxis.r2p(a.y) });
     names.sort((a, b) => a.at - b.at);
-    const high = full.yaxis._length;
-    names.forEach((n, i) => (n.y = Math.max(n.at, i ? names[i - 1].y + step : 0)));
-    for (let i = names.length - 1, most = high; i >= 0; i--, most -= step) names[i].y = Math.min(names[i].y, most);
-    const wide = Math.max(...names.map((n) => Math.min(n.text.length, 26))) * size * 0.56;
-    const wrap = (text) => text.replace(/(.{14,26}?)\s/g, "$1<br>");
+    const high = full.yaxis._length, between = (a, b) => ((a.text.length + b.text.length) * line) / 2 + 2;
+    names.forEach((n, i) => (n.y = i ? Math.max(n.at, names[i - 1].y + between(names[i - 1], n)) : n.at));
+    for (let i = names.length - 1; i >= 0; i--) {
+      const next = names[i + 1];
+      names[i].y = Math.min(names[i].y, next ? next.y - between(names[i], next) : high + line); // the last may stand beside the axis
+    }
+    const wide = Math.max(...names.flatMap((n) => n.text.map((t) => t.length))) * size * 0.56;
     const annotations = (layout.annotations || []).filter((a) => a.name !== "level").concat(
       names.map((n) => ({
-        text: wrap(n.text), x: 1, xref: "paper", xanchor: "left", xshift: 4, y: 1 - n.y / high, yref: "paper", yanchor: "middle",
-        align: "left", showarrow: false, font: { size, ...(n.color ? { color: n.color } : {}) }, name: "end",
+        text: n.text.join("<br>"), x: 1, xref: "paper", xanchor: "left", xshift: 4, y: 1 - n.y / high, yref: "paper",
+        yanchor: "middle", align: "left", showarrow: false, font: { size, ...(n.color ? { color: n.color } : {}) }, name: "end",
       })),
     );
     await Plotly.relayout(graph, { annotations, "margin.r": Math.round(wide) + 14, ...(ended ? { showlegend: false } : {}) });
