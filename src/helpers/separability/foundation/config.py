@@ -66,8 +66,8 @@ class Foundation:
     last: int = 8
     batch: int = 32
     epochs: int = 10
-    epoch: int = 40
-    rates: tuple[float, ...] = (0.004,)
+    epoch: int = 32
+    rates: tuple[float, ...] = (0.005,)
     widths: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     pilots: int = 2
     held: int = 256
