@@ -1,4 +1,4 @@
-"""What the fast engines of experiment C are held to: whole sequences, torch's own modules and optimisers, one model at a time."""
+"""What the engines of experiment C are held to: whole sequences, torch's modules and optimisers, one model at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BETAS = 0.9, 0.98
 
 
 def grok_logits(params, pairs, heads):
-    """Logits (N, p) of one model on pairs (N, 2): the causal layer over all three tokens, head by head, then the last position."""
+    """Logits (N, p) of one model on pairs (N, 2): the causal layer over all three tokens, head by head."""
     p, d = params["W_E"].shape[0] - 1, params["W_E"].shape[1]
     tokens = torch.cat([pairs, torch.full((len(pairs), 1), p)], 1)  # (N, 3)
     x = params["W_E"][tokens] + params["W_pos"]
@@ -68,7 +68,12 @@ class Document(nn.Module):
                 norm.bias.copy_(start[f"c{i}"])
             self.attention.in_proj_weight.copy_(start["in_w"])
             self.attention.in_proj_bias.copy_(start["in_b"])
-            for module, name in ((self.attention.out_proj, "out"), (self.up, "up"), (self.down, "down"), (self.head, "head")):
+            for module, name in (
+                (self.attention.out_proj, "out"),
+                (self.up, "up"),
+                (self.down, "down"),
+                (self.head, "head"),
+            ):
                 module.weight.copy_(start[f"{name}_w"])
                 module.bias.copy_(start[f"{name}_b"])
         return self

@@ -64,9 +64,8 @@ def test_gradients_are_those_of_double_precision(two):
         for i in range(2)
     )
     ours = models.surprise(models.logits(single, of, SMALL.heads), of.sums)[0].sum()
-    for name, a, b in zip(
-        single, torch.autograd.grad(ours, list(single.values())), torch.autograd.grad(theirs, list(double.values())), strict=True
-    ):  # fmt: skip
+    found, known = (torch.autograd.grad(y, list(of.values())) for y, of in ((ours, single), (theirs, double)))
+    for name, a, b in zip(single, found, known, strict=True):
         torch.testing.assert_close(a.double(), b, atol=1e-6, rtol=1e-4, msg=name)
 
 
@@ -75,7 +74,9 @@ def test_the_loss_keeps_what_single_precision_loses(size):
     """Right answers by a margin of up to hundreds: the loss and its gradient agree with double precision to a millionth."""
     rng = torch.Generator().manual_seed(0)
     logits = size * torch.randn(2, 40, 11, generator=rng)
-    sums = torch.where(torch.rand(2, 40, generator=rng) < 0.7, logits.argmax(2), torch.randint(11, (2, 40), generator=rng))
+    sums = torch.where(
+        torch.rand(2, 40, generator=rng) < 0.7, logits.argmax(2), torch.randint(11, (2, 40), generator=rng)
+    )
     single, double = logits.clone().requires_grad_(True), logits.double().requires_grad_(True)
     ours, correct = models.surprise(single, sums)
     theirs = torch.stack([F.cross_entropy(double[i], sums[i]) for i in range(2)])
@@ -126,7 +127,10 @@ def test_the_documents_network_is_torchs_modules_and_its_decay_is_adams():
     for i, start in enumerate(starts):
         net = oracle.Document(PAPER.p, PAPER.d, PAPER.heads, PAPER.mlp).take(start)
         torch.testing.assert_close(
-            printed.logits(stacked.pile([start]), pairs[i][None], PAPER.p, PAPER.heads)[0][0], net(pairs[i]), atol=1e-5, rtol=0
+            printed.logits(stacked.pile([start]), pairs[i][None], PAPER.p, PAPER.heads)[0][0],
+            net(pairs[i]),
+            atol=1e-5,
+            rtol=0,
         )
         optimiser, theirs = torch.optim.Adam(net.parameters(), lr=PAPER.rate, weight_decay=float(decay[i])), []
         for places in order:

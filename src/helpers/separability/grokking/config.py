@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count
 
 CONDITIONS = {"high_wd": 1.0, "no_wd": 0.0}  # of the document: weight decay, added to the gradient
-WINDOW = 0.15, 0.85  # held-out accuracy inside which the document looks for the transition
+LOW, HIGH = 0.15, 0.85  # held-out accuracy inside which the document looks for the transition
 PRODUCTS = "exact", "tf32", "bf16"
 MEMORISED = 0.99  # training accuracy from which a training set counts as memorised
 
@@ -17,7 +18,7 @@ def prime(n: int) -> bool:
 
 def nearest_prime(n: int, least: int = 7) -> int:
     """The prime nearest to n, the larger of two; never below `least`."""
-    return next(q for k in range(n + least) for q in (n + k, n - k) if q >= least and prime(q))
+    return next(q for k in count() for q in (n + k, n - k) if q >= least and prime(q))
 
 
 def expect(holds: bool, otherwise: str) -> None:

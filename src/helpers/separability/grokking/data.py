@@ -21,7 +21,7 @@ def unordered(p: int, trained: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ordered(p: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same of all ordered pairs, as the document splits them: a held-out pair's mirror image is trained on as often as not."""
+    """The same of all ordered pairs, as the document splits them: a held-out pair's mirror image may be trained on."""
     pairs = np.stack(np.divmod(np.arange(p * p), p), 1)
     pairs = devices.numpy_rng("ordered pairs", p, seed).permutation(pairs)
     count = round(share * len(pairs))

@@ -52,7 +52,9 @@ def filtered(means: Tensor, chosen: Tensor) -> Tensor:
     return torch.fft.irfft(parts * kept, n=means.shape[1], dim=1)
 
 
-def progress(params: Params, chosen: Tensor | None, trained: Tensor, p: int, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+def progress(
+    params: Params, chosen: Tensor | None, trained: Tensor, p: int, heads: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Restricted and excluded loss (M,), nats, and the key frequencies (M, (p − 1)/2), by default these models' own.
 
     restricted: of all pairs, from the mean logits and the key frequencies of the sum alone; it falls as the algorithm forms.

@@ -115,7 +115,9 @@ def patterns(params: Params, of: Batch, heads: int) -> Tensor:
     """(M, N, H, 3) what the last position attends to."""
     first, second, end = scores(params, heads)
     a, b = (_Rows.apply(s, *place) for s, place in zip((first, second), _places(of), strict=True))
-    return torch.stack([a, b, end[:, None].expand_as(a)], -1).softmax(-1)
+    return (
+        torch.stack([a, b, end[:, None].expand_as(a)]).softmax(0).movedim(0, -1)
+    )  # over the outer axis: neighbours at once
 
 
 def stream(params: Params, of: Batch, heads: int, half: bool = False) -> Tensor:
@@ -126,7 +128,9 @@ def stream(params: Params, of: Batch, heads: int, half: bool = False) -> Tensor:
     values = [x @ params["W_V"] for x in (*_tokens(params), end[:, None])]  # (M, p, d) twice, (M, 1, d)
     seen = [_Rows.apply(v, *place) for v, place in zip(values[:2], _places(of), strict=True)]
     seen.append(values[2])
-    mixed = sum(w[..., None] * v.view(m, -1, heads, v.shape[-1] // heads) for w, v in zip(pattern.unbind(-1), seen, strict=True))
+    mixed = sum(
+        w[..., None] * v.view(m, -1, heads, v.shape[-1] // heads) for w, v in zip(pattern.unbind(-1), seen, strict=True)
+    )
     middle = end[:, None] + mixed.reshape(m, n, -1) @ params["W_O"]
     return middle + _neurons(params, middle, half)
 

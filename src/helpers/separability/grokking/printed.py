@@ -1,9 +1,9 @@
 """The document's experiment C: tokens [a, b + p], one pre-LayerNorm layer without a mask, the answer read at the second.
 
-Only the second position is computed: no position after it exists, and the first one's stream is read by nobody. Parameters of
-M models, as torch.nn names and starts them (tests/separability/modular_oracle.py builds the modules): emb (M, 2p + 10, d), LayerNorm
-gains and biases g1 … c3 (M, d), in_w (M, 3d, d), in_b, out_w (M, d, d), out_b, up_w (M, f, d), up_b, down_w (M, d, f), down_b,
-head_w (M, p, d), head_b.
+Only the second position is computed: no position after it exists, and the first one's stream is read by nobody.
+Parameters of M models, as torch.nn starts them (tests/separability/modular_oracle.py builds the modules): emb
+(M, 2p + 10, d), LayerNorm gains and biases g1 … c3 (M, d), in_w (M, 3d, d), in_b, out_w (M, d, d), out_b, up_w (M, f, d),
+up_b, down_w (M, d, f), down_b, head_w (M, p, d), head_b.
 """
 
 from __future__ import annotations

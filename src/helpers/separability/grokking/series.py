@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
+MOST = 200  # shifts of a null
 ROOM = 0.05  # of a series' length: shifts that are smaller than that are hardly shifts
 
 
@@ -43,32 +44,31 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray | float:
 
 
 def shifts(count: int) -> np.ndarray:
-    """Circular shifts of a series of that length, without those that are within ROOM of none."""
+    """At most MOST circular shifts of a series of that length, evenly spaced, without those that are within ROOM of none."""
     near = max(1, round(ROOM * count))
-    return np.arange(near, count - near + 1)
+    return np.unique(np.linspace(near, count - near, MOST).round().astype(int))
 
 
-def beyond_velocities(accuracy: np.ndarray, amplitude: np.ndarray, inside: np.ndarray) -> float:
-    """p that velocities of amplitude, shifted around in time, correlate with those of accuracy as negatively as they do.
+def beyond(accuracy: np.ndarray, change: np.ndarray, start: int, stop: int) -> tuple[float, float]:
+    """p of levels and p of velocities: that amplitude, had its changes come at another time, would go with accuracy inside
+    the window as negatively as it does.
 
-    accuracy, amplitude: (T,) velocities of the whole run after memorising. inside: (T,) the window. Each shift moves all of
-    amplitude's velocities in a circle, and ρ is taken inside the window. One is added to both counts.
+    accuracy: (W,) levels in the window, rows start … stop − 1 of a run. change: (T,) amplitude's changes from each row of the
+    run to the next. All of them are moved in a circle by every shift; levels are summed up from them inside the window, so
+    that a trend stays a trend. One is added to both counts (Davison and Hinkley 1997, §4.2). nan for fewer than four rows.
     """
-    rho = spearman(accuracy[inside], amplitude[inside])
-    moved = np.stack([np.roll(amplitude, k)[inside] for k in shifts(len(amplitude))])  # (R, W)
-    return _p(rho, spearman(accuracy[inside], moved))
-
-
-def beyond_levels(accuracy: np.ndarray, amplitude: np.ndarray) -> float:
-    """The same of levels (T,): amplitude's increments are moved in a circle and summed up again, so that it falls as far and
-    as roughly as it did, at another time."""
-    rho, change = spearman(accuracy, amplitude), np.diff(amplitude)
-    moved = amplitude[0] + np.cumsum(np.stack([np.roll(change, k) for k in shifts(len(change))]), 1)  # (R, T − 1)
-    return _p(rho, spearman(accuracy, np.c_[np.full(len(moved), amplitude[0]), moved]))
+    if stop - start < 4 or len(change) < 20:
+        return np.nan, np.nan
+    moved = np.stack(
+        [np.roll(change, k)[start : stop - 1] for k in (0, *shifts(len(change)))]
+    )  # (1 + R, W − 1), row 0 as it was
+    levels = np.c_[np.zeros(len(moved)), np.cumsum(moved, 1)]
+    rho_levels, rho_changes = spearman(accuracy, levels), spearman(np.diff(accuracy), moved)
+    return _p(rho_levels[0], rho_levels[1:]), _p(rho_changes[0], rho_changes[1:])
 
 
 def unrelated(series: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
-    """(count, T) series with this one's spectrum and random phases (Theiler et al. 1992): as smooth, and unrelated to anything."""
+    """(count, T) series with this one's spectrum and random phases (Theiler et al. 1992): as smooth, related to nothing."""
     amplitude = np.abs(np.fft.rfft(series - np.mean(series)))
     phase = np.exp(2j * np.pi * rng.random((count, len(amplitude))))
     return np.fft.irfft(amplitude * phase, n=len(series), axis=-1) + np.mean(series)

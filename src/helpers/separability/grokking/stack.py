@@ -15,7 +15,18 @@ from helpers.separability.grokking import data, fourier, models
 from helpers.separability.grokking.config import ARMS, MEMORISED, Addition
 from helpers.stacked import Params
 
-COLUMNS = ("train", "train_loss", "psi_accuracy", "loss", "A_param", "theta", "A_activation", "sigma_sq", "gini", "G_stability")
+COLUMNS = (
+    "train",
+    "train_loss",
+    "psi_accuracy",
+    "loss",
+    "A_param",
+    "theta",
+    "A_activation",
+    "sigma_sq",
+    "gini",
+    "G_stability",
+)
 Cell = tuple[str, int]  # an arm, and a seed
 
 
@@ -33,7 +44,9 @@ class Stack:
         trained, held = (torch.stack([torch.tensor(splits[seed][i].copy()) for _, seed in cells]) for i in (0, 1))
         self.trained = models.batch(trained, config.p, device)
         self.held, self.probe = (models.batch(x, config.p, device, None) for x in (held, held[:, : config.probe]))
-        self.params = {k: v.to(device) for k, v in stacked.pile([models.one(config, seed) for _, seed in cells]).items()}
+        self.params = {
+            k: v.to(device) for k, v in stacked.pile([models.one(config, seed) for _, seed in cells]).items()
+        }
         self.half = config.products == "bf16"
         flags = lambda of: torch.tensor([float(of(arm)) for arm in self.arms], device=device)
         self.projected, self.off = flags(lambda arm: arm.projected), flags(lambda arm: arm.off)
@@ -91,7 +104,11 @@ class Watch:
 
     def __call__(self, params: Params) -> Tensor:
         step, stack, heads = next(self.steps), self.stack, self.stack.config.heads
-        seen = [x for of in (stack.trained, stack.held) for x in reversed(models.surprise(stack._logits(params, of), of.sums))]
+        seen = [
+            x
+            for of in (stack.trained, stack.held)
+            for x in reversed(models.surprise(stack._logits(params, of), of.sums))
+        ]
         stream = models.stream(params, stack.probe, heads)[:, :, None]  # (M, B, 1, d)
         seen += [metrics.A_param([params["W_V"][:, None]]), length(params), metrics.A_activation(stream)]
         seen += [metrics.sigma_sq(stream), fourier.gini(fourier.spectrum(params["W_E"][:, :-1]))]

@@ -1,0 +1,82 @@
+"""Could the tests of S9, S10 and S15 have said otherwise? Their rows with an effect put in, and with its opposite.
+
+Accuracy and the steps stay as they were measured; only amplitude, geometry and, for S10, the free arm's accuracy are replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from helpers import devices, frames
+from helpers.separability.grokking import quantities, series
+from helpers.separability.grokking.quantities import DECAYING, FREE, Quantities, Run
+
+PLANTED = {  # claim: (what is planted, what is left when it is taken out)
+    "S9": ("A_param falls as held-out accuracy rises, by as much as it falls in all", "it rises with it instead"),
+    "S10": (
+        "without decay A_param stays where it was and held-out accuracy at its lowest",
+        "A_param halves and accuracy reaches 1",
+    ),
+    "S15": (
+        "G rises with accuracy from 0.5 to 0.9, and A_param falls by half at the end",
+        "G falls from 0.9 to 0.5, and late",
+    ),
+}
+NOISE = 0.02  # of a planted series' range
+Change = Callable[[Run], dict[str, np.ndarray]]
+
+
+def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
+    """{claim: (quantities with its effect planted, quantities with it taken out)}; empty unless some seed has a transition."""
+    if not any(run.transition for run in quantities.runs(rows, DECAYING)):
+        return {}
+    both = lambda arm, *changes: tuple(quantities.judged(_changed(rows, arm, change)) for change in changes)
+    return {
+        "S9": both(DECAYING, lambda run: _amplitude(run, -1), lambda run: _amplitude(run, 1)),
+        "S10": both(FREE, lambda run: _free(run, 1.0), lambda run: _free(run, 0.5)),
+        "S15": both(DECAYING, lambda run: _geometry(run, early=True), lambda run: _geometry(run, early=False)),
+    }
+
+
+def _amplitude(run: Run, sign: int) -> dict[str, np.ndarray]:
+    """A_param goes against accuracy, or with it, with a little noise of its own."""
+    size = float(np.ptp(run.amplitude)) or 1.0
+    smooth = run.amplitude.max() + sign * size * run.accuracy - (size if sign > 0 else 0)
+    return {"A_param": smooth + NOISE / 10 * size * _noise(run)}
+
+
+def _free(run: Run, kept: float) -> dict[str, np.ndarray]:
+    """A_param goes straight from its first value to a share of it; accuracy stays, or rises to one meanwhile."""
+    share = np.interp(np.arange(len(run.steps)), [0, len(run.steps) / 10], [1.0, kept])
+    level = np.full(len(run.steps), run.accuracy.min()) if kept == 1 else np.interp(share, [kept, 1.0], [1.0, 0.0])
+    return {"A_param": run.amplitude[0] * share, "psi_accuracy": np.minimum(level, 1.0 if kept < 1 else 0.4)}
+
+
+def _geometry(run: Run, early: bool) -> dict[str, np.ndarray]:
+    """G rises with accuracy and A_param falls at twice the step of the transition; or A_param falls at once and G falls with
+    accuracy, to come back at the very end."""
+    when = 2 * run.crossed(0.5) if run.transition else run.steps[-1]
+    size, last = 0.5 * run.amplitude.max(), run.steps >= run.steps[-2]
+    fallen = (run.steps >= min(when, run.steps[-2])) if early else (run.steps > run.steps[0])
+    geometry = 0.5 + 0.4 * run.accuracy if early else np.where(last, 0.95, 0.9 - 0.4 * run.accuracy)
+    return {"G_stability": geometry, "A_param": 2 * size - size * fallen}
+
+
+def _noise(run: Run) -> np.ndarray:
+    changes = np.diff(run.amplitude, prepend=run.amplitude[0])
+    unrelated = series.unrelated(changes, devices.numpy_rng("noise", run.seed), 1)[0]
+    return unrelated / (unrelated.std() or 1.0)
+
+
+def _changed(rows: pd.DataFrame, arm: str, change: Change) -> pd.DataFrame:
+    """The frame with some columns of an arm's rows replaced, from the step at which the training set was memorised on."""
+    out = rows.copy()
+    chosen = frames.rows(out, part="addition", arm=arm)
+    for run in quantities.runs(rows, arm):
+        mine = chosen[(chosen["seed"] == run.seed) & (chosen["step"] >= run.steps[0])].sort_values("step").index
+        for column, values in change(run).items():
+            out.loc[mine, column] = values
+    return out
