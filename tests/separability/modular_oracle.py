@@ -13,9 +13,9 @@ BETAS = 0.9, 0.98
 def grok_logits(params, pairs, heads):
     """Logits (N, p) of one model on pairs (N, 2): the causal layer over all three tokens, head by head."""
     p, d = params["W_E"].shape[0] - 1, params["W_E"].shape[1]
-    tokens = torch.cat([pairs, torch.full((len(pairs), 1), p)], 1)  # (N, 3)
+    tokens = torch.cat([pairs, torch.full_like(pairs[:, :1], p)], 1)  # (N, 3)
     x = params["W_E"][tokens] + params["W_pos"]
-    causal = torch.ones(3, 3).tril().bool()
+    causal = torch.ones(3, 3, device=pairs.device).tril().bool()
     added, size = 0, d // heads
     for h in range(heads):
         at = slice(h * size, (h + 1) * size)

@@ -30,7 +30,7 @@ def test_velocities_know_the_steps():
 
 @pytest.mark.parametrize("trend", [0.0, -0.01, -1.0])
 def test_unrelated_series_lie_beyond_the_null_one_time_in_twenty(trend):
-    """Also under a trend, which correlates with accuracy whatever it does: its levels have ρ near −1 and are not beyond."""
+    """Also under a trend, which goes with accuracy whatever it does."""
     smooth = np.convolve(RNG.normal(size=500), np.ones(9) / 3, "same")[: len(STEPS) - 1]
     found = np.array(
         [

@@ -15,7 +15,10 @@ from helpers.separability.grokking import quantities, series
 from helpers.separability.grokking.quantities import DECAYING, FREE, Quantities, Run
 
 PLANTED = {  # claim: (what is planted, what is left when it is taken out)
-    "S9": ("A_param falls as held-out accuracy rises, by as much as it falls in all", "it rises with it instead"),
+    "S9": (
+        "A_param falls as held-out accuracy rises, by as much as it falls in all",
+        "it falls at once, and then rises with it",
+    ),
     "S10": (
         "without decay A_param stays where it was and held-out accuracy at its lowest",
         "A_param halves and accuracy reaches 1",
@@ -25,7 +28,7 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
         "G falls from 0.9 to 0.5, and late",
     ),
 }
-NOISE = 0.02  # of a planted series' range
+NOISE = 0.002  # of a planted series' range
 Change = Callable[[Run], dict[str, np.ndarray]]
 
 
@@ -33,19 +36,26 @@ def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
     """{claim: (quantities with its effect planted, quantities with it taken out)}; empty unless some seed has a transition."""
     if not any(run.transition for run in quantities.runs(rows, DECAYING)):
         return {}
-    both = lambda arm, *changes: tuple(quantities.judged(_changed(rows, arm, change)) for change in changes)
+    changed = lambda arm, change: _changed(rows, arm, change)
+    moves = lambda rows: quantities.transition(quantities.runs(rows, DECAYING))
+    settles = lambda rows: quantities.geometry(quantities.runs(rows, DECAYING))
+    waits = lambda rows: quantities.without(*(quantities.runs(rows, arm) for arm in (DECAYING, FREE)))
     return {
-        "S9": both(DECAYING, lambda run: _amplitude(run, -1), lambda run: _amplitude(run, 1)),
-        "S10": both(FREE, lambda run: _free(run, 1.0), lambda run: _free(run, 0.5)),
-        "S15": both(DECAYING, lambda run: _geometry(run, early=True), lambda run: _geometry(run, early=False)),
+        "S9": tuple(moves(changed(DECAYING, lambda run, sign=sign: _amplitude(run, sign))) for sign in (-1, 1)),
+        "S10": tuple(waits(changed(FREE, lambda run, kept=kept: _free(run, kept))) for kept in (1.0, 0.5)),
+        "S15": tuple(
+            settles(changed(DECAYING, lambda run, early=early: _geometry(run, early))) for early in (True, False)
+        ),
     }
 
 
 def _amplitude(run: Run, sign: int) -> dict[str, np.ndarray]:
-    """A_param goes against accuracy, or with it, with a little noise of its own."""
-    size = float(np.ptp(run.amplitude)) or 1.0
-    smooth = run.amplitude.max() + sign * size * run.accuracy - (size if sign > 0 else 0)
-    return {"A_param": smooth + NOISE / 10 * size * _noise(run)}
+    """A_param goes against accuracy, or falls at once and then goes with it, with a little noise of its own."""
+    size, high = float(np.ptp(run.amplitude)) or 1.0, run.amplitude.max()
+    smooth = high + sign * size * run.accuracy + NOISE * size * _noise(run)
+    if sign > 0:
+        smooth[0] = smooth.max() + size
+    return {"A_param": smooth}
 
 
 def _free(run: Run, kept: float) -> dict[str, np.ndarray]:

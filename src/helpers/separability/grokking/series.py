@@ -50,21 +50,21 @@ def shifts(count: int) -> np.ndarray:
 
 
 def beyond(accuracy: np.ndarray, change: np.ndarray, start: int, stop: int) -> tuple[float, float]:
-    """p of levels and p of velocities: that amplitude, had its changes come at another time, would go with accuracy inside
-    the window as negatively as it does.
+    """Two p that amplitude, had its changes come at another time, would fall as far inside the window, and would go with
+    accuracy there as negatively: of the fall, and of ρ of velocities.
 
     accuracy: (W,) levels in the window, rows start … stop − 1 of a run. change: (T,) amplitude's changes from each row of the
-    run to the next. All of them are moved in a circle by every shift; levels are summed up from them inside the window, so
-    that a trend stays a trend. One is added to both counts (Davison and Hinkley 1997, §4.2). nan for fewer than four rows.
+    run to the next, all of them moved in a circle by every shift, so that a trend stays a trend. ρ of levels would be blind
+    here, for it is −1 of every steady fall. One is added to both counts (Davison and Hinkley 1997, §4.2). nan for fewer than
+    four rows.
     """
     if stop - start < 4 or len(change) < 20:
         return np.nan, np.nan
     moved = np.stack(
         [np.roll(change, k)[start : stop - 1] for k in (0, *shifts(len(change)))]
-    )  # (1 + R, W − 1), row 0 as it was
-    levels = np.c_[np.zeros(len(moved)), np.cumsum(moved, 1)]
-    rho_levels, rho_changes = spearman(accuracy, levels), spearman(np.diff(accuracy), moved)
-    return _p(rho_levels[0], rho_levels[1:]), _p(rho_changes[0], rho_changes[1:])
+    )  # (1 + R, W − 1), unmoved first
+    falls, rho = moved.sum(1), spearman(np.diff(accuracy), moved)
+    return _p(falls[0], falls[1:]), _p(rho[0], rho[1:])
 
 
 def unrelated(series: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
@@ -98,8 +98,8 @@ def fall(steps: np.ndarray, series: np.ndarray, *until: float) -> list[float]:
     return [(y[top] - value(step)) / way if np.isfinite(step) else np.nan for step in until]
 
 
-def _p(rho: float, null: np.ndarray) -> float:
-    if not np.isfinite(rho):
+def _p(found: float, null: np.ndarray) -> float:
+    if not np.isfinite(found):
         return np.nan
     null = null[np.isfinite(null)]
-    return (1 + int((null <= rho + 1e-12).sum())) / (1 + len(null))
+    return (1 + int((null <= found + 1e-12).sum())) / (1 + len(null))
