@@ -162,12 +162,12 @@ def main() -> None:
         print(
             f"{name:24} {middle:12,.1f} model-steps/s, {hour:10,.2f} runs an hour, the grid of {GRID} in {grid:,.1f} min"
         )
+    speed = {name: statistics.median(found["model_steps_per_second"]) for name, found in speeds.items()}
     goals = [
-        {"side": a, "peer": b, "wanted": wanted}
-        | {"ratio": statistics.median(speeds[a]["model_steps_per_second"]) / statistics.median(speeds[b]["model_steps_per_second"])}
+        {"side": a, "peer": b, "wanted": wanted, "ratio": speed[a] / speed[b]}
         for (a, b), wanted in GOALS.items()
-        if a in speeds
-    ]  # fmt: skip
+        if a in speed
+    ]
     for goal in goals:
         word = "PASS" if goal["ratio"] >= goal["wanted"] else "FAIL"
         print(f"{word}  {goal['side']} / {goal['peer']}: {goal['ratio']:,.1f}x (goal {goal['wanted']}x)")

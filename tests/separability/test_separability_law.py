@@ -11,15 +11,16 @@ CONDITIONS = np.repeat(np.arange(12), 3)
 G, A = RNG.random(36), RNG.random(36) + 1
 
 
-def test_left_out_errors_are_those_of_a_loop_by_hand():
+@pytest.mark.parametrize("conditions", [CONDITIONS, np.arange(36)])
+def test_left_out_errors_are_those_of_a_loop_by_hand(conditions):
     psi = RNG.random(36)
     errors = []
-    for c in range(12):
-        seen = c != CONDITIONS
+    for c in np.unique(conditions):
+        seen = c != conditions
         x = np.column_stack([np.ones(36), G, A])
         b = np.linalg.solve(x[seen].T @ x[seen], x[seen].T @ psi[seen])
         errors += list((psi[~seen] - x[~seen] @ b) ** 2)
-    assert law.left_out(psi, G, A, CONDITIONS)["additive"] == pytest.approx(np.mean(errors))
+    assert law.left_out(psi, G, A, conditions)["additive"] == pytest.approx(np.mean(errors))
 
 
 def test_each_law_is_recognised_where_it_holds_whatever_the_units():
@@ -55,3 +56,14 @@ def test_what_cannot_be_fitted_is_refused():
         law.left_out(G * np.nan, G, A, CONDITIONS)
     with pytest.raises(ValueError, match="model 'cubic' is unknown"):
         law.design("cubic", G, A)
+
+
+def test_a_condition_that_alone_decides_a_coefficient_is_left_out_all_the_same():
+    g = np.ones(8)
+    g[3] = 2.0
+    psi = np.linspace(0, 1, 8)
+    others = np.delete(psi, 3)
+    error = ((np.delete(psi, 3) - (others.sum() - others) / 6) ** 2).sum()  # of means without one, where G says nothing
+    assert law.left_out(psi, g, RNG.random(8), np.arange(8))["geometry"] * 8 == pytest.approx(
+        error + (psi[3] - others.mean() * 3 / 2) ** 2, rel=1e-6
+    )
