@@ -82,7 +82,7 @@ precise = grokking.Addition(
     lag=s.lag,
     products=s.products,
 )
-document = grokking.Published(
+document = grokking.OrderedAddition(
     **size, steps=n_steps or s.document_steps, condition=condition, rate=learning_rate or 0.001
 )  # fmt: skip
 log = here.log(grokking.CHAPTERS[here.name])

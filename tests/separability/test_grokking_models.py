@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from helpers import stacked
 from helpers.separability.grokking import data, models, printed
-from helpers.separability.grokking.config import Addition, Published
+from helpers.separability.grokking.config import Addition, OrderedAddition
 
 SMALL = Addition(p=13, d=16, heads=4, mlp=32, seeds=2, steps=200, share=0.6, rate=3e-3, every=10, lag=10, probe=8)
-PAPER = Published(p=7, d=8, heads=2, mlp=16, batch=12, steps=60, seeds=2)
+PAPER = OrderedAddition(p=7, d=8, heads=2, mlp=16, batch=12, steps=60, seeds=2)
 
 
 def pairs_of(config, seed):

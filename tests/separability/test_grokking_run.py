@@ -20,7 +20,7 @@ STUDY = grokking.CHAPTERS[NAME]
 SMALL = grokking.Addition(
     p=11, d=8, heads=2, mlp=16, seeds=2, steps=80, share=0.6, rate=0.03, every=10, lag=10, probe=8, looks=4
 )
-PAPER = grokking.Published(p=11, d=8, heads=2, mlp=16, batch=16, steps=40, seeds=2)
+PAPER = grokking.OrderedAddition(p=11, d=8, heads=2, mlp=16, batch=16, steps=40, seeds=2)
 
 
 def log(folder):

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import spearmanr
 
 from helpers.separability.grokking import data, fourier, models, series
-from helpers.separability.grokking.config import Addition, Published, nearest_prime, prime
+from helpers.separability.grokking.config import Addition, OrderedAddition, nearest_prime, prime
 
 RNG = np.random.default_rng(0)
 STEPS = np.arange(0, 4000, 10.0)
@@ -135,7 +135,7 @@ def test_restricted_and_excluded_loss_of_random_models_by_hand():
         assert float(excluded[i]) == pytest.approx(float(cross(seen[i] - part[sums], sums)), rel=1e-4)
 
 
-@pytest.mark.parametrize("make", [Addition, Published])
+@pytest.mark.parametrize("make", [Addition, OrderedAddition])
 @pytest.mark.parametrize(("p", "near"), [(112, 113), (115, 113), (9, 11), (4, 7), (5, 7), (-3, 7), (1, 7)])
 def test_a_modulus_that_is_no_prime_is_refused_with_the_nearest(make, p, near):
     with pytest.raises(ValueError, match=rf"p={p} .*the nearest prime that works is {near}$"):
@@ -166,6 +166,6 @@ def test_settings_that_cannot_work_are_refused_with_what_does(change, words):
 
 
 def test_the_documents_conditions():
-    assert Published(condition="no_wd").conditions == {"no_wd": 0.0}
+    assert OrderedAddition(condition="no_wd").conditions == {"no_wd": 0.0}
     with pytest.raises(ValueError, match="use all, high_wd, no_wd"):
-        Published(condition="low_wd")
+        OrderedAddition(condition="low_wd")

@@ -28,7 +28,7 @@ def expect(holds: bool, otherwise: str) -> None:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Decay:
     """One way to decay weights. decay: per unit of learning rate. only: '' decays all parameters, 'W_V' that alone, '-W_V' all
     others. projected: from the step at which the training set is memorised on, all parameters together keep the norm they
     had then. off: from that step on, nothing decays.
@@ -46,14 +46,14 @@ class Arm:
 
 
 ARMS = {  # name, as it stands in the column `arm`
-    "decay 0": Arm(0.0),
-    "decay 0.3": Arm(0.3),
-    "decay 1": Arm(1.0),
-    "decay 2": Arm(2.0),
-    "norm kept": Arm(0.0, projected=True),
-    "decay until memorised": Arm(1.0, off=True),
-    "decay of W_V only": Arm(1.0, only="W_V"),
-    "decay of all but W_V": Arm(1.0, only="-W_V"),
+    "decay 0": Decay(0.0),
+    "decay 0.3": Decay(0.3),
+    "decay 1": Decay(1.0),
+    "decay 2": Decay(2.0),
+    "norm kept": Decay(0.0, projected=True),
+    "decay until memorised": Decay(1.0, off=True),
+    "decay of W_V only": Decay(1.0, only="W_V"),
+    "decay of all but W_V": Decay(1.0, only="-W_V"),
 }
 MAIN = ("decay 1", "decay 0")
 
@@ -116,7 +116,7 @@ class Addition:
 
 
 @dataclass(frozen=True)
-class Published:
+class OrderedAddition:
     """The document's experiment: tokens [a, b + p] of a vocabulary of 2p + 10, half of the ordered pairs, batches of 128, a
     pre-LayerNorm layer, Adam with the decay in the gradient. condition: one of CONDITIONS, or all.
     """

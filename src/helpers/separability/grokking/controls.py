@@ -12,7 +12,7 @@ import pandas as pd
 
 from helpers import devices, frames
 from helpers.separability.grokking import quantities, series
-from helpers.separability.grokking.quantities import DECAYING, FREE, Quantities, Run
+from helpers.separability.grokking.quantities import DECAYING, FREE, Course, Quantities
 
 PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "S9": (
@@ -29,7 +29,7 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     ),
 }
 NOISE = 0.002  # of a planted series' range
-Change = Callable[[Run], dict[str, np.ndarray]]
+Change = Callable[[Course], dict[str, np.ndarray]]
 
 
 def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
@@ -49,7 +49,7 @@ def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
     }
 
 
-def _amplitude(run: Run, sign: int) -> dict[str, np.ndarray]:
+def _amplitude(run: Course, sign: int) -> dict[str, np.ndarray]:
     """A_param goes against accuracy, or falls at once and then goes with it, with a little noise of its own."""
     size, high = float(np.ptp(run.amplitude)) or 1.0, run.amplitude.max()
     smooth = high + sign * size * run.accuracy + NOISE * size * _noise(run)
@@ -58,14 +58,14 @@ def _amplitude(run: Run, sign: int) -> dict[str, np.ndarray]:
     return {"A_param": smooth}
 
 
-def _free(run: Run, kept: float) -> dict[str, np.ndarray]:
+def _free(run: Course, kept: float) -> dict[str, np.ndarray]:
     """A_param goes straight from its first value to a share of it; accuracy stays, or rises to one meanwhile."""
     share = np.interp(np.arange(len(run.steps)), [0, len(run.steps) / 10], [1.0, kept])
     level = np.full(len(run.steps), run.accuracy.min()) if kept == 1 else np.interp(share, [kept, 1.0], [1.0, 0.0])
     return {"A_param": run.amplitude[0] * share, "psi_accuracy": np.minimum(level, 1.0 if kept < 1 else 0.4)}
 
 
-def _geometry(run: Run, early: bool) -> dict[str, np.ndarray]:
+def _geometry(run: Course, early: bool) -> dict[str, np.ndarray]:
     """G rises with accuracy and A_param falls at twice the step of the transition; or A_param falls at once and G falls with
     accuracy, to come back at the very end."""
     when = 2 * run.crossed(0.5) if run.transition else run.steps[-1]
@@ -75,7 +75,7 @@ def _geometry(run: Run, early: bool) -> dict[str, np.ndarray]:
     return {"G_stability": geometry, "A_param": 2 * size - size * fallen}
 
 
-def _noise(run: Run) -> np.ndarray:
+def _noise(run: Course) -> np.ndarray:
     changes = np.diff(run.amplitude, prepend=run.amplitude[0])
     unrelated = series.unrelated(changes, devices.numpy_rng("noise", run.seed), 1)[0]
     return unrelated / (unrelated.std() or 1.0)

@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers import devices
-from helpers.separability.grokking.config import Published
+from helpers.separability.grokking.config import OrderedAddition
 from helpers.stacked import Params
 
 SPARE = 10  # tokens that the document's vocabulary has and its data lack
 
 
-def one(config: Published, seed: int) -> dict[str, Tensor]:
+def one(config: OrderedAddition, seed: int) -> dict[str, Tensor]:
     """A start, on the CPU, by torch's own defaults: embeddings normal, attention Xavier, the others uniform in ±1/√fan-in."""
     rng, d, f, p = devices.torch_rng("document C", seed), config.d, config.mlp, config.p
     even = lambda bound, *shape: (2 * torch.rand(shape, generator=rng) - 1) * bound
@@ -61,7 +61,7 @@ def penalty(params: Params, decay: Tensor) -> Tensor:
     return decay / 2 * square
 
 
-def batches(config: Published, seed: int) -> Tensor:
+def batches(config: OrderedAddition, seed: int) -> Tensor:
     """(steps, batch) places in the training set, drawn in epochs without replacement."""
     count, rng = round(config.share * config.p**2), devices.torch_rng("batches", seed)
     rounds = math.ceil(config.steps * config.batch / count)

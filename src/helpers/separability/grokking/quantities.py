@@ -1,6 +1,6 @@
 """From a tidy frame to the quantities that S9, S10 and S15 name: one value a seed. Nothing is trained here.
 
-`Run` is one model's series after its training set was memorised; everything that is judged is read off it.
+`Course` is one model's series after its training set was memorised; everything that is judged is read off it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Run:
+class Course:
     """One model from the step on at which its training set was memorised (from the start, if it never was).
 
     steps, accuracy (held out), amplitude (A_param), geometry (G): (T,). memorised: a step, or nan.
@@ -109,7 +109,7 @@ class Run:
         return float(np.log(fell) - np.log(rose))
 
 
-def runs(rows: pd.DataFrame, arm: str) -> list[Run]:
+def runs(rows: pd.DataFrame, arm: str) -> list[Course]:
     """The models of an arm, by seed."""
     chosen = frames.rows(rows, part="addition", arm=arm)
     return [_run(int(seed), of) for seed, of in chosen.groupby("seed")] if len(chosen) else []
@@ -122,7 +122,7 @@ def judged(rows: pd.DataFrame) -> Quantities:
     return found | without(decaying, runs(rows, FREE)) | published(rows)
 
 
-def transition(decaying: list[Run]) -> Quantities:
+def transition(decaying: list[Course]) -> Quantities:
     """S9: one value a seed; nan where there was no transition, but for s9_beyond_null, where it counts as not beyond."""
     if not decaying:
         return {}
@@ -140,14 +140,14 @@ def transition(decaying: list[Run]) -> Quantities:
     }
 
 
-def instrument(decaying: list[Run]) -> Quantities:
+def instrument(decaying: list[Course]) -> Quantities:
     """Known answers to S9's own statistics: a planted fall, a value a seed, and unrelated series, a share a statistic."""
     if not decaying:
         return {}
     return {"s9_planted_rho": [planted(r) for r in decaying], "s9_null_rate": null_rate(decaying)}
 
 
-def without(decaying: list[Run], free: list[Run]) -> Quantities:
+def without(decaying: list[Course], free: list[Course]) -> Quantities:
     """S10: at WAIT times the median step of the decaying arm's transition; nan where that lies beyond the run."""
     halves = [h for h in (r.crossed(0.5) for r in decaying) if np.isfinite(h)]
     if not free:
@@ -165,7 +165,7 @@ def without(decaying: list[Run], free: list[Run]) -> Quantities:
     }
 
 
-def geometry(decaying: list[Run]) -> Quantities:
+def geometry(decaying: list[Course]) -> Quantities:
     """S15."""
     if not decaying:
         return {}
@@ -194,7 +194,7 @@ def published(rows: pd.DataFrame) -> Quantities:
     return out
 
 
-def planted(run: Run) -> float:
+def planted(run: Course) -> float:
     """The larger ρ, of levels or of velocities, once A_param falls as accuracy rises, by as much as it falls in all, and its
     own roughness at another time is added."""
     at = run.window
@@ -203,10 +203,10 @@ def planted(run: Run) -> float:
     rough = series.unrelated(_rough(run), devices.numpy_rng("planted", run.seed), 1)[0]
     changes = np.diff(run.amplitude.max() - np.ptp(run.amplitude) * run.accuracy) + rough
     amplitude = np.r_[0, np.cumsum(changes)]
-    return max(Run(**{**vars(run), "amplitude": amplitude}).rho)
+    return max(Course(**{**vars(run), "amplitude": amplitude}).rho)
 
 
-def null_rate(decaying: list[Run]) -> list[float]:
+def null_rate(decaying: list[Course]) -> list[float]:
     """Shares, by the fall and by velocities, of unrelated series that lie beyond the null: SURROGATES for each seed, with the
     spectrum of its A_param's changes. About LEVEL if the null is right; [nan] without a transition."""
     found = []
@@ -263,14 +263,14 @@ def _median(values: list[float]) -> float:
     return float(np.median(known)) if known else float("nan")
 
 
-def _run(seed: int, of: pd.DataFrame) -> Run:
+def _run(seed: int, of: pd.DataFrame) -> Course:
     of = of.sort_values("step")
     memorised = float(of["memorised"].iloc[0])
     of = of[of["step"] >= memorised] if np.isfinite(memorised) else of
-    return Run(seed, memorised, *(of[k].to_numpy(float) for k in ("step", "psi_accuracy", "A_param", "G_stability")))
+    return Course(seed, memorised, *(of[k].to_numpy(float) for k in ("step", "psi_accuracy", "A_param", "G_stability")))
 
 
-def _rough(run: Run) -> np.ndarray:
+def _rough(run: Course) -> np.ndarray:
     """(T − 1,) changes of A_param about their running mean of five."""
     changes = np.diff(run.amplitude)
     return changes - np.convolve(changes, np.ones(5) / 5, "same")

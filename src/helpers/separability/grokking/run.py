@@ -23,7 +23,7 @@ from helpers.live import LivePlot
 from helpers.records import Pace, Record
 from helpers.separability import metrics
 from helpers.separability.grokking import data, fourier, models, printed
-from helpers.separability.grokking.config import ARMS, MAIN, MEMORISED, Addition, Published
+from helpers.separability.grokking.config import ARMS, MAIN, MEMORISED, Addition, OrderedAddition
 from helpers.separability.grokking.stack import COLUMNS, Cell, Stack, Watch, multiplied
 from helpers.study import Log
 
@@ -48,7 +48,7 @@ def run_addition(config: Addition, log: Log) -> None:
         )
 
 
-def run_printed(config: Published, log: Log) -> None:
+def run_printed(config: OrderedAddition, log: Log) -> None:
     """The document's experiment: its conditions and seeds, its accuracy, A_param and A_activation, by its adaptive pace."""
     log.once(("printed", config), lambda: _published(config, log))
 
@@ -137,7 +137,7 @@ def _circle(config: Addition, watch: Watch, row: int) -> Record:
     return record
 
 
-def _published(config: Published, log: Log) -> list[Record]:
+def _published(config: OrderedAddition, log: Log) -> list[Record]:
     cells = [(name, seed) for name in config.conditions for seed in range(config.first, config.first + config.seeds)]
     splits = [data.ordered(config.p, config.share, seed) for _, seed in cells]
     trained, held = (torch.stack([torch.tensor(s[i]) for s in splits]).to(log.device) for i in (0, 1))
