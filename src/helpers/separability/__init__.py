@@ -1,0 +1,1 @@
+"""Conservation of separability (seed document 003): what its four experiments share, and the experiments."""
