@@ -1,8 +1,8 @@
 """Experiment D of seed document 003: do suppressor heads live at high variance, and does superposition cost amplitude?
 
-The face of the package: the experiments' settings (`Toy` as printed, `Census` of models that are trained here, `Trained` of one that
-was trained elsewhere, `Bottleneck`), what runs each of them into a log (`run_…`), and the chapter's study.
-"""
+The face of the package: the experiments' settings (`Toy` as printed, `Census` of models that are trained here,
+`Trained` of one that was trained elsewhere, `Bottleneck`), what runs each of them into a log (`run_…`), and the
+chapter's study."""
 
 from helpers.separability.superposition import controls, quantities
 from helpers.separability.superposition.config import Bottleneck, Census, Toy, Trained
@@ -16,7 +16,8 @@ CHAPTERS = {
         quantities=quantities.named,
         controls=controls.known,
         planted=controls.PLANTED,
-        same={"n_samples": 2000, "train_steps": 200, "seed": 777, "steps": None, "layers": None, "heads": None},
+        same={"n_samples": None, "train_steps": None, "seed": 777, "threshold": 1.5, "steps": None, "layers": None}
+        | {"model": "storyteller"},
     ),
 }
 __all__ = [

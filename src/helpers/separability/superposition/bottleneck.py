@@ -1,8 +1,9 @@
-"""The ReLU bottleneck (Elhage et al. 2022, "Toy models of superposition"): x' = ReLU(Wᵀ W x + b), all models as one stack.
+"""The ReLU bottleneck (Elhage et al. 2022, "Toy models of superposition"): x' = ReLU(Wᵀ W x + b), all models as one
+stack.
 
-Features x are zero with probability S and otherwise uniform in [0, 1]; each counts as much as any other. Wherever a model has
-fewer features or dimensions than the stack, its rows and columns of W are zero and stay zero, because their gradient is.
-"""
+Features x are zero with probability S and otherwise uniform in [0, 1]; each counts as much as any other. Wherever a
+model has fewer features or dimensions than the stack, its rows and columns of W are zero and stay zero, because their
+gradient is."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def cells(config: Bottleneck) -> list[Cell]:
 
 
 def trained(config: Bottleneck, device: str = "cpu") -> tuple[list[Cell], Params, Tensor]:
-    """The models, their W (M, m, n) and b (M, n), and the loss on held-out inputs (M,): squared error, summed over features."""
+    """The models, their W (M, m, n) and b (M, n), and the loss on held-out inputs (M,): squared error, summed over
+    features."""
     models = cells(config)
     wide = max(c.n for c in models)
     devices.need_memory(48 * len(models) * config.batch * wide, device, f"{len(models)} bottlenecks")
@@ -77,9 +79,9 @@ def errors(p: Params, x: Tensor) -> Tensor:
 
 
 def geometry(w: Tensor) -> dict[str, Tensor]:
-    """Of W (…, m, n), a value a feature (…, n): its `norm` ‖W_i‖, what others put on its direction, `shared` = Σ_{j≠i} (Ŵ_i·W_j)²,
-    and its `dimensionality` ‖W_i‖² / (‖W_i‖² + shared) (Elhage et al. 2022, §"Feature dimensionality"); 0 for a feature of norm 0.
-    """
+    """Of W (…, m, n), a value a feature (…, n): its `norm` ‖W_i‖, what others put on its direction, `shared` =
+    Σ_{j≠i} (Ŵ_i·W_j)², and its `dimensionality` ‖W_i‖² / (‖W_i‖² + shared) (Elhage et al. 2022, §"Feature
+    dimensionality"); 0 for a feature of norm 0."""
     gram = w.mT @ w  # (…, n, n)
     square = gram.diagonal(dim1=-2, dim2=-1)  # (…, n)
     onto = gram.square().sum(-1) / square.clamp(min=1e-12)  # Σ_j (Ŵ_i·W_j)², i itself included: ‖W_i‖²
@@ -91,10 +93,9 @@ def geometry(w: Tensor) -> dict[str, Tensor]:
 def summary(w: Tensor, c: Cell) -> dict[str, float]:
     """One model's W (m, n) in numbers: means over the features that it holds (‖W_i‖ > HELD).
 
-    held: how many, and `packing`, a dimension. superposition: 1 − dimensionality. norm: ‖W_i‖. interference: variance of
-    Σ_{j≠i} W_i·W_j x_j. amplitude: √E‖Wx‖²; variance: tr Cov(Wx). Both in closed form: x_j has mean (1 − S)/2, and second
-    moment (1 − S)/3.
-    """
+    held: how many, and `packing`, a dimension. superposition: 1 − dimensionality. norm: ‖W_i‖. interference: variance
+    of Σ_{j≠i} W_i·W_j x_j. amplitude: √E‖Wx‖²; variance: tr Cov(Wx). Both in closed form: x_j has mean (1 − S)/2, and
+    second moment (1 − S)/3."""
     w = w[: c.m, : c.n].double()
     found, mean = geometry(w), (1 - c.sparsity) / 2
     spread = (1 - c.sparsity) / 3 - mean**2

@@ -1,11 +1,11 @@
-"""Every head of a model removed in turn: what it does to the answer, on one half of the data, and how much it varies, on the other.
+"""Every head of a model removed in turn: what it does to the answer, on one half of the data, and how much it varies,
+on the other.
 
-A head's *direct effect* is what it writes, less what it writes on average at that position, read out by the unembedding as the
-logit of the token that follows, centred over the vocabulary (direct logit attribution; Elhage et al. 2021). The final norm divides
-by what it divides by without the head: otherwise anything that lengthens the stream, noise included, lowers every right logit a little,
-and would pass for a suppressor. The *total effect* is how much that logit falls when the head is replaced by its average. Axes as in
-`views`; N sequences.
-"""
+A head's *direct effect* is what it writes, less what it writes on average at that position, read out by the
+unembedding as the logit of the token that follows, centred over the vocabulary (direct logit attribution; Elhage et
+al. 2021). The final norm divides by what it divides by without the head: otherwise anything that lengthens the
+stream, noise included, lowers every right logit a little, and would pass for a suppressor. The *total effect* is how
+much that logit falls when the head is replaced by its average. Axes as in `views`; N sequences."""
 
 from __future__ import annotations
 
@@ -19,37 +19,18 @@ from helpers import devices
 from helpers.separability import heads
 from helpers.separability.heads import ABLATIONS
 from helpers.separability.models import Edits
-from helpers.separability.superposition.views import Seen, View
+from helpers.separability.superposition.views import Seen, Spread, View
 
 CHUNK = {"cpu": 32, "cuda": 128}  # sequences of one pass
 STRENGTHS = (0.25, 0.5, 1.0)  # of a planted suppressor, as a share of the head that is turned around
 
 
 @dataclass
-class Spread:
-    """tr Cov over all places of a stream (M, B, T, d), taken in a chunk at a time; in double precision."""
-
-    count: int = 0
-    total: Tensor | float = 0.0
-    square: Tensor | float = 0.0
-
-    def add(self, stream: Tensor) -> None:
-        x = stream.flatten(1, 2).double()  # (M, B·T, d)
-        self.count += x.shape[1]
-        self.total = self.total + x.sum(1)
-        self.square = self.square + x.square().sum((1, 2))
-
-    @property
-    def trace(self) -> Tensor:
-        """(M,)"""
-        return self.square / self.count - (self.total / self.count).square().sum(-1)
-
-
-@dataclass
 class Passage:
-    """What a pass over all sequences leaves. logit, loss: (M, N), the sequence's mean of the next token's centred logit and of
-    its surprisal; streams: L times (M,), tr Cov of what leaves each block, on the second half; direct, null: (M, N) of the head that
-    was replaced by its average, its direct effect and the one that it would have had it read the sequence before."""
+    """What a pass over all sequences leaves. logit, loss: (M, N), the sequence's mean of the next token's centred
+    logit and of its surprisal; streams: L times (M,), tr Cov of what leaves each block, on the second half; direct,
+    null: (M, N) of the head that was replaced by its average, its direct effect and the one that it would have had it
+    read the sequence before."""
 
     logit: Tensor
     loss: Tensor
@@ -60,14 +41,14 @@ class Passage:
 
 @dataclass
 class Found:
-    """A census. Each (M, L, H), but for `null` (M, L, D), the final variance under random removals, and `strength` by planted share.
+    """A census. Each (M, L, H), but for `null` (M, L, D), the final variance under random removals, and `strength` by
+    planted share.
 
-    per: {name: (M, N/2, L, H)} on the first half: direct, gain (of the logit, when the head is its mean), loss (its rise), and
-    for the head put on another sequence null_direct, null_gain. varied: (M, N/2, L, H) on the second half, a sequence's mean
-    squared deviation of what the head writes. variance: its mean. copying: as
-    `Census.copying` gives it. ratio: {ablation: ablated over whole, tr Cov of the stream at the
-    end}; local: the same behind the head's own block.
-    """
+    per: {name: (M, N/2, L, H)} on the first half: direct, gain (of the logit, when the head is its mean), loss (its
+    rise), and for the head put on another sequence null_direct, null_gain. varied: (M, N/2, L, H) on the second half,
+    a sequence's mean squared deviation of what the head writes. variance: its mean. copying: as `Sweep.copying`
+    gives it. ratio: {ablation: ablated over whole, tr Cov of the stream at the end}; local: the same behind the
+    head's own block."""
 
     per: dict[str, Tensor]
     varied: Tensor
@@ -82,13 +63,14 @@ class Found:
         return self.varied.mean(1)
 
 
-class Census:
+class Sweep:
     """All heads of a view on (N, T + 1) tokens; the first half finds, the second measures."""
 
     def __init__(self, view: View, tokens: Tensor):
         self.view, self.half = view, len(tokens) // 2
         self.x, self.y = tokens[:, :-1], tokens[:, 1:]
         self.size = min(self.half, CHUNK["cuda" if tokens.is_cuda else "cpu"])
+        self.whole = {at.start: view.run(self.x[at]) for at in self.chunks()}  # without any edit
         self.means = (
             self._means()
         )  # L times (M, T, H, E): of the second half, so that no sequence that finds a head is in it
@@ -97,7 +79,7 @@ class Census:
         self.read = u - u.mean(1, keepdim=True)  # (M, V, d): centred over the vocabulary
 
     def chunks(self, half: int | None = None) -> Iterator[slice]:
-        """Slices of the sequences, none of which spans both halves."""
+        """Slices of sequences, none across both halves."""
         for h in (0, 1) if half is None else (half,):
             for at in range(h * self.half, (h + 1) * self.half, self.size):
                 yield slice(at, min(at + self.size, (h + 1) * self.half))
@@ -112,9 +94,8 @@ class Census:
                 edit = {f"z.{layer}": self.ablation(kind, layer, head)}
                 effects[kind][layer, head] = self.passage(edit) if kind != "mean" else self.removal(layer, head)
                 progress(done := done + 1, of)
-        table = lambda pick: torch.stack(
-            [torch.stack([pick(k, h) for h in range(view.heads)], -1) for k in range(view.layers)], -2
-        )
+        row = lambda pick, k: torch.stack([pick(k, h) for h in range(view.heads)], -1)
+        table = lambda pick: torch.stack([row(pick, k) for k in range(view.layers)], -2)
         mean, again = effects["mean"], effects["resample"]
         first = slice(0, self.half)
         per = {
@@ -133,12 +114,16 @@ class Census:
         progress(of, of)
         return found
 
+    def seen(self, at: slice, edits: Edits) -> Seen:
+        """A pass over some sequences."""
+        return self.view.run(self.x[at], edits, self.whole[at.start]) if edits else self.whole[at.start]
+
     def each(self) -> Iterator[tuple[int, int]]:
         return ((k, h) for k in range(self.view.layers) for h in range(self.view.heads))
 
     def ablation(self, kind: str, layer: int, head: int) -> Callable[[Tensor], Tensor]:
-        """An edit of z (M, B, T, H, E). zero: nothing in the head's place; mean: its mean at the position; resample: the head as it
-        was on the sequence before. Raises ValueError for another kind, or a head that is not there."""
+        """An edit of z (M, B, T, H, E). zero: nothing in the head's place; mean: its mean at the position; resample:
+        the head as it was on the sequence before. Raises ValueError for another kind, or a head that is not there."""
         if not (0 <= layer < self.view.layers and 0 <= head < self.view.heads):
             last = f"{self.view.layers - 1}.{self.view.heads - 1}"
             raise ValueError(f"there is no head {layer}.{head}; heads count from 0.0 to {last}")
@@ -147,7 +132,8 @@ class Census:
         return heads.ablation(kind, [head], self.means[layer].unsqueeze(1))
 
     def turned(self, layer: int, which: Tensor, share: float) -> Callable[[Tensor], Tensor]:
-        """An edit that turns one head a model, which (M,), around its mean and keeps `share` of it: it says the opposite."""
+        """An edit that turns one head a model, which (M,), around its mean and keeps `share` of it: it says the
+        opposite."""
 
         def edit(z: Tensor) -> Tensor:
             mask = torch.nn.functional.one_hot(which, self.view.heads)  # (M, H)
@@ -161,7 +147,7 @@ class Census:
         logit, loss = [], []
         spreads = [Spread() for _ in range(self.view.layers)]
         for at in self.chunks():
-            seen = self.view.run(self.x[at], edits)
+            seen = self.seen(at, edits)
             y = self.y[at].expand(self.view.count, -1, -1).unsqueeze(-1)  # (M, B, T, 1)
             chosen = seen.logits.gather(-1, y).squeeze(-1)
             logit.append((chosen - seen.logits.mean(-1)).mean(-1))
@@ -200,7 +186,7 @@ class Census:
 
     def varied(self) -> Tensor:
         """(M, N/2, L, H): squared deviation of z_h W_O[h] from its mean over the second half, a sequence's mean."""
-        z = [self.view.run(self.x[at]).z for at in self.chunks(1)]
+        z = [self.whole[at.start].z for at in self.chunks(1)]
         out = []
         for k, gram in enumerate(self.grams):
             whole = torch.cat([part[k] for part in z], 1)  # (M, N/2, T, H, E)
@@ -209,14 +195,14 @@ class Census:
         return torch.stack(out, 2)
 
     def copying(self) -> dict[str, Tensor]:
-        """{name: (M, L, H)} over the first half. copying: slope of the logits that a head adds to tokens already shown, less those
-        that it would add had it read another sequence, on these tokens' logits without it: negative for a head that lowers what the
-        others would repeat (McDougall et al. 2023). copying_t: over its jackknife error (Efron and Tibshirani 1993, §11),
-        sequences left out one at a time. null_copying_t: of the head on one other sequence less that on a second.
-        """
+        """{name: (M, L, H)} over the first half. copying: slope of the logits that a head adds to tokens already
+        shown, less those that it would add had it read another sequence, on these tokens' logits without it: negative
+        for a head that lowers what the others would repeat (McDougall et al. 2023). copying_t: over its jackknife
+        error (Efron and Tibshirani 1993, §11), sequences left out one at a time. null_copying_t: of the head on one
+        other sequence less that on a second."""
         parts, vocab, (n, t) = [], self.read.shape[1], (self.view.count, self.x.shape[1])
         for at in self.chunks(0):
-            seen = self.view.run(self.x[at])
+            seen = self.whole[at.start]
             shown = torch.nn.functional.one_hot(self.x[at], vocab).cumsum(1).clamp(max=1).to(seen.logits)  # (B, T, V)
             whole = seen.logits - seen.logits.mean(-1, keepdim=True)
             spread = self.view.spread(seen.streams[-1])[..., None]  # (M, B, T, 1)
@@ -228,21 +214,22 @@ class Census:
                 z = seen.z[k][:, :, :, h]
                 own, other, third = (says(z.roll(i, 1)) for i in range(3))
                 prior = whole - own
-                moments = lambda y, x=prior: torch.stack([count, *map(total, (x, y, x * x, x * y))])
-                sums.append(torch.stack([moments(own - other), moments(other - third)], -1))
+                moments = [
+                    torch.stack([count, *map(total, (prior, y, prior * prior, prior * y))])
+                    for y in (own - other, other - third)
+                ]
+                sums.append(torch.stack(moments, -1))
             parts.append(torch.stack(sums, -2))  # (5, M, B, L·H, 2)
         slope, over = _jackknifed(torch.cat(parts, 2))
         table = lambda x, i: x[..., i].unflatten(-1, (self.view.layers, self.view.heads))
         return {"copying": table(slope, 0), "copying_t": table(over, 0), "null_copying_t": table(over, 1)}
 
     def null(self, draws: int, key: object, whole: Passage, progress, done: int, of: int) -> Tensor:
-        """(M, L, D): the final variance, over the whole model's, when a random part of an attention layer's output is removed,
-        as wide as a head and as large as the layer's heads are on average."""
+        """(M, L, D): the final variance, over the whole model's, when a random part of an attention layer's output is
+        removed, as wide as a head and as large as the layer's heads are on average."""
         out = []
         for k, w in enumerate(self.view.writes):
-            size = torch.stack([self._power(k, at) for at in self.chunks(0)]).mean(
-                0
-            )  # (M, 2): of a head, of the layer's output
+            size = torch.stack([self._power(k, at) for at in self.chunks(0)]).mean(0)  # (M, 2)
             width, d = w.shape[2], w.shape[3]
             for i in range(draws):
                 basis = torch.randn(d, min(width, d), generator=devices.torch_rng("null", key, k, i)).to(w)
@@ -268,20 +255,22 @@ class Census:
     def _means(self) -> list[Tensor]:
         total = None
         for at in self.chunks(1):
-            z = [x.sum(1) for x in self.view.run(self.x[at]).z]
+            z = [x.sum(1) for x in self.whole[at.start].z]
             total = z if total is None else [a + b for a, b in zip(total, z, strict=True)]
         return [x / self.half for x in total]
 
     def _power(self, layer: int, at: slice) -> Tensor:
-        """(M, 2): mean square of what a head of this layer writes, mean over heads, and of what all of them write together."""
-        z = self.view.run(self.x[at]).z[layer]
+        """(M, 2): mean square of what a head of this layer writes, mean over heads, and of what all of them write
+        together."""
+        z = self.whole[at.start].z[layer]
         each = torch.einsum("mbthe,mhef,mbthf->mbth", z, self.grams[layer], z).mean((1, 2, 3))
         joint = torch.einsum("mbthe,mhed->mbtd", z, self.view.writes[layer]).square().sum(-1).mean((1, 2))
         return torch.stack([each, joint], -1)
 
 
 def _jackknifed(each: Tensor) -> tuple[Tensor, Tensor]:
-    """(5, M, N, …) sums n, Σx, Σy, Σx², Σxy of N sequences -> (M, …) the slope of y on x, and that over its jackknife error."""
+    """(5, M, N, …) sums n, Σx, Σy, Σx², Σxy of N sequences -> (M, …) the slope of y on x, and that over its jackknife
+    error."""
 
     def slope(sums: Tensor) -> Tensor:
         n, x, y, xx, xy = sums

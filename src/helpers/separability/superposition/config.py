@@ -25,11 +25,11 @@ def at_least(settings: object, **least: float) -> None:
 
 @dataclass(frozen=True)
 class Toy:
-    """The printed experiment: tokens without any order, a small transformer, a suppressor by what its removal does to σ².
+    """The printed experiment: tokens without any order, a small transformer, a suppressor by what its removal does to
+    σ².
 
-    seed: of the first model; the others follow it. threshold: on σ²(ablated)/σ²(whole). against: Pearson's correlation of two
-    heads' outputs below which the document calls them opposed. resamples: of the bootstrap.
-    """
+    seed: of the first model; the others follow it. threshold: on σ²(ablated)/σ²(whole). against: Pearson's
+    correlation of two heads' outputs below which the document calls them opposed. resamples: of the bootstrap."""
 
     n_samples: int = 2000
     train_steps: int = 200
@@ -59,9 +59,8 @@ class Toy:
 class Census:
     """Models of a language that needs heads, one a seed, and every head of each removed in turn.
 
-    stories: training sequences; held: those that are measured, half to find suppressors and half to measure them. draws:
-    random removals a layer, the null of the census.
-    """
+    stories: training sequences; held: those that are measured, half to find suppressors and half to measure them.
+    draws: random removals a layer, the null of the census."""
 
     seeds: int = 4
     steps: int = 400

@@ -1,7 +1,8 @@
-"""Could S11 have been answered otherwise? Its rows with suppressors that vary four times as much as matched heads, and as much.
+"""Could S11 have been answered otherwise? Its rows with suppressors that vary four times as much as matched heads,
+and as much.
 
-The scatter over models stays as it was measured; a model in which no suppressor was found gets one, the head of the lowest direct effect.
-"""
+The scatter over models stays as it was measured; a model in which no suppressor was found gets one, the head of the
+lowest direct effect."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from helpers import figures, frames
 from helpers.figures import INK, ROLE, SERIES
 from helpers.separability import plots
-from helpers.separability.superposition import quantities
+from helpers.separability.superposition import quantities, tables
 from helpers.separability.superposition.quantities import STORIES
 from helpers.sides import Sides
 
@@ -27,7 +27,8 @@ KINDS = {"zero": "a zero in its place", "mean": "its mean in its place", "resamp
 
 
 def heads(sides: Sides, others: Sequence[str] = ()) -> go.Figure:
-    """Each head's variance beside its layer's, against its direct effect; a menu over models where there are several."""
+    """Each head's variance beside its layer's, against its direct effect; a menu over models where there are
+    several."""
     fig = figures.figure(
         "Do suppressors vary more?",
         "direct effect on the right logit",
@@ -51,7 +52,7 @@ def heads(sides: Sides, others: Sequence[str] = ()) -> go.Figure:
 
 def boxes(sides: Sides) -> go.Figure:
     """The document's figure 5: σ² of what heads write, at its three sites; a point a seed and batch."""
-    found = quantities.sites(sides.this)
+    found = tables.sites(sides.this)
     return plots.plot_box_plots_variance({site: rows["sigma_sq"].tolist() for site, rows in found.groupby("site")})
 
 
@@ -85,7 +86,7 @@ def directions(sides: Sides, n: int = 5) -> go.Figure:
     """Features in two dimensions, with a slider over sparsity: a line from the origin to each."""
     title = "Where do five features go in two dimensions?"
     fig = figures.figure(title, "first dimension", "second dimension", height=520)
-    found, labels = quantities.directions(sides.this, n), []
+    found, labels = tables.directions(sides.this, n), []
     for sparsity, rows in found.groupby("sparsity") if len(found) else ():
         x, y = ([v for p in rows[axis] for v in (0.0, p, None)] for axis in ("x", "y"))
         tip = {"size": [0, 10, 0] * len(rows), "color": SERIES[0]}
@@ -114,7 +115,7 @@ def amplitude(sides: Sides) -> go.Figure:
     for column in MEASURES.values():
         before = len(fig.data)
         for side, dash in ((sides.this, "solid"), (sides.reference, "dash")):
-            found = quantities.packed(side) if side is not None else ()
+            found = tables.packed(side) if side is not None else ()
             shapes = list(found.groupby(["n", "m"])) if len(found) else []
             for (shape, rows), color in zip(shapes, SERIES[: len(shapes)], strict=True):
                 name = f"{shape[0]:g} features in {shape[1]:g} dimensions"

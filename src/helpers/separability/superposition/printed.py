@@ -1,6 +1,6 @@
-"""Experiment D as its document and its published script describe it, with a causal mask: a suppressor is a head of the first layer
-whose removal raises σ² behind that layer. The tokens are drawn without any order, so that there is nothing to learn but to be unsure.
-"""
+"""Experiment D as its document and its published script describe it, with a causal mask: a suppressor is a head of
+the first layer whose removal raises σ² behind that layer. The tokens are drawn without any order, so that there is
+nothing to learn but to be unsure."""
 
 from __future__ import annotations
 
@@ -48,10 +48,9 @@ def trained(toy: Toy, device: str = "cpu") -> Params:
 
 @torch.no_grad()
 def measured(toy: Toy, params: Params) -> dict[str, Tensor]:
-    """A value a seed and held batch, (S, N) each: loss; sigma_sq behind the first layer; ablated.H, the same without head H of that
-    layer; output.H, σ² of what the head writes; output.last, of what the last layer's heads write, mean over heads; against.H, the
-    lowest correlation of the head's output with another's of its layer.
-    """
+    """A value a seed and held batch, (S, N) each: loss, psi_accuracy; A_activation and sigma_sq behind the first layer; ablated.H, the same without
+    head H of that layer; output.H, σ² of what the head writes; output.last, of what the last layer's heads write,
+    mean over heads; against.H, the lowest correlation of the head's output with another's of its layer."""
     arch, device = architecture(toy), params["W_E"].device
     held = tokens(toy, "held", toy.held * toy.batch).to(device).unflatten(1, (toy.held, toy.batch))
     keep, out = ["resid_post.0", "z.0", f"z.{toy.layers - 1}"], {}
@@ -59,7 +58,8 @@ def measured(toy: Toy, params: Params) -> dict[str, Tensor]:
         x, y = held[:, i, :, :-1], held[:, i, :, 1:]
         logits, seen = models.cached(params, x, arch, keep=keep)
         first, last = (_written(seen[f"z.{k}"], params[f"W_O.{k}"]) for k in (0, toy.layers - 1))  # (S, B, T, H, d)
-        row = {"loss": surprise(logits, y), "sigma_sq": metrics.sigma_sq(seen["resid_post.0"])}
+        row = {"loss": surprise(logits, y), "psi_accuracy": metrics.psi_accuracy(logits, y)}
+        row |= {name: getattr(metrics, name)(seen["resid_post.0"]) for name in ("A_activation", "sigma_sq")}
         row["output.last"] = metrics.sigma_sq(last.movedim(3, 1)).mean(1)
         opposed = _correlations(first)
         for h in range(toy.heads):

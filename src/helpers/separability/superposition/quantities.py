@@ -19,10 +19,10 @@ Quantity = Callable[[pd.DataFrame], np.ndarray]
 
 
 def frame(rows: pd.DataFrame) -> pd.DataFrame:
-    """The frame with what follows from it. Of heads: `suppressor`, by the rule; `null_found`, whether the head on other sequences
-    passes for one; `log2`, its variance over the median of its layer's other heads that are none; `place`, its layer and a little more; and `by.…`, whether each reading alone
-    calls it one. Of bottlenecks: `density`, amplitude a dimension, amplitude / √m.
-    """
+    """The frame with what follows from it. Of heads: `suppressor`, by the rule; `null_found`, whether the head on
+    other sequences passes for one; `log2`, its variance over the median of its layer's other heads that are none;
+    `place`, its layer and a little more; and `by.…`, whether each reading alone calls it one. Of bottlenecks:
+    `density`, amplitude a dimension, amplitude / √m."""
     out = rows.copy()
     for column in ("suppressor", "null_found", "log2", *(f"by.{name}" for name in rule.ALONE)):
         out[column] = np.nan
@@ -30,7 +30,7 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
         out["place"] = out["layer"] - 0.25 + 0.5 * out["head"] / max(out["head"].max(), 1)
     if "amplitude" in out:
         out["density"] = out["amplitude"] / np.sqrt(out["m"])
-    for index, heads in _models(out):
+    for index, heads in models(out):
         n, total, stats = int(heads["n"].iloc[0]), len(heads), _statistics(heads)
         chosen = rule.suppressors(stats, n, total)
         null = {name: heads[f"null_{name}"].to_numpy() for name in ("direct_t", "gain_t", "copying_t")}
@@ -48,7 +48,8 @@ def named(rows: pd.DataFrame) -> Quantities:
 
 
 def census(rows: pd.DataFrame, model: str = STORIES) -> dict[str, np.ndarray]:
-    """Of the models that were trained here (S11, S12), or of another: a model without suppressors counts as a log ratio of 0."""
+    """Of the models that were trained here (S11, S12), or of another: a model without suppressors counts as a log
+    ratio of 0."""
     heads = frames.rows(rows, part="heads", model=model)
     if not len(heads):
         return {}
@@ -68,13 +69,14 @@ def log2_ratio(heads: pd.DataFrame) -> np.ndarray:
     """(S,) mean log2 of suppressors' variance over that of matched heads, one a model."""
     values = [
         rule.log2_ratio(h["variance"].to_numpy(), h["layer"].to_numpy(), h["suppressor"].to_numpy() > 0)
-        for _, h in _models(heads)
+        for _, h in models(heads)
     ]
     return np.array(values, float)
 
 
 def permuted(heads: pd.DataFrame, draws: int = DRAWS) -> float:
-    """p that as many heads of one model, drawn at random, reach the suppressors' mean log2 ratio; 1 without suppressors.
+    """p that as many heads of one model, drawn at random, reach the suppressors' mean log2 ratio; 1 without
+    suppressors.
 
     Variances are compared within a layer, so that heads of any layer can be exchanged.
     """
@@ -88,14 +90,14 @@ def permuted(heads: pd.DataFrame, draws: int = DRAWS) -> float:
 
 
 def pooled(rows: pd.DataFrame) -> np.ndarray:
-    """The same p with the labels of every model permuted at once; the statistic is the mean over models that have suppressors."""
-    models = [
-        h for _, h in _models(frames.rows(rows, part="heads", model=STORIES)) if 0 < h["suppressor"].sum() < len(h)
-    ]
-    if not models:
+    """The same p with the labels of every model permuted at once; the statistic is the mean over models that have
+    suppressors."""
+    heads = [h for _, h in models(frames.rows(rows, part="heads", model=STORIES))]
+    facts = [(h["variance"].to_numpy(), h["layer"].to_numpy(), h["suppressor"].to_numpy() > 0) for h in heads]
+    facts = [f for f in facts if f[-1].any() and not f[-1].all()]
+    if not facts:
         return np.array([1.0])
     rng = np.random.default_rng(0)
-    facts = [(h["variance"].to_numpy(), h["layer"].to_numpy(), h["suppressor"].to_numpy() > 0) for h in models]
     score = lambda mix: np.mean([rule.log2_ratio(v, layer, mix(c)) for v, layer, c in facts])
     reached = score(lambda c: c)
     again = np.array([score(rng.permutation) for _ in range(max(99, DRAWS // len(facts)))])
@@ -103,8 +105,8 @@ def pooled(rows: pd.DataFrame) -> np.ndarray:
 
 
 def ratio_of_means(rows: pd.DataFrame, draws: int = DRAWS) -> np.ndarray:
-    """(draws,) bootstrap over sequences of mean suppressor variance over mean matched variance, in the model of S12; empty without
-    suppressors."""
+    """(draws,) bootstrap over sequences of mean suppressor variance over mean matched variance, in the model of S12;
+    empty without suppressors."""
     found = frames.rows(rows, part="sequences", model=STORIES)
     if not len(found):
         return np.empty(0)
@@ -114,27 +116,13 @@ def ratio_of_means(rows: pd.DataFrame, draws: int = DRAWS) -> np.ndarray:
 
 
 def printed(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The printed experiment, one value a seed. s11_ratio: σ² of suppressors' outputs over clean heads', 1 where the set of suppressors
-    is empty or full; printed_excludes: whether a bootstrap interval over batches leaves out 1 (0 where there is no ratio);
-    printed_suppressors: how many; printed_most: the largest ratio of σ² without a head and with it; printed_against: the lowest correlation
-    of two heads' outputs; printed_over: loss less ln V."""
+    """The printed experiment, one value a seed. s11_ratio: σ² of suppressors' outputs over clean heads', 1 where the
+    set of suppressors is empty or full; printed_excludes: whether a bootstrap interval over batches leaves out 1 (0
+    where there is no ratio); printed_suppressors: how many; printed_most: the largest ratio of σ² without a head and
+    with it; printed_against: the lowest correlation of two heads' outputs; printed_over: loss less ln V."""
     found = frames.rows(rows, part="printed")
     table = [_toy(seed_rows) for _, seed_rows in found.groupby("seed")] if len(found) else []
     return {name: np.array([row[name] for row in table]) for name in (table[0] if table else ())}
-
-
-def sites(rows: pd.DataFrame) -> pd.DataFrame:
-    """σ² of what heads write in the printed experiment: a row a seed, batch and site (suppressors and clean heads of the first layer, all
-    of the last)."""
-    out = []
-    for seed, found in frames.rows(rows, part="printed").groupby("seed"):
-        chosen = _raised(found)
-        at = {"suppressors, first layer": chosen, "clean heads, first layer": ~chosen}
-        for site, which in at.items():
-            outputs = [found[f"output_{h}"] for h in np.flatnonzero(which)]
-            out += [{"seed": seed, "site": site, "sigma_sq": float(v)} for column in outputs for v in column]
-        out += [{"seed": seed, "site": "all heads, last layer", "sigma_sq": float(v)} for v in found["output_last"]]
-    return pd.DataFrame(out, columns=["seed", "site", "sigma_sq"])
 
 
 def count(column: str = "suppressor", model: str = STORIES) -> Quantity:
@@ -157,6 +145,11 @@ def value(name: str) -> Quantity:
     return lambda rows: (census(rows) | printed(rows)).get(name, np.empty(0))
 
 
+def of(name: str, model: str) -> Quantity:
+    """A quantity that the claims name, of another model."""
+    return lambda rows: census(rows, model).get(name, np.empty(0))
+
+
 def planted_found(share: float, model: str = STORIES) -> Quantity:
     """A quantity: whether a suppressor planted at this strength is found, one value a model."""
 
@@ -168,8 +161,9 @@ def planted_found(share: float, model: str = STORIES) -> Quantity:
 
 
 def follows(column: str, over: str) -> Quantity:
-    """A quantity: Spearman's correlation of a column with superposition in the bottlenecks, one value a seed; over: "sparsity" goes
-    along S within a shape, "m" along m within a sparsity; the mean over what is held fixed. Cells without any held feature are left out."""
+    """A quantity: Spearman's correlation of a column with superposition in the bottlenecks, one value a seed; over:
+    "sparsity" goes along S within a shape, "m" along m within a sparsity; the mean over what is held fixed. Cells
+    without any held feature are left out."""
     fixed = ["n", "m"] if over == "sparsity" else ["n", "sparsity"]
 
     def values(rows: pd.DataFrame) -> np.ndarray:
@@ -190,25 +184,9 @@ def follows(column: str, over: str) -> Quantity:
     return values
 
 
-def alone(rows: pd.DataFrame) -> pd.DataFrame:
-    """The answer under each reading of "by function" for itself: heads so called, of how many, and the mean log2 ratio over models."""
-    heads = frames.rows(rows, part="heads", model=STORIES)
-    out = []
-    for name, column in {"the rule": "suppressor", **{n: f"by.{n}" for n in rule.ALONE}}.items():
-        ratios = [
-            rule.log2_ratio(h["variance"].to_numpy(), h["layer"].to_numpy(), h[column].to_numpy() > 0)
-            for _, h in _models(heads)
-            if 0 < h[column].sum() < len(h)
-        ]
-        out.append(
-            {"a suppressor is a head of which …": name, "found": int(heads[column].sum()), "of heads": len(heads)}
-            | {"in models": len(ratios), "log2 variance ratio": float(np.mean(ratios)) if ratios else np.nan}
-        )
-    return pd.DataFrame(out)
-
-
 def null_range(rows: pd.DataFrame, model: str = STORIES) -> pd.DataFrame:
-    """A row a layer: between low and high lie 95 % of the variance ratios under random removals, all models together."""
+    """A row a layer: between low and high lie 95 % of the variance ratios under random removals, all models
+    together."""
     found = frames.rows(rows, part="null", model=model)
     grouped = found.groupby("layer")["ratio"] if len(found) else None
     return (
@@ -219,7 +197,8 @@ def null_range(rows: pd.DataFrame, model: str = STORIES) -> pd.DataFrame:
 
 
 def beyond_null(kind: str, model: str = STORIES) -> Quantity:
-    """A quantity: the share of heads whose removal raises the variance at the end beyond the null of its layer, a value a model."""
+    """A quantity: the share of heads whose removal raises the variance at the end beyond the null of its layer, a
+    value a model."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
         heads = frames.rows(rows, part="heads", model=model)
@@ -231,26 +210,8 @@ def beyond_null(kind: str, model: str = STORIES) -> Quantity:
     return values
 
 
-def directions(rows: pd.DataFrame, n: int = 5) -> pd.DataFrame:
-    """Where n features lie in two dimensions, x and y, a row a sparsity and feature: of the seed with the lowest error."""
-    found = frames.rows(rows, part="bottleneck", n=n, m=2)
-    if not len(found):
-        return found
-    best = found.loc[found.groupby("sparsity")["error"].idxmin(), ["sparsity", "seed"]]
-    points = frames.rows(rows, part="directions", n=n)[["sparsity", "seed", "step", "x", "y"]]
-    return points.merge(best, on=["sparsity", "seed"]).sort_values(["sparsity", "step"])
-
-
-def packed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The bottlenecks that hold more than they have room for, a row a shape and sparsity: means over seeds."""
-    found = frames.rows(rows, part="bottleneck")
-    found = found[found["m"] < found["n"]] if len(found) else found
-    columns = ["superposition", *AMPLITUDES, "packing"]
-    return found.groupby(["n", "m", "sparsity"])[columns].mean().reset_index() if len(found) else found
-
-
 def _toy(found: pd.DataFrame) -> dict[str, float]:
-    chosen, heads = _raised(found), range(int(found["heads"].iloc[0]))
+    chosen, heads = raised(found), range(int(found["heads"].iloc[0]))
     outputs = found[[f"output_{h}" for h in heads]].to_numpy()  # (N, H)
     ratio = found[[f"ablated_{h}" for h in heads]].to_numpy() / found[["sigma_sq"]].to_numpy()
     some, excludes = chosen.any() and not chosen.all(), 0.0
@@ -270,13 +231,14 @@ def _toy(found: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _raised(found: pd.DataFrame) -> np.ndarray:
-    """(H,) which heads of the first layer are suppressors as printed: σ² without them over σ², of means over batches."""
+def raised(found: pd.DataFrame) -> np.ndarray:
+    """(H,) which heads of the first layer are suppressors as printed: σ² without them over σ², of means over
+    batches."""
     ablated = found[[f"ablated_{h}" for h in range(int(found["heads"].iloc[0]))]].mean().to_numpy()
     return ablated / found["sigma_sq"].mean() > found["threshold"].iloc[0]
 
 
-def _models(rows: pd.DataFrame) -> Iterator[tuple[pd.Index, pd.DataFrame]]:
+def models(rows: pd.DataFrame) -> Iterator[tuple[pd.Index, pd.DataFrame]]:
     """Each model's heads with their place in the frame."""
     heads = frames.rows(rows, part="heads")
     if len(heads):
@@ -293,7 +255,8 @@ def _detected(planted: pd.DataFrame) -> np.ndarray:
 
 
 def _against_layer(variance: np.ndarray, layer: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """(heads,) log2 of each variance over the median of the other heads of its layer that are no suppressors; nan without any."""
+    """(heads,) log2 of each variance over the median of the other heads of its layer that are no suppressors; nan
+    without any."""
     out = np.full(len(variance), np.nan)
     for i in range(len(variance)):
         near = (layer == layer[i]) & ~chosen

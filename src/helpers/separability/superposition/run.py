@@ -1,15 +1,18 @@
 """Experiment D: the only file that trains, resumes and logs.
 
 Columns: part; model, a trained model's name, or "stories" for those that are trained here; seed.
-printed: a row a held batch; loss; sigma_sq, and without one head of the first layer ablated_H; output_H and output_last, σ² of what
-heads write; against_H, the lowest correlation with another head's output; threshold, against, resamples, heads: of the settings.
-heads: a row a head; layer, head; n, the sequences that find and as many that measure; variance, tr Cov of what it writes; direct, gain,
-loss (nats), copying, each with Student's t (…_t) over sequences; null_…_t, of the head on other sequences; zero, mean, resample: tr Cov
-of the stream at the end without it, over the whole model's; zero_local, … behind its own block; surprise, the model's loss.
+printed: a row a held batch; loss, psi_accuracy, A_activation; sigma_sq, and without one head of the first layer ablated_H; output_H and
+output_last, σ² of what heads write; against_H, the lowest correlation with another head's output; threshold, against,
+resamples, heads: of the settings.
+heads: a row a head; layer, head; n, the sequences that find and as many that measure; variance, tr Cov of what it
+writes; direct, gain, loss (nats), copying, each with Student's t (…_t) over sequences; null_…_t, of the head on other
+sequences; zero, mean, resample: tr Cov of the stream at the end without it, over the whole model's; zero_local, …
+behind its own block; surprise, the model's loss.
 null: a row a random removal; layer, ratio. planted: a row a strength; share, direct_t, gain_t, n, total.
-sequences: a row a sequence of the measured half, in the first model that has a suppressor; log_ratio, suppressors, matched.
-bottleneck: n, m, sparsity; error and what `bottleneck.summary` gives. directions: a row a feature of the models with m = 2; x, y.
-"""
+sequences: a row a sequence of the measured half, in the first model that has a suppressor; log_ratio, suppressors,
+matched.
+bottleneck: n, m, sparsity; error and what `bottleneck.summary` gives. directions: a row a feature of the models with
+m = 2; x, y."""
 
 from __future__ import annotations
 
@@ -21,8 +24,7 @@ from torch import Tensor
 
 from helpers.records import Record
 from helpers.separability.superposition import bottleneck, language, others, printed, rule
-from helpers.separability.superposition.census import ABLATIONS, Found
-from helpers.separability.superposition.census import Census as Sweep
+from helpers.separability.superposition.census import ABLATIONS, Found, Sweep
 from helpers.separability.superposition.config import Bottleneck, Census, Toy, Trained
 from helpers.separability.superposition.views import View
 from helpers.study import Log
@@ -32,7 +34,8 @@ TESTED = ("direct", "gain", "loss", "null_direct", "null_gain")
 
 
 def run_printed(toy: Toy, log: Log) -> None:
-    """The document's experiment under its own file names, audit_log_exp_d_superposition_seed_777.json and those that follow."""
+    """The document's experiment under its own file names, audit_log_exp_d_superposition_seed_777.json and those that
+    follow."""
 
     def make() -> list[Record]:
         params = printed.trained(toy, log.device)
@@ -42,6 +45,8 @@ def run_printed(toy: Toy, log: Log) -> None:
             record = Record("exp_d", "superposition", toy.seed + s, facts | {"resamples": toy.resamples})
             for i in range(toy.held):
                 record.log(i, **{name.replace(".", "_"): float(v[s, i]) for name, v in values.items()})
+            weights = [params[name][s].cpu().numpy().tobytes() for name in sorted(params)]
+            record.checkpoint(toy.train_steps, b"".join(weights))
             out.append(record)
         return out
 
@@ -80,7 +85,7 @@ def run_bottleneck(config: Bottleneck, log: Log) -> None:
             record = Record(log.name, f"bottleneck.{name}", cell.seed, {"part": "bottleneck"} | known)
             record.log(config.steps, error=error, **bottleneck.summary(w, cell))
             yield record
-            if cell.m == 2:
+            if (cell.n, cell.m) == min(config.shapes) and cell.m == 2:
                 points = w[:2, : cell.n].T.tolist()
                 yield _rows(
                     log,
@@ -94,7 +99,8 @@ def run_bottleneck(config: Bottleneck, log: Log) -> None:
 
 
 def _census(log: Log, name: str, view: View, tokens: Tensor, draws: int) -> Iterator[Record]:
-    """The records of one view: four kinds a model, and one of single sequences for the first model that has a suppressor."""
+    """The records of one view: four kinds a model, and one of single sequences for the first model that has a
+    suppressor."""
     sweep = Sweep(view, tokens)
     found, surprise = sweep.run(log.progress, draws, name), sweep.passage({}).loss.mean(1).tolist()
     n, total = sweep.half, view.layers * view.heads
