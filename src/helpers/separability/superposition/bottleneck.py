@@ -47,7 +47,7 @@ def trained(config: Bottleneck, device: str = "cpu") -> tuple[list[Cell], Params
         there[i, :, : c.n] = 1.0
     there, seeds = there.to(device), torch.tensor([c.seed for c in models], device=device)
     sparse = torch.tensor([c.sparsity for c in models], device=device).view(-1, 1, 1)
-    draws = _pool(config.seeds, config.pool, config.batch, wide, "train").to(device)  # (2, S, P, B, n)
+    draws = pool(config.seeds, config.pool, config.batch, wide, "train").to(device)  # (2, S, P, B, n)
 
     def inputs(value: Tensor, chance: Tensor) -> Tensor:
         """(S, B, n) of both -> (M, B, n)"""
@@ -59,7 +59,7 @@ def trained(config: Bottleneck, device: str = "cpu") -> tuple[list[Cell], Params
 
     rate = lambda age: config.rate * (1 - 0.9 * age / config.steps)  # a tenth of it at the end
     stacked.fit(params, loss, lr=rate, steps=config.steps)
-    fresh = _pool(config.seeds, 1, config.held, wide, "held").to(device)[:, :, 0]
+    fresh = pool(config.seeds, 1, config.held, wide, "held").to(device)[:, :, 0]
     with torch.no_grad():
         held = errors(params, inputs(*fresh))
     return models, params, held
@@ -114,7 +114,7 @@ def summary(w: Tensor, c: Cell) -> dict[str, float]:
     }
 
 
-def _pool(seeds: int, pool: int, batch: int, n: int, split: str) -> Tensor:
+def pool(seeds: int, pool: int, batch: int, n: int, split: str) -> Tensor:
     """(2, S, P, B, n) uniform numbers: a feature's value, and the chance that it is there."""
     draw = lambda s: torch.rand(2, pool, batch, n, generator=devices.torch_rng("bottleneck", split, s))
     return torch.stack([draw(s) for s in range(seeds)], 1)

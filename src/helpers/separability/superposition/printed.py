@@ -48,9 +48,10 @@ def trained(toy: Toy, device: str = "cpu") -> Params:
 
 @torch.no_grad()
 def measured(toy: Toy, params: Params) -> dict[str, Tensor]:
-    """A value a seed and held batch, (S, N) each: loss, psi_accuracy; A_activation and sigma_sq behind the first layer; ablated.H, the same without
-    head H of that layer; output.H, σ² of what the head writes; output.last, of what the last layer's heads write,
-    mean over heads; against.H, the lowest correlation of the head's output with another's of its layer."""
+    """A value a seed and held batch, (S, N) each: loss, psi_accuracy; A_activation and sigma_sq behind the first
+    layer; ablated.H, the same without head H of that layer; output.H, σ² of what the head writes; output.last, of
+    what the last layer's heads write, mean over heads; against.H, the lowest correlation of the head's output with
+    another's of its layer."""
     arch, device = architecture(toy), params["W_E"].device
     held = tokens(toy, "held", toy.held * toy.batch).to(device).unflatten(1, (toy.held, toy.batch))
     keep, out = ["resid_post.0", "z.0", f"z.{toy.layers - 1}"], {}
