@@ -40,8 +40,12 @@ from helpers.separability.superposition import quantities, tables
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
 seeds: int = None  # 2..64: models of each kind, one a seed; None takes the profile's own
 device: str = "auto"  # auto | cpu | cuda: where to train; auto takes the GPU when there is one
-n_samples: int = None  # 32..100000: sequences of the printed experiment (2000 in the document); None takes the profile's own
-train_steps: int = None  # 1..10000: gradient steps of the printed experiment (200 in the document); None takes the profile's own
+n_samples: int = (
+    None  # 32..100000: sequences of the printed experiment (2000 in the document); None takes the profile's own
+)
+train_steps: int = (
+    None  # 1..10000: gradient steps of the printed experiment (200 in the document); None takes the profile's own
+)
 seed: int = 777  # 0..1000000: the first seed of the printed experiment, as in the document
 threshold: float = 1.5  # 1..10: σ² without a head over σ² with it, above which the document calls the head a suppressor
 steps: int = None  # 20..20000: gradient steps of the models that read stories; None takes the profile's own
@@ -166,7 +170,11 @@ chapter.table(tables.alone(sides.this), "Does the answer hang on the rule? Each 
 # would speak for the document, one below zero for its opposite. {glue:text}`other`
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-here.say("other", " ".join(tables.elsewhere(sides, name) for name in names) or "No model from elsewhere was asked for (model is none), so its heads are not counted.")
+here.say(
+    "other",
+    " ".join(tables.elsewhere(sides, name) for name in names)
+    or "No model from elsewhere was asked for (model is none), so its heads are not counted.",
+)
 
 # %% [markdown]
 # ## Would we have seen one?

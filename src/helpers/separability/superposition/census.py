@@ -21,7 +21,7 @@ from helpers.separability.heads import ABLATIONS
 from helpers.separability.models import Edits
 from helpers.separability.superposition.views import Seen, Spread, View
 
-CHUNK = {"cpu": 32, "cuda": 128}  # sequences of one pass
+CHUNK = 64  # sequences of one pass, on every device: a head reads the story before its own in the chunk
 STRENGTHS = (0.25, 0.5, 1.0)  # of a planted suppressor, as a share of the head that is turned around
 
 
@@ -69,7 +69,7 @@ class Sweep:
     def __init__(self, view: View, tokens: Tensor):
         self.view, self.half = view, len(tokens) // 2
         self.x, self.y = tokens[:, :-1], tokens[:, 1:]
-        self.size = min(self.half, CHUNK["cuda" if tokens.is_cuda else "cpu"])
+        self.size = min(self.half, CHUNK)
         self.whole = {at.start: view.run(self.x[at]) for at in self.chunks()}  # without any edit
         self.means = (
             self._means()
@@ -229,7 +229,7 @@ class Sweep:
         removed, as wide as a head and as large as the layer's heads are on average."""
         out = []
         for k, w in enumerate(self.view.writes):
-            size = torch.stack([self._power(k, at) for at in self.chunks(0)]).mean(0)  # (M, 2)
+            size = torch.stack([self.power(k, at) for at in self.chunks(0)]).mean(0)  # (M, 2)
             width, d = w.shape[2], w.shape[3]
             for i in range(draws):
                 basis = torch.randn(d, min(width, d), generator=devices.torch_rng("null", key, k, i)).to(w)
@@ -259,7 +259,7 @@ class Sweep:
             total = z if total is None else [a + b for a, b in zip(total, z, strict=True)]
         return [x / self.half for x in total]
 
-    def _power(self, layer: int, at: slice) -> Tensor:
+    def power(self, layer: int, at: slice) -> Tensor:
         """(M, 2): mean square of what a head of this layer writes, mean over heads, and of what all of them write
         together."""
         z = self.whole[at.start].z[layer]
