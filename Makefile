@@ -6,10 +6,12 @@ BIN := .venv/bin
 book: .venv/ready
 	$(BIN)/ruc build
 
-# the second call runs the GPU kernels on the CPU, in Triton's interpreter
+# Two at a time, of one thread each: threads of two processes wait for each other on two cores. The second call runs the GPU
+# kernels on the CPU, in Triton's interpreter.
+PAIR := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
 test: .venv/ready
-	$(BIN)/pytest
-	TRITON_INTERPRET=1 $(BIN)/pytest tests/fused/test_fused.py tests/codec/test_live.py tests/codec/test_pairs.py
+	$(PAIR)
+	TRITON_INTERPRET=1 $(PAIR) tests/fused/test_fused.py tests/codec/test_live.py tests/codec/test_pairs.py
 
 lab: .venv/ready pairs
 	$(BIN)/jupyter lab notebooks

@@ -173,7 +173,7 @@ draw.show("loss", arms)
 
 # %% [markdown]
 # First, what is compared. The storyteller's reference took apart three trainings of it, the book's own and two of other seeds: from here to *One curve for
-# all?*, and in the verdicts whose unit is a mask, a reference number is a mean over the three. The run's own numbers on the way are of the one model above.
+# all?*, and in the verdicts whose unit is a mask, a committed number is a mean over the three. What this build found, which stands in a number's card and at the foot of the page, is of the one model above.
 #
 # Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %: in a small model one mask hits a weight that matters and another does
 # not, so such an interval is wide. But *functional* against *non-functional* would be a difference of nats, as between the top and the bottom of the figure. So the
@@ -455,7 +455,17 @@ figures.show(verdict.forest("One spoiled code in a thousand", "nats a token", of
 figures.show(verdict.forest("Shares", "share kept, share of the loss", of=("D2", "D5")), f"{caption} masks and models.")
 verdict.table()
 
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+verdict.tell("answer", "D5", {
+    "supported": "There is a share at which the transformed store is silent and raw weights still speak: the transform makes the missing part matter more.",
+    "refuted": "It fails because information is missing, and raw weights that miss as much fail as far: at no share is the transformed store a quarter of the loss behind them.",
+    "mixed": "At some shares the transformed store fails where raw weights still work, and at others it does not.",
+    "undecided": "Whether the transformed store fails where raw weights still work is open.",
+})  # fmt: skip
+
 # %% [markdown]
+# {glue:text}`answer`
+#
 # Too few coefficients, no language: {verdict}`D1`. A sharp threshold: {verdict}`D2`. Transformed stores fail where conventional weights still work: {verdict}`D5`; they are worse
 # at all: {verdict}`D5b`. Truncation and corruption differ in kind: {verdict}`D6`. Underdetermined, not degraded: {verdict}`D7`. Graceful under corruption: {verdict}`D8`; the grace is the
 # transform's: {verdict}`D10`. These criteria were sharpened when the committed run was known; what the earlier ones say of the same records stands in the table.
@@ -471,15 +481,27 @@ verdict.table()
 #
 # ## Exercises
 #
-# 1. Predict the figure of losses for a small block before you run `ruc run dtdr_emergence -p block 16`. What would have to be true of the weights for the block to matter? Check: that
-#    run's page gives transformed minus raw at 60 and 80 % under the figure of losses; hold them against the two under this page's. Its verdict table has what a
-#    block of 128 gave in the column *with the claim's own parameters*.
-# 2. Two masks are a small sample. What will the verdicts of `ruc run dtdr_emergence -p block 16 -p seeds 2` be, and what will stand in the column *why*? Predict, then look.
-#    ```{dropdown} Check
-#    Every precise criterion fixes how many masks or models it counts. With fewer its row says *too few*, however clear the means look that stand beside. An earlier criterion fixed none: three units were enough for it.
-#    ```
-# 3. The published curve may go up and down with the prompt. Find a prompt for which it falls less often than here; begin with `ruc run dtdr_emergence -p prompt "when jack and paul went to the river"`.
-#    Check: the number of falls under *As printed* is smaller than this page's.
+# :::{exercise} A small block
+# :run: ruc run dtdr_emergence -p block 16
+# :minutes: 2
+# :check: d5_transform_minus_raw_0.8 below 0.25
+# Predict the figure of losses for a block of 16 in place of 128. What would have to be true of the weights for the block to matter?
+#
+# +++
+# The block would matter if large and small weights lay apart from each other, so that a wide block could mix them and a narrow one could not. Hold
+# transformed minus raw at 60 and 80 % against the two numbers under this page's figure of losses.
+# :::
+#
+# :::{exercise} Two masks
+# :run: ruc run dtdr_emergence -p block 16 -p seeds 2
+# :minutes: 2
+# :check: d8_loss_increase below 0.05
+# Two masks are a small sample. What will the verdicts be, and what will stand in the column *why*?
+#
+# +++
+# Every precise criterion fixes how many masks or models it counts. With fewer its row says *too few*, however clear the means look that stand beside, and
+# however narrow the interval is that the check prints. An earlier criterion fixed none: three units were enough for it.
+# :::
 #
 # ```{footbibliography}
 # ```

@@ -179,7 +179,7 @@ draw.show("priors", every.map(tables.against_zero), least=tables.LEAST, helpful=
 
 # %% [markdown]
 # The storyteller's reference tried zero fill, random numbers, the published anchor and another seed on three trainings, the book's own and two of other seeds:
-# where it is compared in the next sentence, in the figure above and in the verdicts, its numbers are means over the three. This run's are of the one model above, unless it is a full run.
+# where it is compared in the next sentence, in the figure above and in the verdicts, its numbers are means over the three. What this build found, in a number's card, is of the one model above, unless it is a full run.
 #
 # At 40 % kept, the published anchor at $b = 0.15$ changes the loss by {glue:text}`guided`, random numbers by
 # {glue:text}`random`; a negative number is help. Help is not language yet: of the loss between nothing and the whole model the anchor
@@ -255,8 +255,16 @@ figures.show(
 )
 verdict.table()
 
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+verdict.tell("answer", "D4", {
+    "supported": "A weak prior brings language back step by step, and one that does not contain the answer does so too.",
+    "refuted": "A weak prior does not bring language back: somewhere it recovers less than the claim asks, and nowhere is it shown to recover that.",
+    "mixed": "A weak prior brings back a part of what the claim asks, and at one share at least it does not.",
+    "undecided": "Whether a weak prior brings language back is open.",
+})  # fmt: skip
+
 # %% [markdown]
-# Random completion gives stable nonsense: {verdict}`D3`. A weak aligned prior recovers language gradually, also when it does not contain the answer: {verdict}`D4`. It makes the unsolvable
+# {glue:text}`answer` Random completion gives stable nonsense: {verdict}`D3`. A weak aligned prior recovers language gradually, also when it does not contain the answer: {verdict}`D4`. It makes the unsolvable
 # solvable: {verdict}`D9`. These criteria were sharpened when the committed run was known; what the earlier ones say of the same records stands in the table.
 #
 # Where parts of D4 hold, read them with the tables above. How much of the answer a prior contains is its cosine. What it is worth beyond that, at equal cosine, is
@@ -270,13 +278,27 @@ verdict.table()
 #
 # ## Exercises
 #
-# 1. Predict the cosine of the weights at 20 %, guided, with the formula. Then run `ruc run dtdr_guided -p mode guided -p seeds 1` and read the text.
-#    ```{dropdown} Check
-#    With $f = 0.2$, $b = 0.15$ and $\rho = 1$ it is 0.69. The figure *Does arithmetic predict the rebuilt weights?* shows it: point at the marks of the same model, a millionth of it wrong.
-#    One has a predicted cosine of 0.69, and its achieved one beside it. There the lost positions are hashed; the published rows are kept whole or not at all, and come near it.
-#    ```
-# 2. What would a prior with $\rho = 0.3$ be worth at $b = 0.6$ and 40 % kept? Compute the share at which zero fill reaches the same cosine, and look it up where the formula stands in code.
-# 3. A model is its own best relative. What will $b^*$ be for `ruc run dtdr_guided -p relative storyteller -p seeds 1`, and what will it be worth? Check: the table of what a prior is worth has a row for it.
+# :::{exercise} The cosine of a whisper
+# :run: ruc run dtdr_guided -p mode guided -p seeds 1
+# :minutes: 2
+# :check: d4_guided_minus_zero_0.2 below 0
+# Predict the cosine of the weights at 20 %, guided, with the formula. Then run it and read the text. Is the loss lower than with zeros, and is anything said?
+#
+# +++
+# With $f = 0.2$, $b = 0.15$ and $\rho = 1$ it is 0.69. The figure *Does arithmetic predict the rebuilt weights?* shows it: point at the marks of the same model, a millionth of it wrong.
+# One has a predicted cosine of 0.69, and its achieved one beside it. There the lost positions are hashed; the published rows are kept whole or not at all, and come near it.
+# :::
+#
+# :::{exercise} Its own best relative
+# :run: ruc run dtdr_guided -p relative storyteller -p seeds 1
+# :minutes: 2
+# :check: d4_guided_minus_zero_0.6 below 0
+# A model is its own best relative. What will $b^*$ be for it, and what will it be worth? And what would a prior with $\rho = 0.3$ be worth at $b = 0.6$ and 40 % kept: at which
+# share does zero fill reach the same cosine?
+#
+# +++
+# The table of what a prior is worth has a row for it. The second answer is read off where the formula stands in code.
+# :::
 #
 # ```{footbibliography}
 # ```

@@ -289,16 +289,39 @@ judged.probe_table()
 #
 # ## Exercises
 #
-# 1. A genome in words of one base has a vocabulary of four letters, and the document proposes 64 numbers for each. How many does the
-#    model need? Predict, then `ruc run encoding_limits -p k 1`. Check: codes of more than four numbers say no more about four
-#    letters, so the genome's curve should be flat down to 10 : 1, within its band.
-# 2. Does the price of 10 : 1 shrink with twice the steps, because the narrow model catches up, or grow, because the wide one gets
-#    away? Predict, then `ruc run encoding_limits -p steps 600`. Check: compare the sentence under the first figure with this
-#    page's; the intervals say whether the two numbers differ.
-# 3. A larger vocabulary makes each token rarer. Predict whether the learned code keeps more or less at 50 : 1, then
-#    `ruc run encoding_limits -p vocab 1024`. Check: the paragraph under the first figure gives what is kept at 50:1.
-#    The full width's gain is the loss of token frequencies in the first table less the full width's with attention in *Does the rest of the sentence
-#    matter?*; a share of a larger gain is a larger loss.
+# :::{exercise} One letter a word
+# :run: ruc run encoding_limits -p k 1
+# :minutes: 2
+# :check: e8_genome_10 above 0.9
+# A genome in words of one base has a vocabulary of four letters, and the document proposes 64 numbers for each. How many does the
+# model need? Predict what is kept at 10 : 1.
+#
+# +++
+# Codes of more than four numbers say no more about four letters, so the genome's curve is flat down to 10 : 1, within its band.
+# :::
+#
+# :::{exercise} More time
+# :run: ruc run encoding_limits -p steps 600
+# :minutes: 3
+# :check: e8_text_gain above committed
+# Does the price of 10 : 1 shrink with twice the steps, because the narrow model catches up, or grow, because the wide one gets
+# away? And how near does the full width's gain over token frequencies come to the committed run's, which read another text?
+#
+# +++
+# Compare the sentence under the first figure with this page's; the intervals say whether the two numbers differ. The gain is what
+# there is to be lost: a share of a larger gain is a larger loss.
+# :::
+#
+# :::{exercise} A larger vocabulary
+# :run: ruc run encoding_limits -p vocab 1024
+# :minutes: 3
+# :check: e8_text_50 below 0.9
+# A larger vocabulary makes each token rarer. Predict whether the learned code keeps more or less at 50 : 1.
+#
+# +++
+# The paragraph under the first figure gives what is kept at 50 : 1. The full width's gain is the loss of token frequencies in the
+# first table less the full width's with attention in *Does the rest of the sentence matter?*.
+# :::
 #
 # ## References
 #

@@ -426,16 +426,40 @@ judged.probe_table()
 #
 # ## Exercises
 #
-# 1. Predict first which of the claims change their verdict when the code has two numbers, and on which chain. Then
-#    `ruc run learned_encoding -p learned_dim 2`. Check: the table of verdicts shows this run's verdicts beside those of the
-#    claims' own parameters. E2 asks for the width that suffices, whatever the code's, so it must stay as it was; which of the gaps of
-#    E1, E3 and E5 moved most, and is it the one on the chain that needs six numbers?
-# 2. Predict what happens to the printed criteria, and to the precise ones, when the full table has sixteen numbers instead of 64. Then
-#    `ruc run learned_encoding -p traditional_dim 16`. Check: the third printed criterion reads 2.7 : 1, and the width at which
-#    the rank-6 chain behind a linear read-out reaches its floor has not moved.
-# 3. The published loop takes a learning rate of 0.01. Predict which of the four curves of the first figure change with a tenth of it, then
-#    `ruc run learned_encoding -p learning_rate 0.001 -p epochs 300`. Check: the noise update's curves stay on the dotted line, however
-#    long they walk.
+# :::{exercise} Two numbers a word
+# :run: ruc run learned_encoding -p learned_dim 2
+# :minutes: 2
+# :check: e3_gap_planted6 below 0.02
+# Which of the claims change their verdict when the code has two numbers, and on which chain? E2 asks for the width that suffices,
+# whatever the code's, so it must stay as it was.
+#
+# +++
+# The table of verdicts shows this run's verdicts beside those of the claims' own parameters. The check looks at the chain that needs
+# six numbers: how far the fair two-stage code stays behind the learned one when neither has room.
+# :::
+#
+# :::{exercise} A narrow full table
+# :run: ruc run learned_encoding -p traditional_dim 16
+# :minutes: 2
+# :check: e2_printed_ratio below 3
+# What happens to the printed criteria, and to the precise ones, when the full table has sixteen numbers instead of 64?
+#
+# +++
+# The third printed criterion is a division of two settings, 16 by 6. The width at which the rank-6 chain behind a linear read-out
+# reaches its floor does not know the full table, and has not moved.
+# :::
+#
+# :::{exercise} A slow walk
+# :run: ruc run learned_encoding -p learning_rate 0.001 -p epochs 300
+# :minutes: 2
+# :check: e1_walk_ratio above 0.95
+# The published loop takes a learning rate of 0.01. Which of the four curves of the first figure change with a tenth of it and ten times
+# the epochs?
+#
+# +++
+# The curves with true gradients end about where they did. The noise update's curves stay on the dotted line, however long they walk: its
+# learned and its traditional loss are as good as one another, for neither learns.
+# :::
 #
 # ## References
 #

@@ -14,7 +14,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Suppressor heads
 #
@@ -40,14 +39,10 @@ from helpers.separability.superposition import quantities, tables
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
 seeds: int = None  # 2..64: models of each kind, one a seed; None takes the profile's own
 device: str = "auto"  # auto | cpu | cuda: where to train; auto takes the GPU when there is one
-n_samples: int = (
-    None  # 32..100000: sequences of the printed experiment (2000 in the document); None takes the profile's own
-)
-train_steps: int = (
-    None  # 1..10000: gradient steps of the printed experiment (200 in the document); None takes the profile's own
-)
-seed: int = 777  # 0..1000000: the first seed of the printed experiment, as in the document
-threshold: float = 1.5  # 1..10: σ² without a head over σ² with it, above which the document calls the head a suppressor
+n_samples: int = None  # 32..100000: sequences of the printed experiment; None takes the profile's own
+train_steps: int = None  # 1..10000: gradient steps of the printed experiment; None takes the profile's own
+seed: int = 777  # 0..1000000: the first seed of the printed experiment
+threshold: float = 1.5  # 1..10: printed, σ² without a head over σ² with it; above it the head is a suppressor
 steps: int = None  # 20..20000: gradient steps of the models that read stories; None takes the profile's own
 layers: int = None  # 1..8: their layers; None takes the profile's own
 model: str = "storyteller"  # none | storyteller | HUB-NAME | FOLDER: a trained model whose heads are counted, too
@@ -73,7 +68,7 @@ s = here.settings(
     held=Per(128, 512),
     draws=Per(4, 16),
     read=Per(48, 256),
-    shapes=Per(((5, 2), (10, 2), (10, 3), (10, 5), (10, 10)), ((5, 2), (20, 2), (20, 3), (20, 5), (20, 10), (20, 20))),
+    shapes=Per(heads.SHAPES["quick"], heads.SHAPES["full"]),
     inner=Per(1000, 10_000),
     inner_batch=Per(64, 256),
 )
@@ -276,14 +271,45 @@ judged.probe_table()
 #
 # ## Exercises
 #
-# 1. The document's threshold is a choice. Below which one would the printed definition find suppressors? Predict from the paragraph under the first figure, then
-#    `ruc run separability_superposition -p threshold 1.01`. Check: a box for suppressors appears, and the sentence under the figure gives its ratio.
-# 2. Is anything learned in the printed experiment? Predict what a hundred steps do to the largest ratio, then
-#    `ruc run separability_superposition -p train_steps 100`. Check: the same paragraph; with nothing to learn, heads have nothing to oppose.
-# 3. Suppression needs something to suppress: an earlier layer that already says it. Predict whether a model of one layer has suppressors, then
-#    `ruc run separability_superposition -p layers 1`. Check: the caption of the second figure counts them.
-# 4. Count the heads of a model of your own, in a folder: `ruc run separability_superposition -p model FOLDER`. Predict in which layer its suppressors
-#    lie. Check: the menu of the second figure, where every point says its layer.
+# :::{exercise} Another threshold
+# :run: ruc run separability_superposition -p threshold 1.01
+# :minutes: 2
+# :check: printed_suppressors above 0.3
+# The document's threshold is a choice. Below which one would the printed definition find suppressors? Predict from the paragraph under the first figure.
+#
+# +++
+# Any threshold below the largest ratio finds some: a box for suppressors appears in the first figure, and the sentence under it gives their ratio.
+# :::
+#
+# :::{exercise} Nothing to learn
+# :run: ruc run separability_superposition -p train_steps 100
+# :minutes: 2
+# :check: printed_most below 1.5
+# The tokens of the printed experiment come in no order. Predict what more steps do to the largest ratio of variances.
+#
+# +++
+# With nothing to learn, heads have nothing to oppose: the ratio stays near one.
+# :::
+#
+# :::{exercise} A single layer
+# :run: ruc run separability_superposition -p layers 1
+# :minutes: 1
+# :check: suppressors below 1
+# Suppression needs something to suppress, an earlier layer that already says it. Predict whether models of one layer hold suppressors.
+#
+# +++
+# The caption of the second figure counts them. Heads of one layer see only tokens, and none of them hears what another says.
+# :::
+#
+# :::{exercise} A model of your own
+# :run: ruc run separability_superposition -p model FOLDER
+# :minutes: 2
+# :check: elsewhere_log2_ratio below 1
+# Count the heads of a model in a folder. Predict how many suppressors it has, and in which layer they lie.
+#
+# +++
+# The menu of the second figure shows its heads; every point names its layer.
+# :::
 #
 # ## References
 #

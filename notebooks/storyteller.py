@@ -242,10 +242,25 @@ chapter.table(
 #
 # ## Exercises
 #
-# 1. Train two models that end at about the same loss, a narrow one and a shallow one:
-#    `ruc run storyteller -p size width64 -p steps 300 -p seeds 1` and `ruc run storyteller -p size depth2 -p steps 300 -p seeds 1`. Which of them answers more questions? Predict first; the row
-#    *questions answered* of each run tells.
-# 2. Give the small model more time: `ruc run storyteller -p steps 2000`. Which row of the table moves first, and which last?
+# :::{exercise} Narrow or shallow
+# :run: ruc run storyteller -p size depth2 -p steps 300 -p seeds 1
+# :minutes: 2
+# :check: held below 2
+# Train two models that end at about the same loss, this shallow one and a narrow one (`-p size width64`). Which of them answers more questions?
+#
+# +++
+# The row *questions answered* of each run tells. A question asks for what stood two sentences before, and a model of two layers has few steps to carry it.
+# :::
+#
+# :::{exercise} More time
+# :run: ruc run storyteller -p steps 2000
+# :minutes: 6
+# :check: held below 1.2
+# Give the small model more time. Which row of the table moves first, and which last?
+#
+# +++
+# The loss falls early. What it cannot show, sentences that contradict their story, is what the last steps are for.
+# :::
 #
 # ```{footbibliography}
 # ```

@@ -9,12 +9,28 @@ from pathlib import Path
 
 import pytest
 import torch
-from sizes import SMALL
+from sizes import ABREAST, SMALL
 
 from helpers.run import build, execute
 from helpers.run.project import Project
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where tests run side by side, the long ones first: those of the built site in one process, the exercises in the other;
+    and every other file as a whole, so that what its tests share is made once."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+
+    def group(item) -> str:
+        if {"book", "site"} & set(item.fixturenames):
+            return "0 site"
+        return "1 exercises" if "runs" in item.fixturenames else str(item.path.relative_to(ROOT))
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=group)
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +84,7 @@ def book(tmp_path_factory) -> tuple[Project, dict[str, build.Page]]:
     skip = shutil.ignore_patterns(".*", "_build", "chapters", "runs", "*.egg-info", "__pycache__", "build")
     shutil.copytree(ROOT, folder, ignore=skip)
     project = Project(folder, folder / "runs")
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(ABREAST) as pool:
         patch.setenv("OMP_NUM_THREADS", "1")  # two kernels of two threads each wait for each other on two cores
         list(
             pool.map(lambda name: execute.run(project, execute.plan(project, name, SMALL.get(name, {}))), project.names)

@@ -1,4 +1,8 @@
-"""How small the tests run each notebook."""
+"""How small the tests run each notebook, and how many at a time."""
+
+import os
+
+ABREAST = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2  # most of a notebook is one busy core
 
 SMALL = {  # parameters by notebook: everything the quick profile does, with fewer seeds and steps
     "learned_encoding": {"seeds": 2, "steps": 20, "epochs": 3},

@@ -271,10 +271,14 @@ def test_say_speaks_of_both_sides(monkeypatch):
     Sides(this).say("alone", lambda f: f["x"], ".0f")
     Sides(this.iloc[:0], other).say("none", lambda f: f["x"])
     Sides(this, other.iloc[:0]).say("empty", lambda f: f["x"], ".0f")
-    assert {k: text.replace("\u00a0", " ") for k, text in said.items()} == {
-        "both": "2 ± 13 nats (n = 2; reference 2, n = 3)",
+    Sides(this.iloc[:0]).say("neither", lambda f: f["x"])
+    Sides(this, None, "ref").say("committed", lambda f: f["x"], ".0f")
+    assert {k: text.replace("\u00a0", " ").replace(prose.ASIDE, "|") for k, text in said.items()} == {
+        "both": "2 nats|committed run, n = 3; this run 2 ± 13 nats, n = 2|",
         "alone": "2 ± 13 (n = 2)",
-        "none": "(not measured in this run)",
+        "none": "2.00|committed run, n = 3; not measured in this run|",
+        "neither": "(not measured in this run)",
+        "committed": "2 ± 13|committed run, n = 2|",
         "empty": "2 ± 13 (n = 2)",
     }
     assert Sides(this, other, "ref").both.keys() == {"this run", "ref"}

@@ -177,11 +177,10 @@ def compare(
 
 
 def level(fig: go.Figure, y: float, text: str) -> go.Figure:
-    """A horizontal line with its name: zero, chance, ceiling, a margin."""
+    """A horizontal line with its name: zero, chance, ceiling, a margin. A wide page writes it beside the plot."""
     fig.add_hline(y=y, line={"color": INK, "width": 1, "dash": "dot"})
-    return fig.add_annotation(
-        x=1, xref="paper", xanchor="right", y=y, yanchor="bottom", text=text, showarrow=False, font={"size": 11}
-    )
+    place = {"x": 1, "xref": "paper", "xanchor": "right", "y": y, "yanchor": "bottom"}
+    return fig.add_annotation(**place, text=text, showarrow=False, font={"size": 11}, name="level")
 
 
 def forest(outcomes: Sequence, title: str, x: str) -> go.Figure:

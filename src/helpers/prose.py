@@ -13,7 +13,10 @@ import pandas as pd
 from helpers import numbers, stats
 from helpers.figures import Output
 
+ASIDE = "\u2063"  # on both sides of what a number keeps for its card; nothing is seen of it
+APART = "≠"  # this run's interval and the committed one do not meet
 FORM = re.compile(r"([+z]?)(?:\.(\d+))?([efg%]?)")  # z: the sign of what rounds to nothing is dropped, here always
+ASIDES = re.compile(f"{ASIDE}([^{ASIDE}]*){ASIDE}")
 EQUALS = f"{numbers.NBSP}={numbers.NBSP}"
 
 
@@ -26,7 +29,8 @@ def glue(name: str, text: str) -> None:
 
     text = numbers.tidy(text)
     prefix = "application/papermill.record/"
-    bundle = {f"{prefix}text/plain": json.dumps(text, ensure_ascii=False), "text/plain": f"{name}: {text}"}
+    plain = ASIDES.sub(r" (\1)", text)
+    bundle = {f"{prefix}text/plain": json.dumps(text, ensure_ascii=False), "text/plain": f"{name}: {plain}"}
     display(bundle, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": prefix}})
 
 
@@ -50,11 +54,32 @@ def spread(values: Sequence[float], spec: str = "") -> tuple[str, str]:
     return f"+{text}" if spec[:1] == "+" and ci.estimate > 0 else text, count
 
 
-def number(values: Sequence[float], spec: str = "", unit: str = "", beside: Sequence[float] | None = None) -> str:
-    """'0.41 ± 0.03 nats (n = 10)', and with the same quantity of the reference: '(n = 3; reference 0.40 ± 0.01, n = 10)'."""
-    mine, count = spread(values, spec)
-    more = "" if beside is None else "; reference " + ", ".join(spread(beside, spec))
-    return f"{numbers.unit(mine, unit)} ({count}{more})"
+def number(
+    values: Sequence[float], spec: str = "", unit: str = "", beside: Sequence[float] | None = None, alone: bool = False
+) -> str:
+    """'0.41 ± 0.03 nats (n = 10)'. With the same quantity of the committed run beside it that one is what is read, and how many
+    units it has and what this run found go into the number's card; '≠' says that the two intervals do not meet.
+
+    alone: the values are the committed run's, and this run has none.
+    """
+    shown, count = spread(values, spec)
+    if alone:
+        return f"{numbers.unit(shown, unit)}{ASIDE}committed run, {count}{ASIDE}"
+    if beside is None:
+        return f"{numbers.unit(shown, unit)} ({count})"
+    committed, units = spread(beside, spec)
+    here = f"this run {numbers.unit(shown, unit)}, {count}" if len(values) else "not measured in this run"
+    mark = f"{numbers.NBSP}{APART}" if _apart(values, beside) else ""
+    return f"{numbers.unit(committed, unit)}{mark}{ASIDE}committed run, {units}; {here}{ASIDE}"
+
+
+def _apart(values: Sequence[float], beside: Sequence[float]) -> bool:
+    """Whether the 95 % intervals of two means do not meet; of one unit or none there is no interval, and it says nothing."""
+    known = [[v for v in map(float, side) if np.isfinite(v)] for side in (values, beside)]
+    if min(map(len, known)) < 2:
+        return False
+    a, b = map(stats.t_interval, known)
+    return bool(a.high < b.low or b.high < a.low)
 
 
 def mean(values: Sequence[float], spec: str = "") -> str:
@@ -90,11 +115,16 @@ def _column(values: list, digits: int) -> list[str]:
     return [cell(v) for v in values]
 
 
+def look(verdict: str) -> str:
+    """The classes of a verdict's coloured word."""
+    return f"verdict verdict-{verdict.replace(' ', '-')}"
+
+
 def badge(verdict: str) -> Output:
     """A verdict as the coloured word that stands in tables."""
     return Output(
         {
-            "text/html": f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{verdict}</span>',
+            "text/html": f'<span class="{look(verdict)}">{verdict}</span>',
             "text/plain": verdict,
         }
     )

@@ -63,10 +63,13 @@ class Sides:
         return this, other if other is not None and len(other) else None
 
     def say(self, name: str, quantity: Quantity, spec: str = "", unit: str = "") -> None:
-        """Put a quantity into the prose, {glue:text}`name`: this run's mean ± half its 95 % interval, and the reference's."""
+        """Put a quantity into the prose, {glue:text}`name`: the committed run's mean ± half its 95 % interval, and in a card
+        this run's; this run's with its n where no committed run answers it.
+        """
         this, other = self.read(quantity)
-        text = prose.number(this, spec, unit, other) if len(this) else "(not measured in this run)"
-        prose.glue(name, f"{text.removesuffix(')')}; reference)" if self.source and len(this) else text)
+        if not len(this) and other is None:
+            return prose.glue(name, "(not measured in this run)")
+        return prose.glue(name, prose.number(this, spec, unit, other, alone=bool(self.source)))
 
     def mean(self, quantity: Quantity, spec: str = "") -> str:
         """A quantity's mean in this run, as text for a caption."""

@@ -1,6 +1,8 @@
 """The figures of the built site for every reader: a keyboard, a finger, a printer, no scripts, a screen reader, a slow line."""
 
+import itertools
 import json
+import re
 import time
 
 import pytest
@@ -221,3 +223,36 @@ def test_a_page_asks_for_plotly_only_where_a_figure_is(site):
         assert ("plotly-cartesian" in text) == ('class="plotly-fig"' in text)
         assert "mathjax" not in text.lower().replace("mathjax_ignore", "")
         assert json.dumps("fontawesome.js") not in text
+
+
+def test_a_name_has_one_colour_in_the_whole_book(site):
+    """Dashes say whose run it is; a colour says what is drawn, wherever it is drawn."""
+    looks = {}
+    for page in sorted(site.rglob("*.html")):
+        for spec in re.findall(r'<script type="application/json">(.*?)</script>', page.read_text(), re.S):
+            for trace in json.loads(spec).get("data", ()):
+                color = (trace.get("line") or {}).get("color") or (trace.get("marker") or {}).get("color")
+                if trace.get("name") and trace.get("type", "scatter") == "scatter" and isinstance(color, str):
+                    name = trace["name"].removesuffix(" (n = 1)")
+                    looks.setdefault(name, {}).setdefault(color, page.name)
+    assert len(looks) > 20
+    assert not {name: found for name, found in looks.items() if len(found) > 1}
+
+
+def test_lines_are_named_at_their_ends_on_a_wide_page_and_in_a_legend_on_a_phone(wide, narrow, address):
+    rects = """return [...arguments[0].querySelectorAll('.annotation[data-index] .annotation-text-g')]
+      .map(e => e.getBoundingClientRect()).map(r => [r.top, r.bottom, r.left, r.right])"""
+    ends = "return (arguments[0].layout.annotations || []).filter(a => a.name === 'end').length"
+    named = 0
+    for box in visit(wide, chapter(address, "dtdr_emergence")):
+        plot = plot_of(box)
+        if not wide.execute_script(ends, plot):
+            continue
+        named += not box.find_elements(By.CSS_SELECTOR, "g.legend")
+        found = sorted(wide.execute_script(rects, plot))
+        clash = [(a, b) for a, b in itertools.pairwise(found) if b[0] < a[1] - 1 and b[2] < a[3] and a[2] < b[3]]
+        assert not clash
+        assert all(r[3] <= wide.execute_script("return innerWidth") for r in found)
+    assert named >= 3
+    boxes = visit(narrow, chapter(address, "dtdr_emergence"))
+    assert not any(narrow.execute_script(ends, plot_of(box)) for box in boxes)

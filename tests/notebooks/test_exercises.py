@@ -1,15 +1,13 @@
 """Every printed exercise can be done: its commands pass the settings cell, and run to the end at the smallest scale."""
 
-import re
-import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sizes import SMALL
+from sizes import ABREAST, SMALL
 
 from helpers import parameters
-from helpers.run import check, execute
+from helpers.run import check, execute, exercises
 from helpers.run.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,40 +19,28 @@ SCALE = (
     "epochs",
 )  # what makes a run long: the smallest value, also where an exercise names one
 ALONE = {"benchmarks"}  # shows committed results; nothing to be tried
-
-
-def exercises(notebook):
-    """The text of a notebook's exercises."""
-    prose = "\n\n".join(c.source for c in notebook.content.cells if c.cell_type == "markdown")
-    found = re.search(r"^## Exercises$(.*?)(?=^## |\Z)", prose, re.M | re.S)
-    return found[1] if found else ""
-
-
-def commands(text):
-    """{parameter: text} of every `ruc run NAME …` in the text, in order, with the notebook's name."""
-    for line in re.findall(r"`(ruc run [^`]+)`|^\s*(ruc run .+)$", text, re.M):
-        _, _, name, *words = shlex.split(" ".join(line))
-        given = {}
-        while words:
-            flag = words.pop(0)
-            given |= {"profile": words.pop(0)} if flag == "--profile" else {words.pop(0): words.pop(0)}
-        yield name, given
+EXERCISES = [e for name in PROJECT.names for e in exercises.of(PROJECT.notebook(name))]
 
 
 def printed():
     """Every distinct exercise of the book: (notebook, parameters as printed)."""
-    found = [(n, g) for name in PROJECT.names for n, g in commands(exercises(PROJECT.notebook(name)))]
+    found = [(e.notebook, e.given) for e in EXERCISES]
     return [e for i, e in enumerate(found) if e not in found[:i]]
+
+
+def tiny(name, given):
+    """An exercise's parameters at the smallest scale."""
+    scale = {k: str(v) for k, v in SMALL.get(name, {}).items()}
+    return given | {k: v for k, v in scale.items() if k in SCALE or k not in given}
 
 
 def smallest():
     """Every exercise at the smallest scale, but for what is then the same as another or as the shared run."""
     found = []
     for name, given in printed():
-        scale = {k: str(v) for k, v in SMALL.get(name, {}).items()}
-        tiny = given | {k: v for k, v in scale.items() if k in SCALE or k not in given}
-        if tiny != scale and (name, tiny) not in found:
-            found.append((name, tiny))
+        small = tiny(name, given)
+        if small != tiny(name, {}) and (name, small) not in found:
+            found.append((name, small))
     return found
 
 
@@ -73,7 +59,7 @@ def own(tmp_path_factory, root):
 
 @pytest.fixture(scope="module")
 def runs(request, own, tmp_path_factory):
-    """{label: a run to be} of the exercises that this session asks for, two at a time: most of each is one busy core."""
+    """{label: a run to be} of the exercises that this session asks for."""
     project = Project(ROOT, tmp_path_factory.mktemp("exercises"))
     asked = [i.callspec.params["exercise"] for i in request.session.items if "runs" in getattr(i, "fixturenames", ())]
 
@@ -82,7 +68,7 @@ def runs(request, own, tmp_path_factory):
             project, execute.plan(project, name, {k: own.get(v, v) for k, v in given.items()}), limit=240
         )
 
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(ABREAST) as pool:
         patch.setenv("OMP_NUM_THREADS", "1")  # two kernels with two threads each wait for each other on two cores
         yield {label(e): pool.submit(go, *e) for e in asked}
 
@@ -91,16 +77,10 @@ every = pytest.mark.parametrize("exercise", printed(), ids=label)
 
 
 @pytest.mark.parametrize("name", sorted(set(PROJECT.names) - ALONE))
-def test_a_chapter_prints_its_exercises_as_commands_and_says_what_to_look_at(name):
-    text = exercises(PROJECT.notebook(name))
-    assert list(commands(text)), f"{name}: write what is to be run as `ruc run {name} -p NAME VALUE`"
-    for sentence in re.split(r"\n# ?\d+\. |\n\d+\. ", "\n" + text)[1:]:
-        assert len(sentence.split()) >= 12, f"{name}: say what to predict and where the answer is seen: {sentence!r}"
-
-
-def test_commands_are_found_in_prose_and_in_blocks():
-    text = "1. Try `ruc run one -p a 1 -p b 'x y'`, then\n```\nruc run two --profile full -p text FILE\n```\nand `ruc build`."
-    assert list(commands(text)) == [("one", {"a": "1", "b": "x y"}), ("two", {"profile": "full", "text": "FILE"})]
+def test_a_chapter_has_exercises_of_its_own(name):
+    found = exercises.of(PROJECT.notebook(name))
+    assert found
+    assert {e.notebook for e in found} == {name}
 
 
 @every
@@ -121,3 +101,6 @@ def test_an_exercise_runs_to_the_end(exercise, own, runs):
     assert new
     known = PROJECT.notebook(name).parameters
     assert run.facts["parameters"] == parameters.resolve(known, {k: own.get(v, v) for k, v in given.items()})
+    for e in (e for e in EXERCISES if (e.notebook, tiny(e.notebook, e.given)) == (name, given)):
+        found = exercises.values(run, e.quantity)
+        assert exercises.told(e, found, exercises.committed(PROJECT, e))[1].startswith(e.quantity)

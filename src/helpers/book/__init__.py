@@ -13,6 +13,7 @@ def setup(app):
     from helpers.book import (
         badges,
         calibration,
+        exercise,
         formulas,
         front,
         lean,
@@ -23,6 +24,7 @@ def setup(app):
         plots,
         reading,
         search,
+        spoken,
         status,
     )
 
@@ -35,10 +37,12 @@ def setup(app):
         ledger,
         methods,
         status,
+        spoken,
         reading,
         search,
         pages,
         formulas,
+        exercise,
         lean,
     ):
         module.setup(app)

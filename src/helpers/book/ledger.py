@@ -81,8 +81,8 @@ class Ledger(FromSheet):
             f"<b>{c.id}</b> {html.escape(c.claim)}",
             self._badge(c, known, "precise"),
             f"{html.escape(c.printed.text)} {self._printed(found, c)}",
-            f'{html.escape(c.precise.text)}{reason}{scope}<p class="fixed">fixed {c.fixed}{self._changed(c)}; '
-            f"unit: {c.precise.unit}</p>",
+            f"{html.escape(c.precise.text)}{reason}{scope}{_alone(found, c)}"
+            f'<p class="fixed">fixed {c.fixed}{self._changed(c)}; unit: {c.precise.unit}</p>',
             *more,
             f'{where}<br><a href="{seed}">document {c.seed}</a>',
         ]
@@ -114,6 +114,12 @@ class Ledger(FromSheet):
         """'undecided → refuted': what criteria that were replaced give on the same data, and what counts now."""
         before = [self._badge(c, v, v["criterion"]) for v in found.earlier.get(c.id, ())]
         return " → ".join([*before, word(found.verdict(c.id)["verdict"])]) if before else ""
+
+
+def _alone(found: Sheet, c: claims.Claim) -> str:
+    """What the chapter's other committed runs say by themselves, one model or corpus each."""
+    told = ", ".join(f"{html.escape(label)} {word(verdict)}" for label, verdict in found.alone(c.id))
+    return f'<p class="reason">Other committed runs, each by itself: {told}</p>' if told else ""
 
 
 def p_value(found: Sheet, c: claims.Claim) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from helpers import claims, files, numbers, records
+from helpers.prose import look as look
 from helpers.run.build import CHAPTERS, SHEET
 
 LEDGER, SEEDS, CHANGES, GLOSSARY = "book/claims", "book/seeds", "book/changes", "book/glossary"
 UNJUDGED = {"verdict": claims.words.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
+FEW = 3  # units, for what another committed run says by itself
 ORDER = ("refuted", "mixed", "undecided", "too few", "supported")  # whose test decides: the first of these that one has
 
 
@@ -58,6 +61,16 @@ class Sheet:
     def verdict(self, claim: str) -> dict:
         """The stored verdict that counts for a claim."""
         return self.counting.get(claim) or UNJUDGED
+
+    def alone(self, claim: str) -> list[tuple[str, str]]:
+        """(label, verdict): what each of a chapter's other committed references says of a claim by itself, where it has units
+        enough for an interval."""
+        known = self.claims[claim]
+        asked = {claim: replace(known, precise=replace(claims.known.bare(known.precise, FEW), controls=()))}
+        others = [r for r in self.references if r["notebook"] == known.chapter and r["label"]]
+        found = [(r["label"], claims.judge(asked, r.get("quantities") or {})) for r in others]
+        told = [(label, v.verdict) for label, verdicts in found for v in verdicts if v.criterion == "precise"]
+        return [(label, v) for label, v in told if v not in (claims.words.AWAITING, claims.words.TOO_FEW)]
 
     def title(self, name: str) -> str:
         """What a notebook is called: its page's title, or the one that it is to have, or words made from its name."""
@@ -144,11 +157,6 @@ def word(verdict: str) -> str:
     return f'<span class="{look(verdict)}">{verdict}</span>'
 
 
-def look(verdict: str) -> str:
-    """The classes of a verdict's badge."""
-    return f"verdict verdict-{verdict.replace(' ', '-')}"
-
-
 def deciding(found: Mapping) -> dict | None:
     """The test that a verdict hangs on: the control that failed; else the worst one, and of equals the one nearest to its
     border, in half widths."""
@@ -196,6 +204,12 @@ def table(name: str, head: Iterable[str], rows: Iterable[str]) -> str:
     """A table of the sheet: names of columns, and rows as markup."""
     top = "".join(f'<th scope="col">{h}</th>' for h in head)
     return f'<table class="{name}"><thead><tr>{top}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def copied(command: str) -> str:
+    """A command with a button that copies it; the page shows the button where the browser can."""
+    text = html.escape(command, quote=True)
+    return f'<code class="command">{text}</code> <button type="button" class="copy" data-copy="{text}" hidden>copy</button>'
 
 
 def _finite(outcome: Mapping, key: str, default: float | None = None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from helpers import numbers
-from helpers.book.sheet import FromSheet, Sheet, chapter, linked, table
+from helpers.book.sheet import FromSheet, Sheet, chapter, copied, linked, table
 
 
 class Runs(FromSheet):
@@ -43,12 +43,10 @@ class References(FromSheet):
         for made in found.references:
             name = linked(found.title(made["notebook"]), chapter(self.env, made["notebook"]))
             more = f" <i>({html.escape(made['label'])})</i>" if made["label"] else ""
-            command = html.escape(made["command"])
-            copy = f'<button type="button" class="copy" data-copy="{html.escape(command, quote=True)}" hidden>copy</button>'
             on = made["provenance"]
             cells = [
                 f"{name}{more}",
-                f'<code class="command">{command}</code> {copy}',
+                copied(made["command"]),
                 html.escape(str(on.get("device", "not noted"))),
                 numbers.seconds(made["seconds"]),
                 str(made["seeds"]),

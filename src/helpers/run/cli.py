@@ -15,7 +15,7 @@ from rich.table import Table
 
 from helpers import claims as claims_module
 from helpers.run import build as building
-from helpers.run import execute
+from helpers.run import execute, exercises
 from helpers.run import reference as reference_module
 from helpers.run.progress import words
 from helpers.run.project import Notebook, Project
@@ -90,6 +90,33 @@ def run(context, notebook, parameter, profile, force, limit, explain) -> None:
         done, new = execute.run(project, plan, force=force, limit=limit, report=lambda event: progress(name, event))
     what = f"done in {done.facts['seconds']:.0f} s" if new else "fresh, nothing to do (--force runs it)"
     out.print(f"{name}: {what}\n  {escape(str(done.folder))}", soft_wrap=True)
+
+
+@command("exercise", "ruc exercise encoding_limits 1")
+@click.argument("notebook")
+@click.argument("number", type=int, required=False)
+@click.option("--limit", type=click.FloatRange(min=1), metavar="SECONDS", help="Wall time after which it is ended.")
+@click.pass_obj
+def exercise(find, notebook, number, limit) -> None:
+    """Do exercise NUMBER of NOTEBOOK: run its command, unless that was done, and hold what came out against the answer. Without
+    a number: list them."""
+    project = find()
+    source = project.notebook(notebook)
+    known = exercises.of(source)
+    if number is None:
+        for i, e in enumerate(known, 1):
+            out.print(escape(f"{i}. {e.title}\n   {e.command}   (about {e.minutes:g} min)"), soft_wrap=True)
+        return
+    if not 1 <= number <= len(known):
+        raise ValueError(f"{source.name} has {len(known)} exercises; there is none of number {number}")
+    chosen = known[number - 1]
+    with _Progress() as progress:
+        plan = execute.plan(project, chosen.notebook, chosen.given)
+        done, _ = execute.run(project, plan, limit=limit, report=lambda event: progress(chosen.notebook, event))
+    found = exercises.values(done, chosen.quantity)
+    held, told = exercises.told(chosen, found, exercises.committed(project, chosen))
+    color = {True: "green", False: "red", None: "yellow"}[held]
+    out.print(f"[{color}]{escape(told)}[/{color}]", soft_wrap=True)
 
 
 @command("build", "ruc build            (then open the page it prints)")
@@ -172,8 +199,9 @@ def reference(find, notebook, label, key) -> None:
 def rejudge(find, notebook) -> None:
     """Measure NOTEBOOK's committed references again, after a criterion changed: new quantities in their headers, no run."""
     project = find()
-    study = reference_module.study_of(project, notebook)
-    for path in reference_module.rejudge(project, notebook, study, time.strftime("%Y-%m-%d")):
+    source = project.notebook(notebook)
+    study = reference_module.study_of(project, source.name)
+    for path in reference_module.rejudge(project, source.name, study, time.strftime("%Y-%m-%d")):
         out.print(escape(str(path.relative_to(project.root))), soft_wrap=True)
 
 

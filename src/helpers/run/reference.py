@@ -119,12 +119,12 @@ def rejudge(project: Project, name: str, study: Study, date: str) -> list[Path]:
 
 
 def study_of(project: Project, name: str) -> Study:
-    """The study of a notebook's chapter, from the CHAPTERS of the part that it imports. Raises KeyError without one."""
-    reached = sorted(m for m in sources.modules(project.notebook(name).code) if m.count(".") == 1)
+    """The study of a notebook's chapter, from the CHAPTERS of the part that it imports. Raises ValueError without one."""
+    reached = sorted(sources.modules(project.notebook(name).code))
     parts = [importlib.import_module(m) for m in reached if sources.source(m).name == "__init__.py"]
     found = [part.CHAPTERS[name] for part in parts if name in getattr(part, "CHAPTERS", {})]
     if not found:
-        raise KeyError(f"{name} has no study: no part that it imports names it in CHAPTERS")
+        raise ValueError(f"{name} has no study: no part that it imports names it in CHAPTERS")
     return found[0]
 
 

@@ -78,7 +78,42 @@
     if (spec.frames) await Plotly.addFrames(graph, structuredClone(spec.frames));
     graph.on("plotly_afterplot", () => skipModebar(graph));
     skipModebar(graph);
+    await nameEnds(box);
     box.dataset.state = "drawn";
+  }
+
+  // Where the page is wide: lines are named at their ends and levels in the margin, and a legend of such lines goes.
+  // A figure with controls keeps its legend, since its lines come and go.
+  const ROOMY = 620; // px of the figure's box
+  async function nameEnds(box) {
+    const { graph, controls } = figures.get(box), { layout, _fullLayout: full } = graph;
+    const levels = (layout.annotations || []).filter((a) => a.name === "level");
+    const lines = graph._fullData.filter((t) => t.showlegend && t.visible === true);
+    const few = lines.length > 1 && lines.length < 5 && !controls.menus.length && !controls.sliders.length && layout.showlegend !== false;
+    const ended = few && full.yaxis && lines.every((t) => (t.mode || "").includes("lines") && t.x && t.x.length > 1);
+    if (box.clientWidth < ROOMY || !(levels.length || ended)) return;
+    const line = 14, size = 11.5, most = 24; // px of a line and of a letter, letters of a line
+    const wrap = (text) => text.replace(/ \(n = 1\)$/, "").split(" ").reduce((lines, word) => {
+      const last = lines.length - 1;
+      return lines[last] && `${lines[last]} ${word}`.length <= most ? [...lines.slice(0, last), `${lines[last]} ${word}`] : [...lines, word];
+    }, []);
+    const names = ended ? lines.map((t) => ({ text: wrap(t.name), color: t.line.color, at: full.yaxis.d2p(t.y[t.y.length - 1]) })) : [];
+    for (const a of levels) names.push({ text: wrap(a.text), at: full.yaxis.r2p(a.y) });
+    names.sort((a, b) => a.at - b.at);
+    const high = full.yaxis._length, between = (a, b) => ((a.text.length + b.text.length) * line) / 2 + 2;
+    names.forEach((n, i) => (n.y = i ? Math.max(n.at, names[i - 1].y + between(names[i - 1], n)) : n.at));
+    for (let i = names.length - 1; i >= 0; i--) {
+      const next = names[i + 1];
+      names[i].y = Math.min(names[i].y, next ? next.y - between(names[i], next) : high + line); // the last may stand beside the axis
+    }
+    const wide = Math.max(...names.flatMap((n) => n.text.map((t) => t.length))) * size * 0.56;
+    const annotations = (layout.annotations || []).filter((a) => a.name !== "level").concat(
+      names.map((n) => ({
+        text: n.text.join("<br>"), x: 1, xref: "paper", xanchor: "left", xshift: 4, y: 1 - n.y / high, yref: "paper",
+        yanchor: "middle", align: "left", showarrow: false, font: { size, ...(n.color ? { color: n.color } : {}) }, name: "end",
+      })),
+    );
+    await Plotly.relayout(graph, { annotations, "margin.r": Math.round(wide) + 14, ...(ended ? { showlegend: false } : {}) });
   }
 
   const skipModebar = (graph) => graph.querySelectorAll(".modebar-btn").forEach((b) => (b.tabIndex = -1));

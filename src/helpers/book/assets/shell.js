@@ -1,8 +1,8 @@
-// Cards behind badges and terms: on hover and focus, on a tap in place of the link, closed by Esc.
+// Cards behind badges, terms and numbers: on hover and focus, on a tap in place of the link, closed by Esc.
 (() => {
   const LEAVE = 200; // ms to get from a badge into its card
   let nth = 0;
-  for (const badge of document.querySelectorAll("a[aria-describedby^='card-']")) {
+  for (const badge of document.querySelectorAll(".bd-article [aria-describedby^='card-']")) {
     const card = document.getElementById(badge.getAttribute("aria-describedby"));
     if (!card || !card.showPopover) continue;
     let leaving;

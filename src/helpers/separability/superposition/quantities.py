@@ -43,8 +43,13 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def named(rows: pd.DataFrame) -> Quantities:
-    """All that the claims name, and `…_units` for draws. What was not run is left out."""
-    return {k: [float(v) for v in values] for k, values in (census(rows) | printed(rows)).items() if len(values)}
+    """All that the claims name; suppressors, how many a model; elsewhere_log2_ratio, of models that were trained elsewhere.
+    What was not run is left out."""
+    found = census(rows) | printed(rows)
+    if len(heads := frames.rows(rows, part="heads")):
+        found["suppressors"] = count()(rows)
+        found["elsewhere_log2_ratio"] = log2_ratio(heads[heads["model"] != STORIES])
+    return {k: [float(v) for v in values] for k, values in found.items() if len(values)}
 
 
 def census(rows: pd.DataFrame, model: str = STORIES) -> dict[str, np.ndarray]:
