@@ -68,16 +68,15 @@ s = here.settings(
     held=Per(128, 512),
     draws=Per(4, 16),
     read=Per(48, 256),
-    shapes=Per(heads.SHAPES["quick"], heads.SHAPES["full"]),
-    inner=Per(1000, 10_000),
-    inner_batch=Per(64, 256),
+    shapes=Per(*heads.SHAPES.values()),
+    inner=Per((1000, 64), (10_000, 256)),
 )
 toy = heads.Toy(s.n_samples, s.train_steps, seed, s.seeds, held=s.batches, threshold=threshold)
 size = {"layers": s.layers, "width": s.width, "heads": s.heads, "hidden": s.hidden, "length": s.length}
 training = {"seeds": s.seeds, "steps": s.steps, "stories": s.stories, "batch": s.batch, "rate": s.rate}
 census = heads.Census(**training, **size, held=s.held, draws=s.draws)
 trained = heads.Trained(model, held=s.read)
-bottleneck = heads.Bottleneck(s.shapes, seeds=s.seeds, steps=s.inner, batch=s.inner_batch)
+bottleneck = heads.Bottleneck(s.shapes, seeds=s.seeds, steps=s.inner[0], batch=s.inner[1])
 log = here.log(heads.CHAPTERS[here.name])
 here.box()
 
@@ -165,11 +164,7 @@ chapter.table(tables.alone(sides.this), "Does the answer hang on the rule? Each 
 # would speak for the document, one below zero for its opposite. {glue:text}`other`
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-here.say(
-    "other",
-    " ".join(tables.elsewhere(sides, name) for name in names)
-    or "No model from elsewhere was asked for (model is none), so its heads are not counted.",
-)
+here.say("other", tables.elsewhere(sides, names))
 
 # %% [markdown]
 # ## Would we have seen one?

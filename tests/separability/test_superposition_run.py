@@ -127,6 +127,6 @@ def test_a_model_from_elsewhere_joins_the_census(tmp_path):
     heads = frames.rows(log.frame(), part="heads", model="storyteller")
     assert len(heads) == 24
     assert "s11_log2_ratio" not in quantities.named(log.frame())  # the claims speak of models that are trained here
-    assert "of 24 heads" in tables.elsewhere(log.at(), "storyteller")
+    assert "of 24 heads" in tables.elsewhere(log.at(), ["storyteller"])
     with pytest.raises(ValueError, match="length=200: storyteller takes 128"):
         part.run_trained(part.Trained(held=8, length=200), 1, made(tmp_path / "other"))

@@ -5,7 +5,7 @@ The face of the package: the experiments' settings (`Toy` as printed, `Census` o
 chapter's study."""
 
 from helpers.separability.superposition import controls, quantities
-from helpers.separability.superposition.config import Bottleneck, Census, Toy, Trained
+from helpers.separability.superposition.config import SHAPES, Bottleneck, Census, Toy, Trained
 from helpers.separability.superposition.run import run_bottleneck, run_census, run_printed, run_trained
 from helpers.study import Study
 
@@ -22,6 +22,7 @@ CHAPTERS = {
 }
 __all__ = [
     "CHAPTERS",
+    "SHAPES",
     "Bottleneck",
     "Census",
     "Toy",

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SHAPES = {  # features n and dimensions m of bottlenecks, by profile
+    "quick": ((5, 2), (10, 2), (10, 3), (10, 5), (10, 10)),
+    "full": ((5, 2), (20, 2), (20, 3), (20, 5), (20, 10), (20, 20)),
+}
 LEVEL = 0.05  # of the tests that name a suppressor, before they are shared among a model's heads
 
 
@@ -110,7 +114,7 @@ class Bottleneck:
     and taken in turns.
     """
 
-    shapes: tuple[tuple[int, int], ...] = ((5, 2), (20, 2), (20, 5), (20, 10), (20, 20))
+    shapes: tuple[tuple[int, int], ...] = SHAPES["quick"]
     sparsities: tuple[float, ...] = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
     seeds: int = 3
     steps: int = 1500

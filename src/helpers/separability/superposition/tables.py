@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -43,14 +45,17 @@ def alone(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def elsewhere(sides: Sides, model: str) -> str:
-    """One sentence on a model that was trained elsewhere: how many of its heads are suppressors, and their ratio."""
-    found, of = quantities.count(model=model), len(frames.rows(sides.this, part="heads", model=model))
-    ratio = sides.mean(quantities.of("s11_log2_ratio", model), ".2f")
-    return (
-        f"In {model}, a model that was trained elsewhere, the rule finds {sides.mean(found, '.0f')} of {of} heads, "
-        f"and their mean log₂ ratio is {ratio}."
-    )
+def elsewhere(sides: Sides, names: Sequence[str]) -> str:
+    """A sentence a model that was trained elsewhere: how many of its heads are suppressors, and their ratio."""
+    told = []
+    for name in names:
+        found, of = quantities.count(model=name), len(frames.rows(sides.this, part="heads", model=name))
+        ratio = sides.mean(quantities.of("s11_log2_ratio", name), ".2f")
+        told.append(
+            f"In {name}, a model that was trained elsewhere, the rule finds {sides.mean(found, '.0f')} of {of} heads, "
+            f"and their mean log₂ ratio is {ratio}."
+        )
+    return " ".join(told) or "No model from elsewhere was asked for (model is none), so its heads are not counted."
 
 
 def directions(rows: pd.DataFrame, n: int = 5) -> pd.DataFrame:
