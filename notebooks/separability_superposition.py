@@ -131,7 +131,7 @@ figures.show(
 # %%
 heads.run_census(census, log)
 if model != "none":
-    heads.run_trained(trained, s.draws, log)
+    heads.run_trained(trained, s.draws // 2, log)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides, names = log.at(), [n for n in log.frame()["model"].dropna().unique() if n != quantities.STORIES]
