@@ -261,7 +261,7 @@ def test_the_printed_measures_against_loops():
             flat = seen["resid_post.0"].reshape(-1, 8).numpy()
             assert found["sigma_sq"][s, i] == pytest.approx(flat.var(0).mean(), rel=1e-4)
             heads = [(seen["z.0"][0, :, :, h] @ own["W_O.0"][0, h]).reshape(-1, 8).numpy() for h in range(2)]
-            assert found["output.1"][s, i] == pytest.approx(heads[1].var(0).mean(), rel=1e-4)
+            assert found["sigma_sq_head.1"][s, i] == pytest.approx(heads[1].var(0).mean(), rel=1e-4)
             assert found["against.0"][s, i] == pytest.approx(
                 np.corrcoef(heads[0].ravel(), heads[1].ravel())[0, 1], abs=1e-4
             )

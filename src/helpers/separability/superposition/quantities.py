@@ -217,7 +217,7 @@ def beyond_null(kind: str, model: str = STORIES) -> Quantity:
 
 def _toy(found: pd.DataFrame) -> dict[str, float]:
     chosen, heads = raised(found), range(int(found["heads"].iloc[0]))
-    outputs = found[[f"output_{h}" for h in heads]].to_numpy()  # (N, H)
+    outputs = found[[f"sigma_sq_head_{h}" for h in heads]].to_numpy()  # (N, H)
     ratio = found[[f"ablated_{h}" for h in heads]].to_numpy() / found[["sigma_sq"]].to_numpy()
     some, excludes = chosen.any() and not chosen.all(), 0.0
     if some:

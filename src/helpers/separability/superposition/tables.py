@@ -21,9 +21,11 @@ def sites(rows: pd.DataFrame) -> pd.DataFrame:
         chosen = raised(found)
         at = {"suppressors, first layer": chosen, "clean heads, first layer": ~chosen}
         for site, which in at.items():
-            outputs = [found[f"output_{h}"] for h in np.flatnonzero(which)]
+            outputs = [found[f"sigma_sq_head_{h}"] for h in np.flatnonzero(which)]
             out += [{"seed": seed, "site": site, "sigma_sq": float(v)} for column in outputs for v in column]
-        out += [{"seed": seed, "site": "all heads, last layer", "sigma_sq": float(v)} for v in found["output_last"]]
+        out += [
+            {"seed": seed, "site": "all heads, last layer", "sigma_sq": float(v)} for v in found["sigma_sq_head_last"]
+        ]
     return pd.DataFrame(out, columns=["seed", "site", "sigma_sq"])
 
 
@@ -70,8 +72,8 @@ def directions(rows: pd.DataFrame, n: int = 5) -> pd.DataFrame:
 
 
 def packed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The bottlenecks that hold more than they have room for, a row a shape and sparsity: means over seeds."""
+    """Bottlenecks of fewer dimensions than features, and of sparse ones, a row a shape and sparsity: means over seeds."""
     found = frames.rows(rows, part="bottleneck")
-    found = found[found["m"] < found["n"]] if len(found) else found
+    found = found[found["m"].lt(found["n"]) & found["sparsity"].gt(0)] if len(found) else found
     columns = ["superposition", *AMPLITUDES, "packing"]
     return found.groupby(["n", "m", "sparsity"])[columns].mean().reset_index() if len(found) else found
