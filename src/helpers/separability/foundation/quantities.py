@@ -13,6 +13,23 @@ from helpers.separability import law
 
 AFTER = "A_activation"  # the site that S3 names in advance: the stream after the last block
 MANY = 8  # conditions that the law needs
+NAMES = (  # of everything that is measured for a claim, or said beside it
+    *(
+        "s1_accuracy",
+        "s1_shuffled_labels",
+        "s_future_leak",
+        "s2_accuracy_patterns",
+        "s2_drop_patterns",
+        "s2_drop_weights",
+    ),
+    *("s2_drop_removed", "s2_frozen_equal", "s2_drop_frozen_after_training", "s2_drop_deleted"),
+    *("s3_ratio", "s3_log2_ratio", "s3_log2_ratio_planted", "s3_log2_ratio_again"),
+    *("s4_accuracy_printed", "s4_cohens_d", "s4_accuracy", "s4_accuracy_trained", "s4_norm_is_set", "s4_sham_ratio"),
+    *("s4_sham_constrained", "s4_sham_trained", "s4_chance"),
+    *("s5_ratio", "s5_corrected_ratio", "s5_minus_naive", "s5_mean_share", "s5_random_minus_naive"),
+    *("s13_log_product_over_additive", "s13_log_g_over_additive", "s13_planted_sum_found", "s13_planted_product_found"),
+    *("s14_mean_share", "s14_mean_minus_variance_cost", "s14_dose_ratio", "s14_random_cost"),
+)
 TRIES = 25  # planted laws of each kind, a seed
 Quantities = dict[str, list[float]]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
