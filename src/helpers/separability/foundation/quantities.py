@@ -208,7 +208,7 @@ def laws(rows: pd.DataFrame) -> Quantities:
     if not len(table) or table["arm"].nunique() < MANY:
         return {}
     out: Quantities = {"s13_log_product_over_additive": [], "s13_log_g_over_additive": []}
-    found: dict[str, list[bool]] = {"additive": [], "product": []}
+    found: dict[str, list[float]] = {"additive": [], "product": []}
     for seed, one in table.groupby("seed"):
         psi, g, a, names = (one[c].to_numpy() for c in ("psi", "g", "a", "arm"))
         errors = law.left_out(psi, *law.units(g, a), names)
@@ -216,7 +216,7 @@ def laws(rows: pd.DataFrame) -> Quantities:
         out["s13_log_g_over_additive"].append(law.log_ratio(errors, "geometry", "additive"))
         for kind in found:
             rng = devices.numpy_rng("planted law", kind, int(seed))
-            found[kind] += [law.recognised(kind, g, a, names, rng) for _ in range(TRIES)]
+            found[kind].append(law.recognised(kind, g, a, names, rng, TRIES))
     return out | {
         f"s13_planted_{k}_found": [float(np.mean(v))]
         for k, v in (("sum", found["additive"]), ("product", found["product"]))
