@@ -94,7 +94,7 @@ foundation.run_foundation(config, log)
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides = log.at()
 here.say("compared", log.say_run())
-for name in quantities.quantities(sides.this):
+for name in quantities.NAMES:
     sides.say(name, quantities.named(name), ".2g")
 mean = lambda name: sides.mean(quantities.named(name), ".2f")
 

@@ -138,6 +138,7 @@ def test_all_that_the_claims_name_is_measured(run):
         for test in (*claim.printed.tests, *claim.precise.tests, *claim.precise.controls):
             assert test.quantity in found, f"{name}: {test.quantity}"
             assert quantities.named(test.quantity)(run.frame()) == found[test.quantity]
+    assert set(found) | {"s4_cohens_d"} == set(quantities.NAMES)
     assert found["s3_log2_ratio_planted"] == pytest.approx([math.log2(3)] * 2, rel=1e-4)
     assert found["s_future_leak"] == [0, 0]
     assert found["s14_dose_ratio"] == pytest.approx([1, 1], rel=1e-3)

@@ -27,6 +27,12 @@ def left_out(psi: Sequence[float], g: Sequence[float], a: Sequence[float], condi
     Raises ValueError for fewer than five conditions, or values that are not finite.
     """
     psi, g, a = (np.asarray(x, float) for x in (psi, g, a))
+    errors = _errors(psi[:, None], g, a, condition)
+    return {kind: float(found[0]) for kind, found in errors.items()}
+
+
+def _errors(psi: np.ndarray, g: np.ndarray, a: np.ndarray, condition: Sequence) -> dict[str, np.ndarray]:
+    """{model: (K,)} for K different Ψ (N, K) of the same G and A."""
     condition = np.asarray(condition)
     names = np.unique(condition)
     if len(names) < LEAST:
@@ -36,25 +42,24 @@ def left_out(psi: Sequence[float], g: Sequence[float], a: Sequence[float], condi
     return {kind: _unseen(design(kind, g, a), psi, condition) for kind in MODELS}
 
 
-def _unseen(x: np.ndarray, psi: np.ndarray, condition: np.ndarray) -> float:
-    """Mean squared error of the rows of each condition under the fit to all others. x: (N, k).
+def _unseen(x: np.ndarray, psi: np.ndarray, condition: np.ndarray) -> np.ndarray:
+    """(K,) mean squared errors of the rows of each condition under the fit to all others. x: (N, k), psi: (N, K).
 
     By the fit to all: the residuals r of the rows b become (I − H_bb)⁻¹ r_b, H the projection on x (Allen 1974); by
-    fits of their own where a condition alone decides a coefficient, and the inverse does not exist."""
+    fits of their own where a condition alone decides a coefficient, and the inverse does not exist.
+    """
     q, r = np.linalg.qr(x)
-    rest, total = psi - q @ (q.T @ psi), 0.0
+    rest = psi - q @ (q.T @ psi)
     ranked = np.abs(np.diag(r)).min() > 1e-9 * np.abs(np.diag(r)).max()
-    names, h = np.unique(condition), (q**2).sum(1)
-    if ranked and len(names) == len(psi) and h.max() < 1 - 1e-6:  # one row a condition: H_bb is a number
-        return float(((rest / (1 - h)) ** 2).mean())
-    for name in names:
+    total = np.zeros(psi.shape[1])
+    for name in np.unique(condition):
         b = condition == name
         left = np.eye(b.sum()) - q[b] @ q[b].T
         if ranked and np.linalg.eigvalsh(left)[0] > 1e-6:
             error = np.linalg.solve(left, rest[b])
         else:
             error = psi[b] - x[b] @ np.linalg.lstsq(x[~b], psi[~b], rcond=None)[0]
-        total += float((error**2).sum())
+        total += (error**2).sum(0)
     return total / len(psi)
 
 
@@ -74,11 +79,13 @@ def planted(
 
 
 def recognised(
-    kind: str, g: Sequence[float], a: Sequence[float], condition: Sequence, rng: np.random.Generator
-) -> bool:
-    """Whether `left_out` finds a planted sum or product to be the best of the three models."""
-    errors = left_out(planted(kind, g, a, rng), *units(g, a), condition)
-    return min(errors, key=errors.get) == kind
+    kind: str, g: Sequence[float], a: Sequence[float], condition: Sequence, rng: np.random.Generator, tries: int = 1
+) -> float:
+    """Share of tries in which a planted sum or product is found to be the best of the three models."""
+    psi = np.stack([planted(kind, g, a, rng) for _ in range(tries)], 1)  # (N, tries)
+    errors = _errors(psi, *units(g, a), condition)
+    best = np.argmin([errors[k] for k in MODELS], axis=0)
+    return float((best == MODELS.index(kind)).mean())
 
 
 def units(g: Sequence[float], a: Sequence[float]) -> list[np.ndarray]:

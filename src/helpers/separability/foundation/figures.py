@@ -42,7 +42,8 @@ def price(sides: Sides) -> go.Figure:
         for kind, color in zip(KINDS, SERIES[:3], strict=True):
             figures.compare(fig, sides, column, "dose", NAMES[kind], color, group=kind)
         sizes.append(len(fig.data) - drawn)
-    figures.groups(fig, list(choices), sizes)
+    if fig.data:
+        figures.groups(fig, list(choices), sizes)
     fig.update_xaxes(dtick=1).update_yaxes(rangemode="tozero")
     return figures.level(fig, 1.0, "all right, or as the control")
 
@@ -76,6 +77,8 @@ def clamped(sides: Sides, site: str) -> go.Figure:
         own = frames.rows(ends, part="trained", site=place)
         _dots(fig, own.get("clamp", []), own.get("psi_accuracy", []), "trained with it", SERIES[1])
         sizes.append(len(fig.data) - drawn)
+    if not fig.data:
+        return fig
     figures.groups(fig, [f"clamp {PLACES[p]}" for p in places], sizes)
     fig.update_xaxes(
         tickvals=list(CLAMPS), ticktext=list(CLAMPS.values()), categoryarray=list(CLAMPS), categoryorder="array"

@@ -13,6 +13,23 @@ from helpers.separability import law
 
 AFTER = "A_activation"  # the site that S3 names in advance: the stream after the last block
 MANY = 8  # conditions that the law needs
+NAMES = (  # of everything that is measured for a claim, or said beside it
+    *(
+        "s1_accuracy",
+        "s1_shuffled_labels",
+        "s_future_leak",
+        "s2_accuracy_patterns",
+        "s2_drop_patterns",
+        "s2_drop_weights",
+    ),
+    *("s2_drop_removed", "s2_frozen_equal", "s2_drop_frozen_after_training", "s2_drop_deleted"),
+    *("s3_ratio", "s3_log2_ratio", "s3_log2_ratio_planted", "s3_log2_ratio_again"),
+    *("s4_accuracy_printed", "s4_cohens_d", "s4_accuracy", "s4_accuracy_trained", "s4_norm_is_set", "s4_sham_ratio"),
+    *("s4_sham_constrained", "s4_sham_trained", "s4_chance"),
+    *("s5_ratio", "s5_corrected_ratio", "s5_minus_naive", "s5_mean_share", "s5_random_minus_naive"),
+    *("s13_log_product_over_additive", "s13_log_g_over_additive", "s13_planted_sum_found", "s13_planted_product_found"),
+    *("s14_mean_share", "s14_mean_minus_variance_cost", "s14_dose_ratio", "s14_random_cost"),
+)
 TRIES = 25  # planted laws of each kind, a seed
 Quantities = dict[str, list[float]]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
@@ -191,7 +208,7 @@ def laws(rows: pd.DataFrame) -> Quantities:
     if not len(table) or table["arm"].nunique() < MANY:
         return {}
     out: Quantities = {"s13_log_product_over_additive": [], "s13_log_g_over_additive": []}
-    found: dict[str, list[bool]] = {"additive": [], "product": []}
+    found: dict[str, list[float]] = {"additive": [], "product": []}
     for seed, one in table.groupby("seed"):
         psi, g, a, names = (one[c].to_numpy() for c in ("psi", "g", "a", "arm"))
         errors = law.left_out(psi, *law.units(g, a), names)
@@ -199,7 +216,7 @@ def laws(rows: pd.DataFrame) -> Quantities:
         out["s13_log_g_over_additive"].append(law.log_ratio(errors, "geometry", "additive"))
         for kind in found:
             rng = devices.numpy_rng("planted law", kind, int(seed))
-            found[kind] += [law.recognised(kind, g, a, names, rng) for _ in range(TRIES)]
+            found[kind].append(law.recognised(kind, g, a, names, rng, TRIES))
     return out | {
         f"s13_planted_{k}_found": [float(np.mean(v))]
         for k, v in (("sum", found["additive"]), ("product", found["product"]))

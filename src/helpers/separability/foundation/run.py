@@ -120,7 +120,8 @@ class _Stage:
 
     def targets(self) -> dict[str, Tensor]:
         """What clamps are set to: the control's, a value a seed."""
-        return {k: v[: self.config.seeds].cpu() for k, v in self.bench.calibrate(self.trained.params).items()}
+        params = part(self.trained.params, 0, self.config.seeds)
+        return {k: v.cpu() for k, v in self.alone(self.arms[:1]).calibrate(params).items()}
 
     def after(self, targets: Targets) -> list[Record]:
         """Trained controls and constrained models with clamps put on; what the claims' controls name."""
