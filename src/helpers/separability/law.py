@@ -40,7 +40,7 @@ def _unseen(x: np.ndarray, psi: np.ndarray, condition: np.ndarray) -> float:
     """Mean squared error of the rows of each condition under the fit to all others. x: (N, k).
 
     By the fit to all: the residuals r of the rows b become (I − H_bb)⁻¹ r_b, H the projection on x (Allen 1974); by
-    fits of their own where a condition alone decides a coefficient, and the inverse does not exist. """
+    fits of their own where a condition alone decides a coefficient, and the inverse does not exist."""
     q, r = np.linalg.qr(x)
     rest, total = psi - q @ (q.T @ psi), 0.0
     ranked = np.abs(np.diag(r)).min() > 1e-9 * np.abs(np.diag(r)).max()
