@@ -1,7 +1,7 @@
 """A Hugging Face decoder seen as embedding, blocks and read-out: GPT-2's blocks and Llama's, grouped queries included.
 
-Norms and MLPs are the model's own modules, attention is written out so that single heads can be had. `read` holds what it
-has made to the model's own logits on a short text, so a kind of block that is computed otherwise is refused.
+Norms and MLPs are the model's own modules, attention is written out so that single heads can be had. `read` holds
+what it has made to the model's own logits on a short text, so a kind of block that is computed otherwise is refused.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ CLOSE = 1e-3  # largest difference from the model's own logits, relative to thei
 
 
 class Decoder(ABC):
-    """Blocks that add attention and then an MLP to a stream, each behind a norm. layers, heads: how many; unembedding: (V, d);
-    gain, bias: (d,) of the final norm; centred: whether that norm takes the mean off (LayerNorm) or not (RMSNorm).
-    """
+    """Blocks that add attention and then an MLP to a stream, each behind a norm. layers, heads: how many;
+    unembedding: (V, d); gain, bias: (d,) of the final norm; centred: whether that norm takes the mean off (LayerNorm)
+    or not (RMSNorm)."""
 
     layers: int
     heads: int
@@ -50,7 +50,8 @@ class Decoder(ABC):
         """The output matrices (H, E, d) of a block's heads, and their common bias (d,)."""
 
     def z(self, layer: int, resid: Tensor, last: bool = False) -> Tensor:
-        """(B, T, d) -> (B, T, H, E), the heads before their output matrices. last: only at the last position, (B, 1, H, E)."""
+        """(B, T, d) -> (B, T, H, E), the heads before their output matrices. last: only at the last position, (B, 1,
+        H, E)."""
         q, k, v = self.queries(layer, resid, last)
         k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v))
         return F.scaled_dot_product_attention(q, k, v, is_causal=not last).transpose(1, 2)

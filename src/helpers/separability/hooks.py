@@ -1,9 +1,10 @@
 """Heads of a decoder taken out, many sets of them side by side.
 
-`read` sees a Hugging Face decoder as embedding, blocks and read-out. `trace` runs it once on prompts of one length and keeps
-what every block reads. `ablate` then takes any number of sets of heads out: what lies below a set's lowest head is the
-trace's, all sets that have started go through a block together, the last block is computed at the last position alone, and
-only asked-for tokens are unembedded. `slow_logits` is the plain way, a hooked forward pass of the whole model a set.
+`read` sees a Hugging Face decoder as embedding, blocks and read-out. `trace` runs it once on prompts of one length
+and keeps what every block reads. `ablate` then takes any number of sets of heads out: what lies below a set's lowest
+head is the trace's, all sets that have started go through a block together, the last block is computed at the last
+position alone, and only asked-for tokens are unembedded. `slow_logits` is the plain way, a hooked forward pass of the
+whole model a set.
 
 Blocks and heads count from 0. Shapes: B prompts, T tokens, L blocks, H heads of width E, d the stream, S sets of heads.
 """
@@ -43,8 +44,8 @@ Heads = tuple[Head, ...]
 
 @dataclass(frozen=True)
 class Trace:
-    """A run without ablation. resid: L + 1 times (B, T, d), what each block reads, and the end of the stream; mid: L times
-    (B, T, d), between attention and MLP; z: L times (B, T, H, E), the heads before their output matrix."""
+    """A run without ablation. resid: L + 1 times (B, T, d), what each block reads, and the end of the stream; mid: L
+    times (B, T, d), between attention and MLP; z: L times (B, T, H, E), the heads before their output matrix."""
 
     resid: list[Tensor]
     mid: list[Tensor]
@@ -53,8 +54,8 @@ class Trace:
 
 @dataclass(frozen=True)
 class Ends:
-    """What sets of heads leave at the last position. resid: (S, B, L + 1, d), what each block reads there and the end of the
-    stream; z: (S, B, L, H, E); mlp: (S, B, L, d); logits: (S, B, K) of the tokens asked for, or (S, B, V).
+    """What sets of heads leave at the last position. resid: (S, B, L + 1, d), what each block reads there and the end
+    of the stream; z: (S, B, L, H, E); mlp: (S, B, L, d); logits: (S, B, K) of the tokens asked for, or (S, B, V).
 
     pooled: (S, B, L, T) norms of the stream after each block, where every position was asked for; otherwise None.
     """
@@ -81,9 +82,9 @@ def trace(decoder: Decoder, tokens: Tensor) -> Trace:
 def references(kind: str, run: Trace, other: Trace | None = None, groups: Tensor | None = None) -> list[Tensor]:
     """What stands in a head's place: L tensors that broadcast to (B, T, H, E).
 
-    zero: nothing. resample: the head on the prompt of the same row in `other`. mean: its mean over `other`, position by
-    position; groups: (B,) numbers, the mean is taken within each. Raises ValueError for an unknown kind or a missing `other`.
-    """
+    zero: nothing. resample: the head on the prompt of the same row in `other`. mean: its mean over `other`, position
+    by position; groups: (B,) numbers, the mean is taken within each. Raises ValueError for an unknown kind or a
+    missing `other`."""
     if kind not in KINDS:
         raise ValueError(f"ablation {kind!r} is unknown; use one of {', '.join(KINDS)}")
     if kind == "zero":
@@ -101,7 +102,8 @@ def references(kind: str, run: Trace, other: Trace | None = None, groups: Tensor
 
 
 def check_heads(sets: Iterable[Iterable[Head]], layers: int, heads: int) -> list[Heads]:
-    """The sets, each sorted. Raises ValueError for an empty set, a head twice, or one that a model of this size lacks."""
+    """The sets, each sorted. Raises ValueError for an empty set, a head twice, or one that a model of this size
+    lacks."""
     out = [tuple(sorted(s)) for s in sets]
     for chosen in out:
         if not chosen or len(set(chosen)) < len(chosen):
@@ -128,9 +130,10 @@ def ablate(
 ) -> Iterator[tuple[list[int], Ends]]:
     """Chunks of sets, by their index in `sets`, each with what it leaves at the last position.
 
-    reference: what stands in a head's place (`references`). ask: (B, K) ids to unembed; by default all of the vocabulary.
-    scale: {block: factor} on the stream after a block, a planted effect; it starts at that block in every set, which may then
-    be empty. everywhere: norms at all positions, too, for which the last block is computed at all of them.
+    reference: what stands in a head's place (`references`). ask: (B, K) ids to unembed; by default all of the
+    vocabulary. scale: {block: factor} on the stream after a block, a planted effect; it starts at that block in every
+    set, which may then be empty. everywhere: norms at all positions, too, for which the last block is computed at all
+    of them.
 
     Raises ValueError for a head or a block that is not there.
     """
@@ -216,7 +219,8 @@ def _replaced(z: Tensor, gone: Tensor, reference: Tensor) -> Tensor:
 
 @contextmanager
 def heads_out(model: torch.nn.Module, sets: Iterable[Head], reference: Sequence[Tensor]) -> Iterator[None]:
-    """A Hugging Face decoder with heads replaced inside its own forward pass; no hook is left behind, whatever happens."""
+    """A Hugging Face decoder with heads replaced inside its own forward pass; no hook is left behind, whatever
+    happens."""
     decoder, by_layer, handles = read(model, check=False), {}, []
     for layer, head in check_heads([sets], decoder.layers, decoder.heads)[0]:
         by_layer.setdefault(layer, []).append(head)

@@ -1,8 +1,8 @@
 """What taking heads out costs in logit difference, and who makes up for it: an account that adds up.
 
-The stream r at the last position is a sum of what the embedding, every head and every MLP wrote. With u the direction of
-right minus wrong name behind the final norm, and s what that norm divides by, the logit difference is ⟨r, u⟩ / s + c, so its
-change under ablation is, exactly,
+The stream r at the last position is a sum of what the embedding, every head and every MLP wrote. With u the direction
+of right minus wrong name behind the final norm, and s what that norm divides by, the logit difference is ⟨r, u⟩ / s +
+c, so its change under ablation is, exactly,
 
     direct   (what stands in the heads' place − the heads, along u) / s
     heads    (other heads' change along u) / s
@@ -86,10 +86,10 @@ def output_norms(at: Scene) -> Tensor:
 def accounts(at: Scene, sets: Sequence[Sequence[Head]], kind: str) -> Means:
     """What each set of heads costs, means over the template's prompts.
 
-    ld; left, the ablated one; change and its parts direct, heads, mlps, norm; gap, how far the parts are from adding up; accuracy,
-    share of prompts whose right name is still ahead; log2_norm, of the stream's norm after the late blocks at the last position over
-    that without ablation; along, the same stream's share along u over that without ablation.
-    """
+    ld; left, the ablated one; change and its parts direct, heads, mlps, norm; gap, how far the parts are from adding
+    up; accuracy, share of prompts whose right name is still ahead; log2_norm, of the stream's norm after the late
+    blocks at the last position over that without ablation; along, the same stream's share along u over that without
+    ablation."""
     reference = hooks.references(kind, at.run, at.other)
     out: Means = [{}] * len(sets)
     asked = torch.stack([at.prompts.io, at.prompts.s], 1).to(at.ld.device)
@@ -132,30 +132,39 @@ def _account(at: Scene, sets: Sequence[Sequence[Head]], ends: Ends) -> Mapping[s
 
 def _along(at: Scene, z: Tensor) -> Tensor:
     """(S, B, L, H, E) -> (S, B, L, H): what heads write, along u."""
-    reads = torch.stack([torch.einsum("hed,bd->bhe", at.decoder.writes(k)[0], at.u) for k in range(at.decoder.layers)], 1)
+    reads = torch.stack(
+        [torch.einsum("hed,bd->bhe", at.decoder.writes(k)[0], at.u) for k in range(at.decoder.layers)], 1
+    )
     return torch.einsum("sblhe,blhe->sblh", z, reads)
 
 
 @torch.no_grad()
 def planted(at: Scene, factor: float = 1.5) -> float:
-    """`log2_norm` of the late blocks when nothing is ablated and the stream after the first of them is made `factor` times as
-    long: what amplitude compensation would look like."""
+    """`log2_norm` of the late blocks when nothing is ablated and the stream after the first of them is made `factor`
+    times as long: what amplitude compensation would look like."""
     first = late(at.decoder.layers).start
     reference = hooks.references("zero", at.run)
-    [(_, ends)] = hooks.ablate(at.decoder, at.run, [()], reference, ask=at.prompts.tokens[:, :2].to(at.u.device), scale={first: factor})
+    [(_, ends)] = hooks.ablate(
+        at.decoder, at.run, [()], reference, ask=at.prompts.tokens[:, :2].to(at.u.device), scale={first: factor}
+    )
     return float(_account(at, [()], ends)["log2_norm"][0])
 
 
 @torch.no_grad()
 def by_block(at: Scene, chosen: Sequence[Head], kind: str = "zero") -> list[dict[str, float]]:
-    """A row a block: the stream's norm after it over that without ablation. at_end: at the last position, the mean ratio; pooled:
-    the ratio of means over all positions, as the document's own code takes it; later: without the first position."""
+    """A row a block: the stream's norm after it over that without ablation. at_end: at the last position, the mean
+    ratio; pooled: the ratio of means over all positions, as the document's own code takes it; later: without the
+    first position."""
     reference = hooks.references(kind, at.run, at.other)
     asked = at.prompts.tokens[:, :2].to(at.u.device)
     [(_, ends)] = hooks.ablate(at.decoder, at.run, [chosen], reference, ask=asked, everywhere=True)
     rows = []
     for layer in range(at.decoder.layers):
         a, b = ends.pooled[0, :, layer], at.run.resid[layer + 1].norm(dim=-1)  # (B, T)
-        row = {"at_end": (a[:, -1] / b[:, -1]).mean(), "pooled": a.mean() / b.mean(), "later": a[:, 1:].mean() / b[:, 1:].mean()}
+        row = {
+            "at_end": (a[:, -1] / b[:, -1]).mean(),
+            "pooled": a.mean() / b.mean(),
+            "later": a[:, 1:].mean() / b[:, 1:].mean(),
+        }
         rows.append({k: float(v) for k, v in row.items()})
     return rows

@@ -12,7 +12,10 @@ from math import ceil
 KINDS = ("zero", "mean", "resample")
 CONDITIONS = ("baseline", "critical", "random")  # of the printed experiment
 TOY = "toy"
-PUBLISHED = {"critical": ((9, 6), (9, 9), (10, 0)), "random": ((2, 3),)}  # the document's heads, of GPT-2 small: 12 × 12
+PUBLISHED = {
+    "critical": ((9, 6), (9, 9), (10, 0)),
+    "random": ((2, 3),),
+}  # the document's heads, of GPT-2 small: 12 × 12
 TEMPLATES = 24  # the even ones to find heads by, the odd ones to judge them on
 ORDERS = 2  # ABBA: the giver was named second; BABA: first
 MOVERS = 3  # heads of a set
@@ -27,7 +30,8 @@ def expect(holds: bool, otherwise: str) -> None:
 
 
 def parse_heads(text: str) -> Heads:
-    """'9.9,9.6,10.0' as ((9, 9), (9, 6), (10, 0)); 'found' as (). Raises ValueError for anything else, and for a head twice."""
+    """'9.9,9.6,10.0' as ((9, 9), (9, 6), (10, 0)); 'found' as (). Raises ValueError for anything else, and for a head
+    twice."""
     if text == "found":
         return ()
     parts = [p.strip() for p in text.split(",")]
@@ -42,14 +46,13 @@ def parse_heads(text: str) -> Heads:
 class Symbols:
     """The symbolic task and the model that is trained on it: two names, one of them again, and the other is to follow.
 
-    names, fillers: symbols; length: of a prompt, the last symbol is a filler. dropouts: shares of heads that are left out of a
-    prompt while training, each a set of models; the first is judged. seeds: models of each.
-    """
+    names, fillers: symbols; length: of a prompt, the last symbol is a filler. dropouts: shares of heads that are left
+    out of a prompt while training, each a set of models; the first is judged. seeds: models of each."""
 
     seeds: int = 2
-    steps: int = 400
-    batch: int = 128
-    rate: float = 4e-3
+    steps: int = 350
+    batch: int = 96
+    rate: float = 4e-3  # of Adam
     names: int = 60
     fillers: int = 20
     length: int = 9
@@ -72,10 +75,10 @@ class Symbols:
 class Repair:
     """Heads taken out of a model that completes indirect-object prompts.
 
-    model: toy, storyteller, a hub name or a folder. n_examples: prompts at least, spread over templates and orders. seeds: models
-    trained (toy), or draws of names (any other). triples: random sets of heads in all. heads: those to take out, () to find
-    them. condition: which of the printed experiment's is shown, or all; seed: of its prompts.
-    """
+    model: toy, storyteller, a hub name or a folder. n_examples: prompts at least, spread over templates and orders.
+    seeds: models trained (toy), or draws of names (any other). triples: random sets of heads in all. heads: those to
+    take out, () to find them. condition: which of the printed experiment's is shown, or all; seed: of its prompts.
+    beside: a model that is run for comparison, on which no claim is judged and nothing is printed."""
 
     model: str = TOY
     n_examples: int = 192
@@ -84,6 +87,7 @@ class Repair:
     heads: Heads = ()
     condition: str = "all"
     seed: int = 42
+    beside: bool = False
     symbols: Symbols = field(default_factory=Symbols)
 
     def __post_init__(self):
@@ -93,7 +97,9 @@ class Repair:
         known = ("all", *CONDITIONS)
         expect(self.condition in known, f"condition={self.condition!r} is unknown; use one of {', '.join(known)}")
         if self.model == TOY:
-            expect(self.seeds == self.symbols.seeds, f"seeds={self.seeds}, of the toy {self.symbols.seeds}; use one number")
+            expect(
+                self.seeds == self.symbols.seeds, f"seeds={self.seeds}, of the toy {self.symbols.seeds}; use one number"
+            )
             self.check(self.symbols.layers, self.symbols.heads)
 
     def check(self, layers: int, heads: int) -> None:

@@ -1,7 +1,7 @@
 """Could the tests have said otherwise? The rows with an effect put in, and the same rows with it taken out.
 
-The scatter over templates stays as it was measured; only means are moved. Of triples, all but a few are put inside or outside.
-"""
+The scatter over templates stays as it was measured; only means are moved. Of triples, all but a few are put inside or
+outside."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ RAISED = 0.76  # log2 norm ratio that is planted: twice the border
 GIVEN = 0.3  # share of the direct effect that is given back, where repair is planted
 PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "S6": (f"the heads' ablation takes {-LOST:.0%} of the logit difference", f"it takes {-KEPT:.0%}"),
-    "S7": (f"norms rise 1.7-fold and {GIVEN:.0%} of the direct effect is repaired", "norms stay and nothing is repaired"),
+    "S7": (
+        f"norms rise 1.7-fold and {GIVEN:.0%} of the direct effect is repaired",
+        "norms stay and nothing is repaired",
+    ),
     "S8": ("97 of 100 triples change nothing", "half of the triples change something"),
 }
 Controls = dict[str, tuple[Quantities, Quantities]]
 
 
 def planted(rows: pd.DataFrame) -> Controls:
-    """{claim: (quantities with its effect planted, quantities with it taken out)}; nothing where the ablations did not run."""
+    """{claim: (quantities with its effect planted, quantities with it taken out)}; nothing where the ablations did
+    not run."""
     rows = frames.rows(rows, judged=True)
     if not len(frames.rows(rows, part="ablation", arm="critical")):
         return {}
@@ -45,7 +49,9 @@ def _raised(rows: pd.DataFrame, log2: float, given: float) -> Quantities:
     place = {"part": "ablation", "kind": "zero"}
     rows = controls.shifted(rows, "log2_norm", log2, {"arm": "critical"}, over=OVER, **place)
     chosen = frames.rows(rows, arm="critical", **place)
-    less = chosen["change"] - (1 - given) * chosen["direct"]  # what the change is beyond the one that is to be on average
+    less = (
+        chosen["change"] - (1 - given) * chosen["direct"]
+    )  # what the change is beyond the one that is to be on average
     moved = rows["change"].where(~rows.index.isin(chosen.index), rows["change"] - less.mean())
     return quantities.repair(rows.assign(change=moved))
 

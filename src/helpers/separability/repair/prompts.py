@@ -1,8 +1,8 @@
-"""Indirect-object prompts: 'When Mary and John went to the park, John gave a ball to', in 24 templates, two orders of names.
+"""Indirect-object prompts: 'When Mary and John went to the park, John gave a ball to', in 24 templates, two orders of
+names.
 
-Of every prompt there is another one with the same words and three unrelated names, in which nobody is to be named: what heads
-say there stands in their place when they are ablated by mean or by resampling.
-"""
+Of every prompt there is another one with the same words and three unrelated names, in which nobody is to be named:
+what heads say there stands in their place when they are ablated by mean or by resampling."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from helpers.lm import LM
 
 LEAST = 3  # names: those of a prompt of the reference
-NAMES = tuple(
-    "Mary John Tom James Dan Sid Martin Amy Anna Alice Bob Carol David Emma Frank Grace Henry Jack Kate Liam Lily Tim Timmy "
-    "Paul Sarah Mark Laura Peter Simon Rachel Adam Lucy Kevin Jane Robert Susan Eric Maria Scott Helen Max Rose".split()
-)
+NAMES = (
+    "Mary", "John", "Tom", "James", "Dan", "Sid", "Martin", "Amy", "Anna", "Alice", "Bob", "Carol", "David",
+    "Emma", "Frank", "Grace", "Henry", "Jack", "Kate", "Liam", "Lily", "Tim", "Timmy", "Paul", "Sarah", "Mark",
+    "Laura", "Peter", "Simon", "Rachel", "Adam", "Lucy", "Kevin", "Jane", "Robert", "Susan", "Eric", "Maria",
+    "Scott", "Helen", "Max", "Rose",
+)  # fmt: skip
 TEXTS = tuple(  # {A} and {B} are named, {S} is one of them again
     f"{scene} {act}"
     for scene, act in zip(
@@ -71,8 +73,9 @@ TEXTS = tuple(  # {A} and {B} are named, {S} is one of them again
 
 @dataclass(frozen=True)
 class Prompts:
-    """Prompts of one template, all of T tokens. tokens, other: (B, T), with their names and with three unrelated ones; io: (B,)
-    the name that is to follow; s: (B,) the one that was named twice; order: (B,) 0 for ABBA, 1 for BABA."""
+    """Prompts of one template, all of T tokens. tokens, other: (B, T), with their names and with three unrelated
+    ones; io: (B,) the name that is to follow; s: (B,) the one that was named twice; order: (B,) 0 for ABBA, 1 for
+    BABA."""
 
     template: int
     tokens: Tensor
@@ -124,11 +127,14 @@ def texts_of(lm: LM) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _cycled(count: int) -> list[tuple[str, str, str]]:
     """A place, a colour and a thing for each of `count` templates."""
-    return [tuple(words[i % len(words)] for words in (world.PLACES, world.COLOURS, world.OBJECTS)) for i in range(count)]
+    return [
+        tuple(words[i % len(words)] for words in (world.PLACES, world.COLOURS, world.OBJECTS)) for i in range(count)
+    ]
 
 
 def of_language(lm: LM) -> tuple[Make, list[str]]:
-    """What makes prompts for a model that reads words, and the names that were dropped because its tokenizer splits them.
+    """What makes prompts for a model that reads words, and the names that were dropped because its tokenizer splits
+    them.
 
     Raises ValueError where a template does not hold its names as single tokens, or too few names are left.
     """
@@ -163,7 +169,8 @@ def of_language(lm: LM) -> tuple[Make, list[str]]:
 
 
 def _drawn(names: int, each: int, *key: object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of 2 · each prompts: names A, B and S (n, 3); three different names (n, 3); the order (n,), 0: S is B, 1: S is A."""
+    """Of 2 · each prompts: names A, B and S (n, 3); three different names (n, 3); the order (n,), 0: S is B, 1: S is
+    A."""
     rng, n = devices.numpy_rng("indirect object", *key), ORDERS * each
     pick = lambda count: rng.random((n, names)).argsort(1)[:, :count]  # without replacement
     pair, order = pick(2), np.arange(n) % ORDERS
@@ -188,6 +195,7 @@ def of_symbols(config: Symbols) -> Make:
 
 
 def slots(config: Symbols) -> np.ndarray:
-    """(24, 3): where a template has its two names and the one that comes again; the last symbol is never one of them."""
+    """(24, 3): where a template has its two names and the one that comes again; the last symbol is never one of
+    them."""
     every = np.array(list(combinations(range(config.length - 1), 3)))
     return every[devices.numpy_rng("indirect object", "slots").permutation(len(every))[:TEMPLATES]]

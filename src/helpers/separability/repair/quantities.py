@@ -1,7 +1,7 @@
 """From a tidy frame to the quantities that the claims name. The unit is the template, and for S8 the triple of heads.
 
-Where several seeds were run (the toy's models, or draws of names), a template's value is the mean over them. Nothing is run here.
-"""
+Where several seeds were run (the toy's models, or draws of names), a template's value is the mean over them. Nothing
+is run here."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Quantity = Callable[[pd.DataFrame], np.ndarray]
 
 
 def frame(rows: pd.DataFrame) -> pd.DataFrame:
-    """The frame with what follows from it. template: of the rows of an ablation, their step. relative: change over the logit
-    difference. trained: dropout of the toy's heads, −1 where there is none. judged: whether a model's claims are about these rows
-    (of the toy: without dropout)."""
+    """The frame with what follows from it. template: of the rows of an ablation, their step. relative: change over
+    the logit difference. trained: dropout of the toy's heads, −1 where there is none. judged: whether a model's
+    claims are about these rows (of the toy: without dropout)."""
     out = rows.copy()
     steps = out["step"].where(out["part"].eq("ablation"))
     out["template"] = steps if "template" not in out else steps.fillna(out["template"])
     if "change" in out:
         out["relative"] = out["change"] / out["ld"]
     out["trained"] = out["dropout"].fillna(-1.0).astype(float) if "dropout" in out else -1.0
-    out["judged"] = ~out["model"].eq(TOY) | out["trained"].eq(0.0)
+    out["judged"] = out["main"].astype(bool) & (~out["model"].eq(TOY) | out["trained"].eq(0.0))
     return out
 
 
@@ -65,7 +65,8 @@ def share(part: str, kind: str = "zero", arm: str = "critical", **where: object)
 
 
 def repaired(rows: pd.DataFrame, kind: str = "zero", **where: object) -> np.ndarray:
-    """(T,) the share of the direct effect that is given back, 1 − change / direct; nan where the direct effect is small."""
+    """(T,) the share of the direct effect that is given back, 1 − change / direct; nan where the direct effect is
+    small."""
     change, direct, ld = (at(c, kind=kind, **where)(rows) for c in ("change", "direct", "ld"))
     small = np.abs(direct) < LEAST * np.abs(ld)
     return np.where(small, np.nan, 1 - change / np.where(small, np.nan, direct))
@@ -94,6 +95,60 @@ def within(rows: pd.DataFrame, kind: str = "zero") -> Quantities:
         "s8_within_norm": (np.abs(norm - 1) < BORDER).astype(float),
         "s8_within_logit": (np.abs(logit) < BORDER).astype(float),
     }
+
+
+def lost(rows: pd.DataFrame) -> np.ndarray:
+    """(T,) share of the logit difference that the found heads' ablation takes, by zero ablation."""
+    return -share("change")(rows)
+
+
+def taken(rows: pd.DataFrame) -> np.ndarray:
+    """(T,) share of the logit difference that it would take by the direct path alone."""
+    return -share("direct")(rows)
+
+
+def gap(rows: pd.DataFrame) -> np.ndarray:
+    """(1,) the largest distance of any account from adding up, in logits."""
+    found = frames.rows(rows, part="ablation", arm="critical")
+    return np.array([found["gap"].max()]) if len(found) else np.empty(0)
+
+
+def ratio(rows: pd.DataFrame) -> np.ndarray:
+    """(T,) norm of the late stream at the last position with the found heads zeroed, over that without."""
+    return np.exp2(at("log2_norm")(rows))
+
+
+def planted_ratio(rows: pd.DataFrame) -> np.ndarray:
+    """(T,) the same with nothing ablated and the stream made half as long again after the first late block."""
+    return np.exp2(at("log2_norm", arm="planted", kind="none")(rows))
+
+
+def spared(rows: pd.DataFrame) -> np.ndarray:
+    """(S,) repaired share of the toys that were trained with heads left out, less that of the plain ones, seed by seed."""
+    toys = frames.rows(rows, part="ablation", arm="critical", kind="zero", model=TOY)
+    sums = toys.groupby(["trained", "seed"])[["change", "direct"]].sum()
+    known = (1 - sums["change"] / sums["direct"]).unstack("trained") if len(sums) else pd.DataFrame()
+    return (known.iloc[:, -1] - known.iloc[:, 0]).to_numpy() if known.shape[1] > 1 else np.empty(0)
+
+
+def census_repair(rows: pd.DataFrame) -> np.ndarray:
+    """(S,) share of their direct effects that is given back when heads that write for the right name are zeroed one by one."""
+    found = frames.rows(rows, part="census", kind="zero")
+    found = found[-found["direct"] > LEAST * found["ld"]] if len(found) else found
+    sums = (
+        found.groupby("seed")[["change", "direct"]].sum() if len(found) else pd.DataFrame({"change": [], "direct": []})
+    )
+    return (1 - sums["change"] / sums["direct"]).to_numpy()
+
+
+def within_norm(rows: pd.DataFrame) -> np.ndarray:
+    """1 for every triple that leaves the stream's norm within ±5 %."""
+    return within(rows).get("s8_within_norm", np.empty(0))
+
+
+def within_logit(rows: pd.DataFrame) -> np.ndarray:
+    """1 for every triple that leaves the logit difference within ±5 %."""
+    return within(rows).get("s8_within_logit", np.empty(0))
 
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:

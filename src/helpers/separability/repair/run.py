@@ -1,12 +1,13 @@
 """The experiment: the only file that trains, resumes and logs.
 
-Heads are found on the even templates and judged on the odd ones. Columns: part; model; dropout (of the toy's heads in training);
-kind of ablation; seed; blocks, heads: the model's size.
-ablation: arm critical, matched (mean over the random triples) or planted; a row a template, what `accounts` gives.
-triples: a row a triple: away, norm (its output norm over the critical heads'), relative, log2_norm.
-census: a row a head: block, head, dla, norm, and its account. blocks: a row a block: at_end, pooled, later; arm.
-printed: the experiment as the document prints it: arm, template, psi_logit_diff, delta_logit_diff, compensation.
-"""
+Heads are found on the even templates and judged on the odd ones. Columns: part; model; main, whether claims are about
+it; dropout, of the toy's heads in training; kind, of the ablation; seed; size, the model's blocks; heads_each, heads
+of a block; prompts; dropped, names that the tokenizer splits; critical, the heads. ablation: arm critical, matched
+(mean over the random triples) or planted; a row a template, what `accounts` gives. triples: a row a triple: away,
+norm (its output norm over the critical heads'), ld, change, log2_norm. census: a row a head: block, head, dla, its
+direct share where heads are found, writes, its output norm, and its account. blocks: a row a block: at_end, pooled,
+later. printed: the experiment as the document prints it: arm, template, ablated, psi_logit_diff, delta_logit_diff,
+compensation."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ import numpy as np
 from helpers import devices
 from helpers.records import Record
 from helpers.separability.repair import accounts
-from helpers.separability.repair.config import CONDITIONS, KINDS, PUBLISHED, TEMPLATES, TOY, Heads, Repair
+from helpers.separability.repair.config import KINDS, PUBLISHED, TEMPLATES, TOY, Heads, Repair
 from helpers.separability.repair.subjects import Subject, matched, movers, subjects
 from helpers.study import Log
 
@@ -25,12 +26,15 @@ FOUND, JUDGED = range(0, TEMPLATES, 2), range(1, TEMPLATES, 2)
 
 
 def run_repair(config: Repair, log: Log) -> None:
-    """Every model of the run: as printed (the first one), then heads found on one half of the templates and judged on the other."""
+    """Every model of the run: as printed (the first one), then heads found on one half of the templates and judged on
+    the other."""
     every = subjects(config, log.device, log.work)
-    known = every[0]
-    log.once(("printed", config, known.digest), lambda: _printed(config, known, log))
+    if not config.beside:
+        log.once(("printed", config, every[0].digest), lambda: _printed(config, every[0]))
     for done, subject in enumerate(every):
-        log.once(("repair", config, subject.digest, subject.seed), lambda subject=subject: _repaired(config, subject, log))
+        log.once(
+            ("repair", config, subject.digest, subject.seed), lambda subject=subject: _repaired(config, subject, log)
+        )
         log.progress(done + 1, len(every))
 
 
@@ -49,7 +53,7 @@ def _repaired(config: Repair, subject: Subject, log: Log) -> list[Record]:
             rows[kind].append(accounts.accounts(at, sets, kind))
         planted.append({"log2_norm": accounts.planted(at)})
         blocks.append(accounts.by_block(at, critical))
-    make = _Records(log.name, subject, critical)
+    make = _Records(log.name, config, subject, critical)
     out = [make("ablation", "planted", "none", planted, JUDGED)]
     out.append(make("blocks", "critical", "zero", [_mean(r) for r in zip(*blocks, strict=True)]))
     cut = 1 + len(triples)
@@ -59,7 +63,7 @@ def _repaired(config: Repair, subject: Subject, log: Log) -> list[Record]:
         of_set = [_mean(r) for r in zip(*found, strict=True)]
         where = [{"away": away, "norm": norm} for _, away, norm in triples]
         out.append(make("triples", "matched", kind, [a | _brief(b) for a, b in zip(where, of_set[1:cut], strict=True)]))
-        heads = [{"block": k, "head": h, "dla": dla[k, h], "size": norms[k, h]} for ((k, h),) in single]
+        heads = [{"block": k, "head": h, "dla": dla[k, h], "writes": norms[k, h]} for ((k, h),) in single]
         out.append(make("census", "single", kind, [a | b for a, b in zip(heads, of_set[cut:], strict=True)]))
     return out
 
@@ -67,17 +71,20 @@ def _repaired(config: Repair, subject: Subject, log: Log) -> list[Record]:
 def _searched(config: Repair, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """(L, H) direct share of the logit difference, and output norm, over the templates that heads are found on."""
     seen = [accounts.scene(subject.decoder, subject.make(t, config.each, subject.seed)) for t in FOUND]
-    return tuple(np.mean([f(at).double().numpy() for at in seen], axis=0) for f in (accounts.attribution, accounts.output_norms))
+    return tuple(
+        np.mean([f(at).double().numpy() for at in seen], axis=0) for f in (accounts.attribution, accounts.output_norms)
+    )
 
 
-def _printed(config: Repair, subject: Subject, log: Log) -> list[Record]:
-    """The document's conditions on all templates, by zero ablation: its own heads where the model has them (12 blocks of 12)."""
+def _printed(config: Repair, subject: Subject) -> list[Record]:
+    """The document's conditions on all templates, by zero ablation: its own heads where the model has them (12 blocks
+    of 12)."""
     decoder = subject.decoder
     own = decoder.layers == decoder.heads == 12
     critical = config.heads or (PUBLISHED["critical"] if own else movers(_searched(config, subject)[0]))
     arms = {"baseline": (), "critical": critical, "random": PUBLISHED["random"] if own else _random(subject, critical)}
     arms = {a: h for a, h in arms.items() if config.condition in ("all", a) or a == "baseline"}
-    record = Record("exp", "b", config.seed, _known(subject, critical) | {"part": "printed"})
+    record = Record("exp", "b", config.seed, _known(config, subject, critical) | {"part": "printed"})
     late, step = accounts.late(decoder.layers), 0
     for template in range(TEMPLATES):
         at = accounts.scene(decoder, subject.make(template, config.each, config.seed))
@@ -102,22 +109,24 @@ def _random(subject: Subject, critical: Heads) -> Heads:
 class _Records:
     """Makes the records of one model: a condition each."""
 
-    def __init__(self, name: str, subject: Subject, critical: Heads):
-        self.name, self.subject, self.known = name, subject, _known(subject, critical)
+    def __init__(self, name: str, config: Repair, subject: Subject, critical: Heads):
+        self.name, self.subject, self.known = name, subject, _known(config, subject, critical)
 
-    def __call__(self, part: str, arm: str, kind: str, rows: Sequence[dict], steps: Sequence[int] | None = None) -> Record:
+    def __call__(
+        self, part: str, arm: str, kind: str, rows: Sequence[dict], steps: Sequence[int] | None = None
+    ) -> Record:
         drop = f".dropout{self.subject.dropout:g}" if self.subject.name == TOY else ""
         facts = self.known | {"part": part, "arm": arm, "kind": kind}
-        record = Record(self.name, f"{part}.{arm}.{kind}{drop}", self.subject.seed, facts)
+        record = Record(self.name, f"{self.subject.name}{drop}.{part}.{arm}.{kind}", self.subject.seed, facts)
         for step, row in zip(range(len(rows)) if steps is None else steps, rows, strict=True):
             record.log(step, **{k: float(v) for k, v in row.items()})
         return record
 
 
-def _known(subject: Subject, critical: Heads) -> dict[str, object]:
-    decoder = subject.decoder
-    size = {"model": subject.name, "blocks": decoder.layers, "heads_each": decoder.heads}
-    return size | {"dropout": subject.dropout, "dropped": subject.dropped, "critical": _named(critical)}
+def _known(config: Repair, subject: Subject, critical: Heads) -> dict[str, object]:
+    size = {"size": subject.decoder.layers, "heads_each": subject.decoder.heads, "prompts": config.prompts}
+    facts = {"model": subject.name, "main": not config.beside, "dropout": subject.dropout, "dropped": subject.dropped}
+    return facts | size | {"critical": _named(critical)}
 
 
 def _named(heads: Heads) -> str:

@@ -24,8 +24,8 @@ from helpers.work import Work
 class Subject:
     """A model with what makes its prompts. seed: of the toy's model, or of the names; digest: of the weights.
 
-    dropout: the share of heads that was left out in training, nan where that is unknown. dropped: names that the tokenizer splits.
-    """
+    dropout: the share of heads that was left out in training, nan where that is unknown. dropped: names that the
+    tokenizer splits."""
 
     name: str
     seed: int
@@ -38,8 +38,9 @@ class Subject:
 
 
 def subjects(config: Repair, device: str, work: Work) -> list[Subject]:
-    """The models of a run, one a seed; of the toy one a seed and dropout. Raises what `lm.load` raises, and ValueError for a head
-    that the model lacks, blocks of an unknown kind, or a tokenizer that splits the names: before anything is trained or run."""
+    """The models of a run, one a seed; of the toy one a seed and dropout. Raises what `lm.load` raises, and
+    ValueError for a head that the model lacks, blocks of an unknown kind, or a tokenizer that splits the names:
+    before anything is trained or run."""
     if config.model == TOY:
         return _toys(config, device, work)
     loaded = lm.load(config.model, device=device, dtype="float32")
@@ -47,7 +48,8 @@ def subjects(config: Repair, device: str, work: Work) -> list[Subject]:
     config.check(decoder.layers, decoder.heads)
     digest = _digest(loaded.model)
     return [
-        Subject(loaded.name, seed, loaded.model, decoder, make, digest, dropped=len(dropped)) for seed in range(config.seeds)
+        Subject(loaded.name, seed, loaded.model, decoder, make, digest, dropped=len(dropped))
+        for seed in range(config.seeds)
     ]
 
 
@@ -73,12 +75,14 @@ def movers(attribution: np.ndarray) -> Heads:
     return tuple((int(i) // attribution.shape[1], int(i) % attribution.shape[1]) for i in top)
 
 
-def matched(chosen: Sequence[tuple[int, int]], norms: np.ndarray, count: int, *key: object) -> list[tuple[Heads, int, float]]:
+def matched(
+    chosen: Sequence[tuple[int, int]], norms: np.ndarray, count: int, *key: object
+) -> list[tuple[Heads, int, float]]:
     """Random sets of as many other heads, each with how many blocks it lies away and how its output norm compares.
 
-    norms: (L, H). Drawn without replacement from the nearer half, by norm, of the sets in the same blocks; where those are too
-    few, from the nearest of all, by blocks and then by norm. All that there are, where a small model has fewer than `count`.
-    """
+    norms: (L, H). Drawn without replacement from the nearer half, by norm, of the sets in the same blocks; where
+    those are too few, from the nearest of all, by blocks and then by norm. All that there are, where a small model
+    has fewer than `count`."""
     layers = sorted(layer for layer, _ in chosen)
     own = sum(norms[h] for h in chosen)
     free = [h for h in product(*map(range, norms.shape)) if h not in set(chosen)]
@@ -87,7 +91,9 @@ def matched(chosen: Sequence[tuple[int, int]], norms: np.ndarray, count: int, *k
     if inside < count:
         found = list(combinations(free, len(chosen)))
     away = lambda s: sum(abs(a - b) for a, b in zip(sorted(layer for layer, _ in s), layers, strict=True))
-    ranked = sorted(((s, away(s), float(sum(norms[h] for h in s) / own)) for s in found), key=lambda r: (r[1], abs(np.log(r[2]))))
+    ranked = sorted(
+        ((s, away(s), float(sum(norms[h] for h in s) / own)) for s in found), key=lambda r: (r[1], abs(np.log(r[2])))
+    )
     pool = ranked[: max(count, inside // 2)]
     drawn = devices.numpy_rng("matched heads", *key).permutation(len(pool))[:count]
     return [pool[i] for i in sorted(drawn)]

@@ -57,7 +57,8 @@ def _train(config: Symbols, device: str) -> stacked.Params:
 
 
 def _batches(config: Symbols, dropout: float, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """One model's training: tokens (steps, B, T), the name that follows (steps, B), heads that are kept (steps, B, L, H)."""
+    """One model's training: tokens (steps, B, T), the name that follows (steps, B), heads that are kept (steps, B, L,
+    H)."""
     rng = devices.torch_rng("indirect object", "train", seed)
     n, places = config.steps * config.batch, torch.tensor(slots(config))
     tokens = torch.randint(config.names, config.names + config.fillers, (n, config.length), generator=rng)
@@ -86,7 +87,10 @@ def as_gpt2(params: stacked.Params, index: int, config: Symbols) -> GPT2LMHeadMo
         at = f"transformer.h.{k}"
         wide = torch.cat([p[f"W_{n}.{k}"].transpose(0, 1).flatten(1) for n in "QKV"], 1)  # (d, 3 · H · E)
         state |= {f"{at}.attn.c_attn.weight": wide, f"{at}.attn.c_attn.bias": wide.new_zeros(wide.shape[1])}
-        state |= {f"{at}.attn.c_proj.weight": p[f"W_O.{k}"].flatten(0, 1), f"{at}.attn.c_proj.bias": wide.new_zeros(config.d)}
+        state |= {
+            f"{at}.attn.c_proj.weight": p[f"W_O.{k}"].flatten(0, 1),
+            f"{at}.attn.c_proj.bias": wide.new_zeros(config.d),
+        }
         state |= {f"{at}.mlp.c_fc.weight": p[f"W_in.{k}"], f"{at}.mlp.c_fc.bias": p[f"b_in.{k}"]}
         state |= {f"{at}.mlp.c_proj.weight": p[f"W_out.{k}"], f"{at}.mlp.c_proj.bias": p[f"b_out.{k}"]}
         for i in (1, 2):
