@@ -121,7 +121,7 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-plain.say("gap", quantities.gap, ".1g", "logits")
+here.say("gap", plain.mean(quantities.gap, ".1g") + " logits")
 chapter.table(
     tables.returned(sides.this),
     "The same in numbers: lost and direct as shares of the logit difference, repaired and by whom as shares of the direct effect",
@@ -154,7 +154,7 @@ figures.show(
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 plain.say("late_ratio", quantities.ratio, ".2f")
-plain.say("planted_ratio", quantities.planted_ratio, ".2f")
+here.say("planted_ratio", plain.mean(quantities.planted_ratio, ".2f"))
 sides.say("spared", quantities.spared, ".2f")
 
 # %% [markdown]

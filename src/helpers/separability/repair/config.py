@@ -64,7 +64,10 @@ class Symbols:
 
     def __post_init__(self):
         expect(self.seeds >= 1 and self.steps >= 1, f"seeds={self.seeds}, steps={self.steps}: use 1 or more of both")
-        expect(self.d % self.heads == 0, f"d={self.d} is not a multiple of heads={self.heads}; use {self.heads * 8}")
+        expect(
+            self.d % self.heads == 0,
+            f"d={self.d} is not a multiple of heads={self.heads}; use {self.d - self.d % self.heads or self.heads}",
+        )
         expect(self.length >= 9, f"length={self.length}: too few places for {TEMPLATES} templates; use 9 or more")
         expect(self.names >= 3, f"names={self.names}: prompts of the reference have three; use 3 or more")
         fits = len(self.dropouts) > 0 and all(0 <= p < 1 for p in self.dropouts)

@@ -1,13 +1,20 @@
 """The experiment: the only file that trains, resumes and logs.
 
-Heads are found on the even templates and judged on the odd ones. Columns: part; model; main, whether claims are about
-it; dropout, of the toy's heads in training; kind, of the ablation; seed; size, the model's blocks; heads_each, heads
-of a block; prompts; dropped, names that the tokenizer splits; critical, the heads. ablation: arm critical, matched
-(mean over the random triples) or planted; a row a template, what `accounts` gives. triples: a row a triple: away,
-norm (its output norm over the critical heads'), ld, change, log2_norm. census: a row a head: block, head, dla, its
-direct share where heads are found, writes, its output norm, and its account. blocks: a row a block: at_end, pooled,
-later. printed: the experiment as the document prints it: arm, template, ablated, psi_logit_diff, delta_logit_diff,
-compensation."""
+Heads are found on the even templates and judged on the odd ones. Columns: part; model; main, whether claims are about it;
+dropout, of the toy's heads in training; kind, of the ablation; seed; size, the model's blocks; heads_each, heads of a block;
+prompts; dropped, names that the tokenizer splits; critical, the heads.
+
+ablation: arm critical, matched (mean over the random triples) or planted; a row a template, what `accounts` gives.
+
+triples: a row a triple: away, norm (its output norm over the critical heads'), ld, change, log2_norm.
+
+census: a row a head: block, head, dla (its direct share where heads are found), writes (its output norm), ld, change, direct,
+log2_norm.
+
+blocks: a row a block: at_end, pooled, later.
+
+printed: the experiment as the document prints it: arm, template, ablated, psi_logit_diff, delta_logit_diff, compensation.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +71,8 @@ def _repaired(config: Repair, subject: Subject, log: Log) -> list[Record]:
         where = [{"away": away, "norm": norm} for _, away, norm in triples]
         out.append(make("triples", "matched", kind, [a | _brief(b) for a, b in zip(where, of_set[1:cut], strict=True)]))
         heads = [{"block": k, "head": h, "dla": dla[k, h], "writes": norms[k, h]} for ((k, h),) in single]
-        out.append(make("census", "single", kind, [a | b for a, b in zip(heads, of_set[cut:], strict=True)]))
+        alone = [_brief(row) | {"direct": row["direct"]} for row in of_set[cut:]]
+        out.append(make("census", "single", kind, [a | b for a, b in zip(heads, alone, strict=True)]))
     return out
 
 

@@ -38,7 +38,9 @@ def trained(config: Symbols, device: str, work: Work) -> stacked.Params:
 
 def _train(config: Symbols, device: str) -> stacked.Params:
     arch = architecture(config)
-    params = {k: v.to(device) for k, v in stacked.pile([one(arch, "repair", s) for _, s in members(config)]).items()}
+    params = {
+        k: v.to(device) for k, v in stacked.pile([one(arch, "indirect object", s) for _, s in members(config)]).items()
+    }
     drawn = [_batches(config, dropout, seed) for dropout, seed in members(config)]
     tokens, wanted, kept = (torch.stack([d[i] for d in drawn], 1).to(device) for i in range(3))  # (steps, M, B, …)
 
@@ -59,7 +61,7 @@ def _train(config: Symbols, device: str) -> stacked.Params:
 def _batches(config: Symbols, dropout: float, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """One model's training: tokens (steps, B, T), the name that follows (steps, B), heads that are kept (steps, B, L,
     H)."""
-    rng = devices.torch_rng("indirect object", "train", seed)
+    rng = devices.torch_rng("indirect object", "training", seed)
     n, places = config.steps * config.batch, torch.tensor(slots(config))
     tokens = torch.randint(config.names, config.names + config.fillers, (n, config.length), generator=rng)
     a = torch.randint(config.names, (n,), generator=rng)
