@@ -7,7 +7,7 @@ from test_repair_engine import T, tiny
 
 from helpers.separability import hooks
 from helpers.separability.models import forward
-from helpers.separability.repair import accounts, config, subjects, toy
+from helpers.separability.repair import accounts, config, ladder, toy
 from helpers.separability.repair.config import Symbols
 from helpers.separability.repair.prompts import Prompts
 from helpers.work import Work
@@ -133,13 +133,13 @@ def test_toys_of_a_seed_start_alike_and_dropout_parts_them():
 def test_movers_are_those_that_write_most():
     dla = np.zeros((3, 4))
     dla[2, 1], dla[0, 3], dla[1, 1], dla[1, 2] = 3, 2, 1, -5
-    assert subjects.movers(dla) == ((2, 1), (0, 3), (1, 1))
+    assert ladder.movers(dla) == ((2, 1), (0, 3), (1, 1))
 
 
 def test_matched_triples_are_in_the_same_blocks_and_never_the_same_heads():
     norms = np.abs(np.random.default_rng(0).normal(2, 0.5, (12, 12)))
     chosen = ((9, 9), (9, 6), (10, 0))
-    found = subjects.matched(chosen, norms, 100, "x")
+    found = ladder.matched(chosen, norms, 100, "x")
     assert len({s for s, _, _ in found}) == len(found) == 100
     for heads, away, norm in found:
         assert sorted(layer for layer, _ in heads) == [9, 9, 10]
@@ -147,15 +147,15 @@ def test_matched_triples_are_in_the_same_blocks_and_never_the_same_heads():
         assert away == 0
         assert norm == pytest.approx(sum(norms[h] for h in heads) / sum(norms[h] for h in chosen))
     off = lambda rows: np.mean([abs(np.log(n)) for _, _, n in rows])
-    every = subjects.matched(chosen, norms, 495, "x")
+    every = ladder.matched(chosen, norms, 495, "x")
     assert off(found) < off([r for r in every if r[1] == 0])
-    assert subjects.matched(chosen, norms, 100, "x") == found
-    assert subjects.matched(chosen, norms, 100, "y") != found
+    assert ladder.matched(chosen, norms, 100, "x") == found
+    assert ladder.matched(chosen, norms, 100, "y") != found
 
 
 def test_a_small_model_gives_its_nearest_triples():
     norms = np.ones((3, 3))
-    found = subjects.matched(((2, 0), (2, 1), (2, 2)), norms, 8, 0)
+    found = ladder.matched(((2, 0), (2, 1), (2, 2)), norms, 8, 0)
     assert len(found) == 8
     assert min(away for _, away, _ in found) == 3, "no head of the block is left"
-    assert len(subjects.matched(((2, 0), (2, 1), (2, 2)), norms, 100, 0)) == 20
+    assert len(ladder.matched(((2, 0), (2, 1), (2, 2)), norms, 100, 0)) == 20

@@ -9,7 +9,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from helpers import claims, files, lm
 from helpers.claims import known
 from helpers.separability import repair
-from helpers.separability.repair import controls, figures, quantities, subjects, tables
+from helpers.separability.repair import controls, figures, ladder, quantities, tables
 from helpers.separability.repair.config import KINDS, Repair, Symbols
 from helpers.study import Log
 from helpers.work import Work
@@ -102,10 +102,10 @@ def test_what_a_model_lacks_is_refused_before_anything_runs(folder, tmp_path):
 
 
 def test_subjects_say_what_they_are(folder):
-    found = subjects.subjects(Repair(symbols=SYMBOLS), "cpu", Work(None))
+    found = ladder.rungs(Repair(symbols=SYMBOLS), "cpu", Work(None))
     assert [(s.seed, s.dropout) for s in found] == [(0, 0.0), (1, 0.0), (0, 0.15), (1, 0.15)]
     assert len({s.digest for s in found}) == 4
-    both = subjects.subjects(Repair(model=str(folder), seeds=2), "cpu", Work(None))
+    both = ladder.rungs(Repair(model=str(folder), seeds=2), "cpu", Work(None))
     assert [s.seed for s in both] == [0, 1]
     assert both[0].digest == both[1].digest
     assert not torch.equal(both[0].make(0, 3, 0).tokens, both[1].make(0, 3, 1).tokens)

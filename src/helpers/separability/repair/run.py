@@ -26,7 +26,7 @@ from helpers import devices
 from helpers.records import Record
 from helpers.separability.repair import accounts
 from helpers.separability.repair.config import KINDS, PUBLISHED, TEMPLATES, TOY, Heads, Repair
-from helpers.separability.repair.subjects import Subject, matched, movers, subjects
+from helpers.separability.repair.ladder import Rung, matched, movers, rungs
 from helpers.study import Log
 
 FOUND, JUDGED = range(0, TEMPLATES, 2), range(1, TEMPLATES, 2)
@@ -35,32 +35,30 @@ FOUND, JUDGED = range(0, TEMPLATES, 2), range(1, TEMPLATES, 2)
 def run_repair(config: Repair, log: Log) -> None:
     """Every model of the run: as printed (the first one), then heads found on one half of the templates and judged on
     the other."""
-    every = subjects(config, log.device, log.work)
+    every = rungs(config, log.device, log.work)
     if not config.beside:
         log.once(("printed", config, every[0].digest), lambda: _printed(config, every[0]))
-    for done, subject in enumerate(every):
-        log.once(
-            ("repair", config, subject.digest, subject.seed), lambda subject=subject: _repaired(config, subject, log)
-        )
+    for done, rung in enumerate(every):
+        log.once(("repair", config, rung.digest, rung.seed), lambda rung=rung: _repaired(config, rung, log))
         log.progress(done + 1, len(every))
 
 
-def _repaired(config: Repair, subject: Subject, log: Log) -> list[Record]:
-    decoder = subject.decoder
-    dla, norms = _searched(config, subject)
+def _repaired(config: Repair, rung: Rung, log: Log) -> list[Record]:
+    decoder = rung.decoder
+    dla, norms = _searched(config, rung)
     critical = config.heads or movers(dla)
-    triples = matched(critical, norms, config.triples_each, config.model, subject.seed)
+    triples = matched(critical, norms, config.triples_each, config.model, rung.seed)
     single = [((layer, head),) for layer in range(decoder.layers) for head in range(decoder.heads)]
     sets = [critical, *(heads for heads, _, _ in triples), *single]
     rows = {kind: [] for kind in KINDS}  # of each template, a dict a set
     planted, blocks = [], []
     for template in JUDGED:
-        at = accounts.scene(decoder, subject.make(template, config.each, subject.seed))
+        at = accounts.scene(decoder, rung.make(template, config.each, rung.seed))
         for kind in KINDS:
             rows[kind].append(accounts.accounts(at, sets, kind))
         planted.append({"log2_norm": accounts.planted(at)})
         blocks.append(accounts.by_block(at, critical))
-    make = _Records(log.name, config, subject, critical)
+    make = _Records(log.name, config, rung, critical)
     out = [make("ablation", "planted", "none", planted, JUDGED)]
     out.append(make("blocks", "critical", "zero", [_mean(r) for r in zip(*blocks, strict=True)]))
     cut = 1 + len(triples)
@@ -76,26 +74,28 @@ def _repaired(config: Repair, subject: Subject, log: Log) -> list[Record]:
     return out
 
 
-def _searched(config: Repair, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+def _searched(config: Repair, rung: Rung) -> tuple[np.ndarray, np.ndarray]:
     """(L, H) direct share of the logit difference, and output norm, over the templates that heads are found on."""
-    seen = [accounts.scene(subject.decoder, subject.make(t, config.each, subject.seed)) for t in FOUND]
-    return tuple(
-        np.mean([f(at).double().numpy() for at in seen], axis=0) for f in (accounts.attribution, accounts.output_norms)
-    )
+    found = []
+    for template in FOUND:  # one scene at a time is kept
+        at = accounts.scene(rung.decoder, rung.make(template, config.each, rung.seed))
+        found.append((accounts.attribution(at).double().numpy(), accounts.output_norms(at).double().numpy()))
+    dla, norms = (np.mean(rows, axis=0) for rows in zip(*found, strict=True))
+    return dla, norms
 
 
-def _printed(config: Repair, subject: Subject) -> list[Record]:
+def _printed(config: Repair, rung: Rung) -> list[Record]:
     """The document's conditions on all templates, by zero ablation: its own heads where the model has them (12 blocks
     of 12)."""
-    decoder = subject.decoder
+    decoder = rung.decoder
     own = decoder.layers == decoder.heads == 12
-    critical = config.heads or (PUBLISHED["critical"] if own else movers(_searched(config, subject)[0]))
-    arms = {"baseline": (), "critical": critical, "random": PUBLISHED["random"] if own else _random(subject, critical)}
+    critical = config.heads or (PUBLISHED["critical"] if own else movers(_searched(config, rung)[0]))
+    arms = {"baseline": (), "critical": critical, "random": PUBLISHED["random"] if own else _random(rung, critical)}
     arms = {a: h for a, h in arms.items() if config.condition in ("all", a) or a == "baseline"}
-    record = Record("exp", "b", config.seed, _known(config, subject, critical) | {"part": "printed"})
+    record = Record("exp", "b", config.seed, _known(config, rung, critical) | {"part": "printed"})
     late, step = accounts.late(decoder.layers), 0
     for template in range(TEMPLATES):
-        at = accounts.scene(decoder, subject.make(template, config.each, config.seed))
+        at = accounts.scene(decoder, rung.make(template, config.each, config.seed))
         ld = float(at.ld.mean())
         for arm, heads in arms.items():
             left = accounts.accounts(at, [heads], "zero")[0]["left"] if heads else ld
@@ -106,34 +106,34 @@ def _printed(config: Repair, subject: Subject) -> list[Record]:
     return [record]
 
 
-def _random(subject: Subject, critical: Heads) -> Heads:
+def _random(rung: Rung, critical: Heads) -> Heads:
     """A head as deep as 2.3 is in GPT-2, drawn by chance from those that are not critical."""
-    decoder = subject.decoder
+    decoder = rung.decoder
     layer = round(2 / 12 * decoder.layers)
     free = [(layer, h) for h in range(decoder.heads) if (layer, h) not in critical]
-    return (free[int(devices.numpy_rng("random head", subject.name).integers(len(free)))],)
+    return (free[int(devices.numpy_rng("random head", rung.name).integers(len(free)))],)
 
 
 class _Records:
     """Makes the records of one model: a condition each."""
 
-    def __init__(self, name: str, config: Repair, subject: Subject, critical: Heads):
-        self.name, self.subject, self.known = name, subject, _known(config, subject, critical)
+    def __init__(self, name: str, config: Repair, rung: Rung, critical: Heads):
+        self.name, self.rung, self.known = name, rung, _known(config, rung, critical)
 
     def __call__(
         self, part: str, arm: str, kind: str, rows: Sequence[dict], steps: Sequence[int] | None = None
     ) -> Record:
-        drop = f".dropout{self.subject.dropout:g}" if self.subject.name == TOY else ""
+        drop = f".dropout{self.rung.dropout:g}" if self.rung.name == TOY else ""
         facts = self.known | {"part": part, "arm": arm, "kind": kind}
-        record = Record(self.name, f"{self.subject.name}{drop}.{part}.{arm}.{kind}", self.subject.seed, facts)
+        record = Record(self.name, f"{self.rung.name}{drop}.{part}.{arm}.{kind}", self.rung.seed, facts)
         for step, row in zip(range(len(rows)) if steps is None else steps, rows, strict=True):
             record.log(step, **{k: float(v) for k, v in row.items()})
         return record
 
 
-def _known(config: Repair, subject: Subject, critical: Heads) -> dict[str, object]:
-    size = {"size": subject.decoder.layers, "heads_each": subject.decoder.heads, "prompts": config.prompts}
-    facts = {"model": subject.name, "main": not config.beside, "dropout": subject.dropout, "dropped": subject.dropped}
+def _known(config: Repair, rung: Rung, critical: Heads) -> dict[str, object]:
+    size = {"size": rung.decoder.layers, "heads_each": rung.decoder.heads, "prompts": config.prompts}
+    facts = {"model": rung.name, "main": not config.beside, "dropout": rung.dropout, "dropped": rung.dropped}
     return facts | size | {"critical": _named(critical)}
 
 

@@ -21,7 +21,7 @@ from helpers.work import Work
 
 
 @dataclass(frozen=True)
-class Subject:
+class Rung:
     """A model with what makes its prompts. seed: of the toy's model, or of the names; digest: of the weights.
 
     dropout: the share of heads that was left out in training, nan where that is unknown. dropped: names that the
@@ -37,7 +37,7 @@ class Subject:
     dropped: int = 0
 
 
-def subjects(config: Repair, device: str, work: Work) -> list[Subject]:
+def rungs(config: Repair, device: str, work: Work) -> list[Rung]:
     """The models of a run, one a seed; of the toy one a seed and dropout. Raises what `lm.load` raises, and
     ValueError for a head that the model lacks, blocks of an unknown kind, or a tokenizer that splits the names:
     before anything is trained or run."""
@@ -48,17 +48,17 @@ def subjects(config: Repair, device: str, work: Work) -> list[Subject]:
     config.check(decoder.layers, decoder.heads)
     digest = _digest(loaded.model)
     return [
-        Subject(loaded.name, seed, loaded.model, decoder, make, digest, dropped=len(dropped))
+        Rung(loaded.name, seed, loaded.model, decoder, make, digest, dropped=len(dropped))
         for seed in range(config.seeds)
     ]
 
 
-def _toys(config: Repair, device: str, work: Work) -> list[Subject]:
+def _toys(config: Repair, device: str, work: Work) -> list[Rung]:
     symbols, make, out = config.symbols, prompts.of_symbols(config.symbols), []
     params = toy.trained(symbols, device, work)
     for index, (dropout, seed) in enumerate(toy.members(symbols)):
         model = toy.as_gpt2(params, index, symbols).to(device)
-        out.append(Subject(TOY, seed, model, hooks.read(model), make, _digest(model), dropout))
+        out.append(Rung(TOY, seed, model, hooks.read(model), make, _digest(model), dropout))
     return out
 
 
