@@ -159,3 +159,9 @@ def test_a_small_model_gives_its_nearest_triples():
     assert len(found) == 8
     assert min(away for _, away, _ in found) == 3, "no head of the block is left"
     assert len(ladder.matched(((2, 0), (2, 1), (2, 2)), norms, 100, 0)) == 20
+
+
+def test_toys_are_the_same_on_every_device(device):
+    params, alone = (toy.trained(LITTLE, place, Work(None)) for place in (device, "cpu"))
+    for name, value in params.items():
+        torch.testing.assert_close(value, alone[name], atol=1e-4, rtol=1e-3)

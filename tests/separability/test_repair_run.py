@@ -186,7 +186,7 @@ def test_known_answers_are_told_apart():
 def test_figures_and_tables_show_what_ran(toys):
     sides = toys.at()
     known_models = figures.models(sides.this)
-    assert list(known_models) == ["toy", "toy, 15% of heads left out in training"]
+    assert list(known_models) == ["toy", "toy, head dropout 0.15"]
     account = figures.account(sides)
     assert len(account.data) == 6
     rows = quantities.share("direct")(sides.where(judged=True).this)

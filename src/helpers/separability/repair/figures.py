@@ -12,7 +12,7 @@ from helpers.separability.repair import quantities
 from helpers.separability.repair.config import KINDS, TOY
 from helpers.sides import Sides
 
-PARTS = {"direct": "direct", "norm": "LayerNorm", "heads": "other heads", "mlps": "MLPs", "change": "in all"}
+PARTS = {"direct": "direct", "norm": "final norm", "heads": "other heads", "mlps": "MLPs", "change": "in all"}
 MEASURES = {"at_end": "at the last position", "pooled": "all positions", "later": "without the first position"}
 
 
@@ -20,7 +20,7 @@ def models(rows: pd.DataFrame) -> dict[str, dict[str, object]]:
     """{name: what chooses its rows} of every model that heads were taken out of, the judged one first."""
     found = frames.rows(rows, part="ablation").drop_duplicates(["model", "trained"])
     found = found.sort_values("judged", ascending=False, kind="stable")
-    named = lambda m, t: m if m != TOY else "toy" if t == 0 else f"toy, {t:.0%} of heads left out in training"
+    named = lambda m, t: m if m != TOY else "toy" if t == 0 else f"toy, head dropout {t:g}"
     pairs = zip(found["model"], found["trained"], strict=True)
     return {named(m, t): {"model": m, "trained": t} for m, t in pairs}
 
