@@ -52,7 +52,7 @@ given = {"seeds": seeds, "model": model, "n_examples": n_examples, "steps": step
 here = chapter.start("separability_repair", profile=profile, device=device, heads=heads, **given)
 s = here.settings(
     seeds=Per(2, 10),
-    steps=Per(300, 1500),
+    steps=Per(350, 1500),
     batch=Per(96, 256),
     n_examples=Per(192, 960),
     beside=Per(48, 960),
@@ -241,7 +241,7 @@ here.box()
 #
 # 1. Is the storyteller more like the claim? Predict the sign of *final norm*, then `ruc run separability_repair -p model storyteller -p n_examples 48 -p seeds 2`. Check: the first figure's bar.
 # 2. Ablate one head of the last block in place of the three: nothing but the norm comes after its attention and one MLP. Predict *other heads*, then `ruc run separability_repair -p heads 2.0`. Check: that bar is exactly zero.
-# 3. Half the training: does the toy repair before it has learned the task well? Predict, then `ruc run separability_repair -p steps 150`. Check: *repaired* in the table beneath the first figure.
+# 3. Half the training: does the toy repair before it has learned the task well? Predict, then `ruc run separability_repair -p steps 175`. Check: *repaired* in the table beneath the first figure.
 # 4. If you have GPT-2 small on disk: `ruc run separability_repair -p model FOLDER -p n_examples 48`. Predict the ratio in the late blocks; it takes a GPU or half an hour. Check: the heatmap.
 #
 # ## References
