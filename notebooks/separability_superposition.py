@@ -121,7 +121,7 @@ figures.show(
 #
 # $$ d_h = \Big\langle (z_h - \bar z_h)\, W_O^h,\; u_y - \tfrac1V \textstyle\sum_v u_v \Big\rangle \Big/ \text{norm}, $$
 #
-# with $u$ the unembedding {footcite:p}`elhage2021mathematical`. A head is a suppressor if its direct effect lies below zero and the right logit rises
+# with $u$ the unembedding {footcite:p}`elhage2021mathematical`, less what the same output would do for the answers of other stories. A head is a suppressor if its direct effect lies below zero and the right logit rises
 # when the head is replaced by its average; or if it lowers the logits of words already told, the more, the more the rest of the model would repeat
 # them, as known from copy suppression {footcite:p}`mcdougall2023copy`. Both are decided at 5 % a model, shared among its heads, on half of the
 # stories. Variance is $\operatorname{tr}\operatorname{Cov}(z_h W_O^h)$ on the other half, over the median of the heads of its layer that are none.

@@ -65,27 +65,28 @@ def test_the_effects_of_a_head_against_loops(swept):
         for k, h in sweep.each():
             mean = torch.stack(z[k][half:]).mean(0)[:, h]  # (T, E), of the half that does not find
             u = sweep.view.params["W_U"][m].T * sweep.view.params["ln_final.w"][m]
+            gone = [logits_of(sweep, m, b, {k: put(h, mean)}) for b in range(half)]
+            norm = [s["resid_post.1"].var(-1, correction=0).add(models.EPSILON).sqrt() for _, s in gone]
             for b in range(half):
                 y, before = sweep.y[b], logits_of(sweep, m, b, {})[0]
-                gone, seen = logits_of(sweep, m, b, {k: put(h, mean)})
+                after = gone[b][0]
                 assert found.per["gain"][m, b, k, h] == pytest.approx(
-                    float(right(gone, y) - right(before, y)), abs=1e-5
+                    float(right(after, y) - right(before, y)), abs=1e-5
                 )
                 surprise = lambda x, y=y: torch.nn.functional.cross_entropy(x, y)
                 assert found.per["loss"][m, b, k, h] == pytest.approx(
-                    float(surprise(gone) - surprise(before)), abs=1e-5
+                    float(surprise(after) - surprise(before)), abs=1e-5
                 )
-                stream = seen["resid_post.1"]
-                norm = stream.var(-1, correction=0).add(models.EPSILON).sqrt()
                 other = z[k][(b - 1) % half][:, h]
                 for name, value in (("direct", z[k][b][:, h]), ("null_direct", other)):
                     out = (value - mean) @ sweep.view.params[f"W_O.{k}"][m, h]
-                    out = out - out.mean(-1, keepdim=True)
-                    adds = out @ u.T / norm[:, None]  # (T, V)
-                    assert found.per[name][m, b, k, h] == pytest.approx(float(right(adds, y)), abs=1e-5)
+                    adds = (out - out.mean(-1, keepdim=True)) @ u.T  # (T, V)
+                    each = [float(right(adds / norm[c][:, None], sweep.y[c])) for c in range(half)]
+                    others = [each[c] for c in range(half) if c not in (b, (b - 1) % half)]
+                    assert found.per[name][m, b, k, h] == pytest.approx(each[b] - np.mean(others), abs=1e-5)
                 resampled = logits_of(sweep, m, b, {k: put(h, other)})[0]
                 assert found.per["null_gain"][m, b, k, h] == pytest.approx(
-                    float(right(gone, y) - right(resampled, y)), abs=1e-5
+                    float(right(after, y) - right(resampled, y)), abs=1e-5
                 )
 
 

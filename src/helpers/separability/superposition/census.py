@@ -4,8 +4,10 @@ on the other.
 A head's *direct effect* is what it writes, less what it writes on average at that position, read out by the
 unembedding as the logit of the token that follows, centred over the vocabulary (direct logit attribution; Elhage et
 al. 2021). The final norm divides by what it divides by without the head: otherwise anything that lengthens the
-stream, noise included, lowers every right logit a little, and would pass for a suppressor. The *total effect* is how
-much that logit falls when the head is replaced by its average. Axes as in `views`; N sequences."""
+stream, noise included, lowers every right logit a little, and would pass for a suppressor. From the right logit's
+direction the mean of other sequences' is taken off, its own and the one before left out, so that an error in the
+head's average cancels. The *total effect* is how much that logit falls when the head is replaced by its average. Axes
+as in `views`; N sequences."""
 
 from __future__ import annotations
 
@@ -69,7 +71,7 @@ class Sweep:
     def __init__(self, view: View, tokens: Tensor):
         self.view, self.half = view, len(tokens) // 2
         self.x, self.y = tokens[:, :-1], tokens[:, 1:]
-        self.size = min(self.half, CHUNK)
+        self.size = -(-self.half // -(-self.half // CHUNK))  # chunks of one size, or nearly
         self.whole = {at.start: view.run(self.x[at]) for at in self.chunks()}  # without any edit
         self.means = (
             self._means()
@@ -177,6 +179,7 @@ class Sweep:
             back = torch.einsum(
                 "mbtd,med->mbte", toward, self.view.writes[layer][:, head]
             )  # what the head would have to be
+            back = back - (back.sum(1, keepdim=True) - back - back.roll(1, 1)) / (back.shape[1] - 2)
             z, mean = was.pop(), self.means[layer][:, None, :, head]
             for value, out in ((z, effects), (z.roll(1, 1), nulls)):
                 out.append(((value - mean) * back).sum(-1).mean(2))
