@@ -29,6 +29,7 @@ from helpers.study import Log
 
 EXPERIMENT = "exp_c"
 SPARSE = 8  # measurements from one row to the next, where a row holds everything or nothing is in transition
+ROWS = 125  # of a record of the document's experiment at least: its own pace of 100 steps, coarser in a long run
 BYTES = 16  # floats that a training pair takes for each neuron, gathered values and gradients together
 
 
@@ -107,17 +108,18 @@ def _record(config: Addition, cell: Cell, steps: np.ndarray, series: np.ndarray,
     """series (T, columns). The first arm of MAIN keeps accuracy, A_param and G at every step, since their timing is judged; all
     others, and all other columns, follow the adaptive pace of the document."""
     (arm, seed), of = cell, {name: series[:, i] for i, name in enumerate(COLUMNS)}
+    sparse = SPARSE * config.every * (1 if arm in MAIN else 2)
     at = np.flatnonzero(of["train"] >= MEMORISED)
     memorised = int(steps[at[0]]) if len(at) else float("nan")
     facts = {"part": "addition", "arm": arm, "p": config.p, "memorised": memorised, "trained": config.trained}
     record, pace, last = (
         Record(EXPERIMENT, arm, seed, facts),
-        Pace(dense=config.every, sparse=SPARSE * config.every),
+        Pace(dense=config.every, sparse=sparse),
         None,
     )
     for i, step in enumerate(steps.tolist()):
         accuracy = float(of["psi_accuracy"][i])
-        whole = step % (SPARSE * config.every) == 0 or step in extra or i == len(steps) - 1
+        whole = step % sparse == 0 or step in extra or i == len(steps) - 1
         if whole or arm == MAIN[0] or pace.due(step, last, accuracy):
             names = COLUMNS if whole else ("A_param", "G_stability")
             values = {name: float(of[name][i]) for name in names if name != "psi_accuracy"}
@@ -158,7 +160,7 @@ def _published(config: OrderedAddition, log: Log) -> list[Record]:
         known += [metrics.A_learned(params["g3"]), metrics.sigma_sq_of_token(stream[:, :, None])]
         return torch.stack([accuracy, loss, *known], 1)
 
-    pace = Pace()
+    pace = Pace(sparse=max(Pace().sparse, config.steps // ROWS))
     steps = sorted({*range(0, config.steps, max(pace.dense, config.steps // 500)), config.steps})
     seen = stacked.fit(params, loss, lr=config.rate, steps=config.steps, log=steps, probe=probe)
     series = torch.stack(seen, 1).double().cpu().numpy()
