@@ -75,7 +75,7 @@ toy = heads.Toy(s.n_samples, s.train_steps, seed, s.seeds, held=s.batches, thres
 size = {"layers": s.layers, "width": s.width, "heads": s.heads, "hidden": s.hidden, "length": s.length}
 training = {"seeds": s.seeds, "steps": s.steps, "stories": s.stories, "batch": s.batch, "rate": s.rate}
 census = heads.Census(**training, **size, held=s.held, draws=s.draws)
-trained = heads.Trained(model, held=s.read)
+trained = heads.Foreign(model, held=s.read)
 bottleneck = heads.Bottleneck(s.shapes, seeds=s.seeds, steps=s.inner[0], batch=s.inner[1])
 log = here.log(heads.CHAPTERS[here.name])
 here.box()

@@ -12,7 +12,7 @@ from helpers.separability.models import Architecture
 from helpers.separability.superposition import printed
 from helpers.separability.superposition.census import STRENGTHS, Sweep
 from helpers.separability.superposition.config import Toy
-from helpers.separability.superposition.views import Single, Spread, Stack
+from helpers.separability.superposition.views import Single, Spread, Stacked
 
 ARCH = Architecture(vocab=11, length=6, d=12, heads=3, d_head=4, d_mlp=8, layers=2)
 N = 10
@@ -23,7 +23,7 @@ def stack(count=2):
     for name, p in params.items():  # gains and biases that are not those of a start
         if name.startswith(("ln", "b_")):
             p += 0.3 * torch.randn(p.shape, generator=devices.torch_rng(name))
-    return Stack(params, ARCH)
+    return Stacked(params, ARCH)
 
 
 def text(count=N, length=ARCH.length + 1, vocab=ARCH.vocab):
@@ -111,7 +111,7 @@ def test_a_zero_in_a_heads_place_is_a_head_without_output_weights(swept):
     sweep, _ = swept
     params = {k: v.clone() for k, v in sweep.view.params.items()}
     params["W_O.0"][:, 1] = 0.0
-    without = Sweep(Stack(params, ARCH), text()).passage({})
+    without = Sweep(Stacked(params, ARCH), text()).passage({})
     zero = sweep.passage({"z.0": sweep.ablation("zero", 0, 1)})
     assert torch.allclose(zero.logit, without.logit, atol=1e-5)
     assert torch.allclose(zero.loss, without.loss, atol=1e-5)
@@ -296,7 +296,7 @@ def test_the_printed_tokens_hold_nothing_to_learn():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_finds_the_same_heads(swept):
     sweep, found = swept
-    there = Stack({k: v.cuda() for k, v in sweep.view.params.items()}, ARCH)
+    there = Stacked({k: v.cuda() for k, v in sweep.view.params.items()}, ARCH)
     again = Sweep(there, text().cuda()).run(lambda *_: None, 2, 0)
     for name, value in found.per.items():
         assert torch.allclose(again.per[name].cpu(), value, atol=1e-4)

@@ -66,7 +66,7 @@ def tidy(*rows):
         (part.Census, {"width": 30, "heads": 4}, "use 32"),
         (part.Census, {"rate": 0.0}, "rate=0.0"),
         (part.Census, {"stories": 3}, "use 16"),
-        (part.Trained, {"held": 9}, "use 10"),
+        (part.Foreign, {"held": 9}, "use 10"),
         (part.Bottleneck, {"shapes": ((5, 6),)}, r"use \(5, 5\)"),
         (part.Bottleneck, {"sparsities": (0.5, 1.0)}, "sparsity 1.0"),
         (part.Bottleneck, {"sparsities": (0.5,)}, "two at least"),

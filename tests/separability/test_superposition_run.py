@@ -123,10 +123,10 @@ def test_models_learn_the_stories_and_each_seed_is_its_own(whole):
 
 def test_a_model_from_elsewhere_joins_the_census(tmp_path):
     log = made(tmp_path)
-    part.run_trained(part.Trained(held=8, length=12), 1, log)
+    part.run_trained(part.Foreign(held=8, length=12), 1, log)
     heads = frames.rows(log.frame(), part="heads", model="storyteller")
     assert len(heads) == 24
     assert "s11_log2_ratio" not in quantities.named(log.frame())  # the claims speak of models that are trained here
     assert "of 24 heads" in tables.elsewhere(log.at(), ["storyteller"])
     with pytest.raises(ValueError, match="length=200: storyteller takes 128"):
-        part.run_trained(part.Trained(held=8, length=200), 1, made(tmp_path / "other"))
+        part.run_trained(part.Foreign(held=8, length=200), 1, made(tmp_path / "other"))

@@ -1,11 +1,11 @@
 """Experiment D of seed document 003: do suppressor heads live at high variance, and does superposition cost amplitude?
 
 The face of the package: the experiments' settings (`Toy` as printed, `Census` of models that are trained here,
-`Trained` of one that was trained elsewhere, `Bottleneck`), what runs each of them into a log (`run_…`), and the
+`Foreign` of one that was trained elsewhere, `Bottleneck`), what runs each of them into a log (`run_…`), and the
 chapter's study."""
 
 from helpers.separability.superposition import controls, quantities
-from helpers.separability.superposition.config import SHAPES, Bottleneck, Census, Toy, Trained
+from helpers.separability.superposition.config import SHAPES, Bottleneck, Census, Foreign, Toy
 from helpers.separability.superposition.run import run_bottleneck, run_census, run_printed, run_trained
 from helpers.study import Study
 
@@ -25,8 +25,8 @@ __all__ = [
     "SHAPES",
     "Bottleneck",
     "Census",
+    "Foreign",
     "Toy",
-    "Trained",
     "run_bottleneck",
     "run_census",
     "run_printed",

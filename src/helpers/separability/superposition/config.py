@@ -94,7 +94,7 @@ class Census:
 
 
 @dataclass(frozen=True)
-class Trained:
+class Foreign:
     """A model that somebody else trained, and how many sequences of which length it reads in the census."""
 
     name: str = "storyteller"

@@ -13,7 +13,7 @@ from helpers import devices, stacked
 from helpers.separability import models
 from helpers.separability.models import Architecture
 from helpers.separability.superposition.config import Census
-from helpers.separability.superposition.views import Stack
+from helpers.separability.superposition.views import Stacked
 from helpers.stacked import Params
 from helpers.storyteller import grammar
 from helpers.work import Work
@@ -32,12 +32,12 @@ def stories(config: Census, split: str) -> Tensor:
     return torch.from_numpy(grammar.corpus(count, 0, length=config.length + 1, split=split))
 
 
-def learned(config: Census, device: str = "cpu", work: Work | None = None) -> Stack:
+def learned(config: Census, device: str = "cpu", work: Work | None = None) -> Stacked:
     """A stack of models, one a seed: a seed draws the start and the order of the stories."""
     arch = architecture(config)
     make = lambda: fit(config, arch, device)
     params = (work or Work(None)).tensors(("language", config, device), make)
-    return Stack({k: v.to(device) for k, v in params.items()}, arch)
+    return Stacked({k: v.to(device) for k, v in params.items()}, arch)
 
 
 def fit(config: Census, arch: Architecture, device: str) -> Params:

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from helpers import devices, lm, storyteller
 from helpers.separability.decoders import read
-from helpers.separability.superposition.config import Trained
+from helpers.separability.superposition.config import Foreign
 from helpers.separability.superposition.views import Single, View
 
 
-def view(config: Trained, device: str = "cpu") -> tuple[str, View, Tensor]:
+def view(config: Foreign, device: str = "cpu") -> tuple[str, View, Tensor]:
     """The model's name, the model, and (N, T + 1) tokens: held-out stories for a storyteller, for any other what it
     writes itself.
 

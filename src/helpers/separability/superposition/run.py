@@ -25,7 +25,7 @@ from torch import Tensor
 from helpers.records import Record
 from helpers.separability.superposition import bottleneck, language, others, printed, rule
 from helpers.separability.superposition.census import ABLATIONS, Found, Sweep
-from helpers.separability.superposition.config import Bottleneck, Census, Toy, Trained
+from helpers.separability.superposition.config import Bottleneck, Census, Foreign, Toy
 from helpers.separability.superposition.views import View
 from helpers.study import Log
 
@@ -64,7 +64,7 @@ def run_census(config: Census, log: Log) -> None:
     log.once(("census", config), make)
 
 
-def run_trained(config: Trained, draws: int, log: Log) -> None:
+def run_trained(config: Foreign, draws: int, log: Log) -> None:
     """The same census of a model that was trained elsewhere."""
 
     def make() -> list[Record]:

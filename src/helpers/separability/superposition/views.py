@@ -68,7 +68,7 @@ class View(ABC):
         """(M, B, T, d) -> (M, B, T): what the final norm divides by."""
 
 
-class Stack(View):
+class Stacked(View):
     """Models of `separability.models`, as one stack."""
 
     def __init__(self, params: Params, arch: Architecture):
