@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,19 +123,25 @@ def _npz(path: Path) -> list[np.ndarray]:
     names = [f"{kind}_{part}" for part in PARTS for kind in ("x", "y")]
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; give an npz file, a folder with IDX files, or 'embedded'")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} cannot be read as npz; it is another kind of file, or cut short: fetch it again")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if missing := sorted(set(names) - set(archive.files)):
-                raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(archive.files) or 'nothing'}")
-            return [archive[name] for name in names]
-    except (zipfile.BadZipFile, OSError, EOFError, AttributeError) as error:
+        with zipfile.ZipFile(path) as archive:
+            held = [name.removesuffix(".npy") for name in archive.namelist()]
+            if missing := sorted(set(names) - set(held)):
+                raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(held) or 'nothing'}")
+            return [np.load(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False) for name in names]
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError) as error:
         raise ValueError(f"{path} cannot be read as npz ({error}); it may be cut short: fetch it again") from error
 
 
 def _checked(name: str, arrays: list[np.ndarray]) -> Images:
     parts = []
     for part, x, y in zip(PARTS, arrays[::2], arrays[1::2], strict=True):
-        x, y = (x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x), np.asarray(y).reshape(len(y), -1)
+        x, y = (
+            (x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x),
+            np.asarray(y).reshape(len(y), -1 if len(y) else 1),
+        )
         if x.ndim != 3 or x.shape[1] != x.shape[2] or x.shape[1] < LEAST:
             wanted = f"(N, side, side), {LEAST} pixels or more"
             raise ValueError(f"{name}: {part} images have the shape {x.shape}; expected {wanted}")

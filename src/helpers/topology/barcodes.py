@@ -17,6 +17,7 @@ from helpers.topology.distances import Points, distances
 
 MOST = 128  # points of a cloud in the batched engines
 CHUNK = 64  # clouds that one thread takes at a time
+ROOM = 8  # bars a point, in a cloud's relative neighbourhood graph beside its tree; a cloud with more goes to ripser
 
 
 def barcodes(points: Points, *, between: Points | None = None) -> Bars:
@@ -36,7 +37,7 @@ def barcodes(points: Points, *, between: Points | None = None) -> Bars:
         found = [np.empty((0, 2), np.float32)] * len(between)
     else:
         found = _on_gpu(between) if between.is_cuda else _on_cpu(between.numpy())
-    return _padded(found, shape)
+    return padded(found, shape)
 
 
 def _checked(between: Tensor) -> Tensor:
@@ -73,13 +74,9 @@ def _reduced(between: np.ndarray) -> list[np.ndarray]:
     first, second = (v.astype(np.int32) for v in np.triu_indices(n, 1))
     lengths = np.ascontiguousarray(between[:, first, second])
     lengths += 0.0  # a negative zero has other bits
-    room = 4 * n
-    while True:
-        bars, counts = np.empty((len(between), room, 2), np.float32), np.zeros(len(between), np.int64)
-        reduction.reduce(lengths, lengths.view(np.uint32), first, second, n, bars, counts)
-        if (counts >= 0).all():
-            return [bars[i, :count] for i, count in enumerate(counts)]
-        room = len(first)
+    bars, counts = np.empty((len(between), ROOM * n, 2), np.float32), np.zeros(len(between), np.int64)
+    reduction.reduce(lengths, lengths.view(np.uint32), first, second, reduction.room(n), bars, counts)
+    return [_ripser(between[i]) if count < 0 else bars[i, :count] for i, count in enumerate(counts)]
 
 
 def _on_gpu(between: Tensor) -> list[np.ndarray]:
@@ -94,7 +91,7 @@ def _on_gpu(between: Tensor) -> list[np.ndarray]:
     return found
 
 
-def _padded(found: list[np.ndarray], shape: tuple[int, ...]) -> Bars:
+def padded(found: list[np.ndarray], shape: tuple[int, ...]) -> Bars:
     """One array of all bars, each cloud's by falling persistence, equal ones by birth."""
     values = np.full((len(found), max(map(len, found), default=0), 2), np.nan, np.float32)
     for row, bars in zip(values, found, strict=True):

@@ -34,7 +34,8 @@ class Bars:
     @property
     def each(self) -> list[np.ndarray]:
         """The (bars, 2) of every cloud, without padding, the clouds in one row."""
-        return [v[np.isfinite(v[:, 0])] for v in self.values.reshape(-1, *self.values.shape[-2:])]
+        *shape, most, _ = self.values.shape
+        return [v[np.isfinite(v[:, 0])] for v in self.values.reshape(int(np.prod(shape)), most, 2)]
 
 
 def percentile_count(bars: Bars) -> np.ndarray:
@@ -80,8 +81,8 @@ def universal_p(bars: Bars) -> np.ndarray:
         ratio = np.log(np.log(bars.values[..., 1].astype(float) / bars.values[..., 0]))
     known = np.isfinite(ratio)  # a bar born at distance zero has no ratio
     mean = np.where(known, ratio, 0).sum(-1) / np.maximum(known.sum(-1), 1)
-    with np.errstate(over="ignore"):
-        return np.exp(-np.exp(ratio - mean[..., None] - EULER))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(known, np.exp(-np.exp(ratio - mean[..., None] - EULER)), np.nan)
 
 
 def holes(bars: Bars, level: float = 0.05) -> np.ndarray:

@@ -46,7 +46,7 @@ def dimension(points: Points, kind: str = "printed", k: int = 20, *, between: Te
     spread = (k - 1) * logs[..., -1] - logs[..., :-1].sum(-1)  # (…, n): Σ ln(T_k / T_j)
     known = near[..., -1] > GUARD
     if kind == "twonn":
-        return (known.sum(-1) - 1) / (spread * known).sum(-1)
+        return (known.sum(-1) - 1).clamp(min=0) / (spread * known).sum(-1)
     if kind == "mackay":
         return (k - 1) * known.sum(-1) / (spread * known).sum(-1)
     local = (k - 1 if kind == "printed" else k - 2) / spread

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 MOST = 128  # points: bits of a mask
+PARTS = 32  # times the edges: room for the parts of reduced columns; the largest of the book's clouds takes a tenth
 ZERO, ONE = np.uint64(0), np.uint64(1)
 
 
@@ -39,9 +40,11 @@ def _place(x):
 def _sort(bits, order, spare, counts):
     """Fill order (E,) with the edges by length, equal ones by index: three passes over the bits of non-negative
     floats."""
-    order[:] = np.arange(len(order))
+    for i in range(len(order)):
+        order[i] = i
     for shift in (0, 11, 22):
-        counts[:] = 0
+        for i in range(2049):
+            counts[i] = 0
         for i in range(len(bits)):
             counts[((bits[i] >> np.uint32(shift)) & np.uint32(2047)) + 1] += 1
         for i in range(2047):
@@ -55,12 +58,12 @@ def _sort(bits, order, spare, counts):
 
 
 @njit(cache=True, nogil=True)
-def _lunes(order, first, second, rank, near, lune, tree):
+def _lunes(order, first, second, rank, parent, near, lune, tree):
     """Fill rank (n, n) and lune (E, 2), the vertices in each edge's lune; mark the spanning tree. Returns the RNG's
     edges."""
-    n = len(rank)
-    parent = np.arange(n)
-    near[:] = 0
+    for i in range(len(rank)):
+        parent[i] = i
+        near[i, 0] = near[i, 1] = ZERO
     graph = 0
     for r in range(len(order)):
         a, b = first[order[r]], second[order[r]]
@@ -68,7 +71,7 @@ def _lunes(order, first, second, rank, near, lune, tree):
         lune[r, 0], lune[r, 1] = near[a, 0] & near[b, 0], near[a, 1] & near[b, 1]
         near[a, b >> 6] |= ONE << np.uint64(b & 63)
         near[b, a >> 6] |= ONE << np.uint64(a & 63)
-        tree[r] = False
+        tree[r] = 0
         if lune[r, 0] | lune[r, 1]:
             continue
         graph += 1
@@ -80,7 +83,7 @@ def _lunes(order, first, second, rank, near, lune, tree):
             b = parent[b]
         if a != b:
             parent[a] = b
-            tree[r] = True
+            tree[r] = 1
     return graph
 
 
@@ -105,39 +108,57 @@ def _add(r, order, first, second, rank, lune, column, there):
         there[p >> 6] |= ONE << np.uint64(p & 63)
 
 
-@njit(cache=True, nogil=True)
-def reduce(lengths, bits, first, second, n, bars, counts):
-    """Fill bars (B, P, 2) with birth and death of every bar of some length, and counts (B,) with how many there are, or
-    −1 where P are too few.
+def room(n: int) -> tuple[np.ndarray, ...]:
+    """The arrays that `reduce` works in, for clouds of n points; one set a thread."""
+    edges = n * (n - 1) // 2
+    whole = lambda *shape, kind=np.int32: np.zeros(shape, kind)
+    return (
+        whole(n, n),  # rank: of the edge between two points
+        whole(n),  # parent: the spanning forest's
+        whole(n, 2, kind=np.uint64),  # near: each point's neighbours so far
+        whole(edges, 2, kind=np.uint64),  # lune
+        whole(edges, 2, kind=np.uint64),  # column: the working one
+        whole((edges >> 6) + 1, kind=np.uint64),  # there: ranks at which it may hold triangles
+        whole(edges, kind=np.uint8),  # tree: 1 for the spanning tree's edges
+        whole(edges, kind=np.uint8),  # odd: 1 for edges whose coboundaries make up the column
+        whole(edges),  # head, follow: the columns by the rank of their pivot, as linked lists
+        whole(edges),
+        whole(edges, 2, kind=np.uint64),  # pivot: the bit of each column's pivot
+        whole(edges + 1),  # start, parts: the edges whose coboundaries make up each reduced column
+        whole(PARTS * edges),
+        whole(PARTS * edges),  # seen: edges added to the working column
+        whole(edges),  # one, other, digits: of the sort
+        whole(edges),
+        whole(2049),
+    )
 
-    lengths: (B, E) float32, not negative; bits: the same as uint32. first, second: (E,) the ends of each edge, E = n(n
-    − 1)/2.
+
+@njit(cache=True, nogil=True)
+def reduce(lengths, bits, first, second, work, bars, counts):
+    """Fill bars (B, P, 2) with birth and death of every bar of some length, and counts (B,) with how many there are, or −1
+    where P, or the room for columns, is too small.
+
+    lengths: (B, E) float32, not negative; bits: the same as uint32. first, second: (E,) the ends of each edge, E =
+    n(n − 1)/2. work: `room(n)`.
     """
-    edges = len(first)
-    rank = np.zeros((n, n), np.int32)
-    near = np.zeros((n, 2), np.uint64)
-    lune, column = np.zeros((edges, 2), np.uint64), np.zeros((edges, 2), np.uint64)
-    there = np.zeros((edges >> 6) + 1, np.uint64)
-    tree, odd = np.zeros(edges, np.bool_), np.zeros(edges, np.bool_)
-    head, follow = np.full(edges, -1), np.zeros(edges, np.int64)  # columns by the rank of their pivot
-    pivot = np.zeros((edges, 2), np.uint64)
-    start = np.zeros(edges + 1, np.int64)
-    parts = np.zeros(16 * edges + 16, np.int64)  # the edges whose coboundaries make up each reduced column
-    seen = np.zeros(edges, np.int64)
-    one, other, digits = np.zeros(edges, np.int32), np.zeros(edges, np.int32), np.zeros(2049, np.int32)
+    rank, parent, near, lune, column, there, tree, odd, head, follow, pivot, start, parts, seen, one, other, digits = (
+        work
+    )
+    n, edges = len(rank), len(first)
     for c in range(len(lengths)):
         order = _sort(bits[c], one, other, digits)
-        if _lunes(order, first, second, rank, near, lune, tree) - (n - 1) > bars.shape[1]:
+        if _lunes(order, first, second, rank, parent, near, lune, tree) - (n - 1) > bars.shape[1]:
             counts[c] = -1
             continue
-        head[:] = -1
+        for i in range(edges):
+            head[i] = -1
         done = found = 0
         for e in range(edges - 1, -1, -1):
             if tree[e] or lune[e, 0] | lune[e, 1]:
                 continue
             _add(e, order, first, second, rank, lune, column, there)
             seen[0], touched = e, 1
-            odd[e] = True
+            odd[e] = 1
             word = e >> 6
             while True:
                 while not there[word]:
@@ -152,7 +173,7 @@ def reduce(lengths, bits, first, second, n, bars, counts):
                 from0 = _low(lune[r, 0])
                 if low0 == from0 and (low0 or low1 == _low(lune[r, 1])):
                     _add(r, order, first, second, rank, lune, column, there)
-                    odd[r] = not odd[r]
+                    odd[r] ^= 1
                     seen[touched] = r
                     touched += 1
                 else:
@@ -162,15 +183,15 @@ def reduce(lengths, bits, first, second, n, bars, counts):
                     if j < 0:
                         break
                     for i in range(start[j], start[j + 1]):
+                        if touched == len(seen):
+                            break
                         f = parts[i]
                         _add(f, order, first, second, rank, lune, column, there)
-                        odd[f] = not odd[f]
-                        if touched == len(seen):
-                            seen = np.append(seen, np.zeros_like(seen))
+                        odd[f] ^= 1
                         seen[touched] = f
                         touched += 1
                 if touched == len(seen):
-                    seen = np.append(seen, np.zeros_like(seen))
+                    break
             pivot[done, 0], pivot[done, 1] = low0, low1
             follow[done], head[r] = head[r], done
             birth, death = lengths[c, order[e]], lengths[c, order[r]]
@@ -178,14 +199,14 @@ def reduce(lengths, bits, first, second, n, bars, counts):
                 bars[c, found, 0], bars[c, found, 1] = birth, death
                 found += 1
             at = start[done]
-            if at + touched > len(parts):
-                parts = np.append(parts, np.zeros(max(len(parts), touched), np.int64))
+            full = touched == len(seen) or at + touched > len(parts)
             for i in range(touched):
                 f = seen[i]
                 if odd[f]:
-                    odd[f] = False
-                    parts[at] = f
-                    at += 1
+                    odd[f] = 0
+                    if not full:
+                        parts[at] = f
+                        at += 1
             done += 1
             start[done] = at
             for word in range(len(there)):
@@ -194,4 +215,7 @@ def reduce(lengths, bits, first, second, n, bars, counts):
                     r = (word << 6) + _place(bit)
                     column[r, 0] = column[r, 1] = 0
                     there[word] ^= bit
+            if full:
+                found = -1
+                break
         counts[c] = found
