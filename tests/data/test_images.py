@@ -51,6 +51,7 @@ def test_npz_and_idx_plain_or_gzip_are_the_same_images(tmp_path):
     plain = load_images(str(folder_of(tmp_path / "plain", found)))
     packed = load_images(str(folder_of(tmp_path / "packed", found, gzip.compress, ".gz")))
     assert one.digest == plain.digest == packed.digest
+    assert load_images(str(tmp_path / "packed" / f"{IDX['test'][1]}.gz")).digest == one.digest
     np.testing.assert_array_equal(one.test, found["x_test"])
     np.testing.assert_array_equal(one.train_labels, found["y_train"])
     assert one.name == "a.npz"

@@ -70,7 +70,7 @@ class Images:
 
 def load_images(source: str = "embedded") -> Images:
     """Images by name or place: 'embedded' (1,797 digits of 8 × 8 pixels), an npz file with x_train, y_train, x_test and
-    y_test, or a folder with the four IDX files of MNIST, plain or gzip.
+    y_test, or a folder with the four IDX files of MNIST, plain or gzip, or one of these files, which stands for its folder.
 
     Raises FileNotFoundError for what is not there, and ValueError, naming the file, for one that is cut short or no
     such file, for unequal numbers of images and labels, images that are not square or not whole numbers from 0 to 255,
@@ -79,6 +79,8 @@ def load_images(source: str = "embedded") -> Images:
     if source == "embedded":
         return _digits()
     path = Path(source).expanduser()
+    one_of_four = any(path.name.replace(".idx", "-idx").startswith(name) for names in IDX.values() for name in names)
+    path = path.parent if one_of_four and path.is_file() else path
     if path.is_dir():
         arrays = [_idx(_found(path, name)) for part in PARTS for name in IDX[part]]
     else:

@@ -14,6 +14,12 @@ OVER = ("seed",)
 JUDGED = (4, 8, 16)  # dimensions at which the estimate is judged
 HOLLOW = 8  # dimension of the hole-free cloud in which holes are counted
 ROUND, FLAT = {"shape": "ring"}, {"shape": "disc"}
+EYES = {  # through what images are looked at
+    "pixels": "pixels",
+    "trained": "trained judge",
+    "second": "another trained judge",
+    "untrained": "untrained judge",
+}
 Quantities = dict[str, Sequence[float]]
 
 
@@ -38,7 +44,7 @@ def calibrated(rows: pd.DataFrame) -> Quantities:
         "t10_ring_found": 1 - frames.per_seed(rows, "clean", **at_ring, **ROUND),
         "t10_ball_clean": frames.per_seed(rows, "clean", part="shape", shape="ball"),
         "t11_order": frames.per_seed(rows, "order", part="shape", shape="pair"),
-        "t12_accuracy": frames.per_seed(rows, "accuracy", part="eyes", eye="trained"),
+        "t12_accuracy": frames.per_seed(rows, "correct", part="eyes", eye="trained"),
     }
     found |= {f"t11_ratio_{d}": frames.per_seed(rows, "printed_ratio", part="gaussian", d=d, n=n) for d in JUDGED}
     for name, column in (("within", "printed"), ("pooled", "pooled_printed")):

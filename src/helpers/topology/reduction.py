@@ -135,11 +135,11 @@ def room(n: int) -> tuple[np.ndarray, ...]:
 
 @njit(cache=True, nogil=True)
 def reduce(lengths, bits, first, second, work, bars, counts):
-    """Fill bars (B, P, 2) with birth and death of every bar of some length, and counts (B,) with how many there are, or −1
-    where P, or the room for columns, is too small.
+    """Fill bars (B, P, 2) with birth and death of every bar of some length, and counts (B,) with how many there are, or
+    −1 where P, or the room for columns, is too small.
 
-    lengths: (B, E) float32, not negative; bits: the same as uint32. first, second: (E,) the ends of each edge, E =
-    n(n − 1)/2. work: `room(n)`.
+    lengths: (B, E) float32, not negative; bits: the same as uint32. first, second: (E,) the ends of each edge, E = n(n
+    − 1)/2. work: `room(n)`.
     """
     rank, parent, near, lune, column, there, tree, odd, head, follow, pivot, start, parts, seen, one, other, digits = (
         work

@@ -6,9 +6,9 @@ classes).
 Columns: part; seed; step; those of `measure.measure`; truth, the dimension that a cloud was made with (nan for real
 images); loops. gaussian: d, n (also the step). neighbours: d and k (also the step), estimators only. shape: shape,
 noise (step: thousandths); order, 1 where dimension 4 was estimated below dimension 8, of as many pairs as there are
-clouds, on the shape "pair". sign: factors, ring. eyes: eye ("pixels", "trained", "second", "untrained"), accuracy; the
-dimension's columns are means over classes and pooled_… those of all classes as one cloud; source: which part of the
-data was looked at.
+clouds, on the shape "pair". sign: factors, ring. eyes: eye ("pixels", "trained", "second", "untrained"), correct, its
+share of right answers on the test part; the dimension's columns are means over classes and pooled_… those of all
+classes as one cloud; source: which part of the data was looked at.
 """
 
 from __future__ import annotations
@@ -148,7 +148,5 @@ def _eyes(config: Eyes, images: Images, log: Log) -> list[Record]:
             found = averaged(measure(within, config.k, config.level))
             found |= {f"pooled_{k}": float(v) for k, v in dimensions(features, config.k).items()}
             known = {"part": "eyes", "eye": eye, "n": config.each, "source": source, "data": images.name}
-            out.append(
-                _record(log, f"eyes.{eye}", seed, 0, known, found | {"accuracy": right.get((eye, seed), np.nan)})
-            )
+            out.append(_record(log, f"eyes.{eye}", seed, 0, known, found | {"correct": right.get((eye, seed), np.nan)}))
     return out
