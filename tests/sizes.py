@@ -9,5 +9,6 @@ SMALL = {  # parameters by notebook: everything the quick profile does, with few
     "encoding_limits": {"seeds": 2, "steps": 20},
     "dtdr_emergence": {"seeds": 1, "texts": 6},
     "dtdr_guided": {"seeds": 1, "texts": 6},
+    "metric_calibration": {"seeds": 2, "samples_per_class": 40},
     "storyteller": {"seeds": 1, "steps": 20},
 }
