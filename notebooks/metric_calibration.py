@@ -57,7 +57,7 @@ s = here.settings(
     dimensions=Per((1, 2, 4, 8, 16, 32), (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)),
     noises=Per((0.0, 0.2, 1.0, 2.0, 3.0), (0.0, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)),
 )
-known = topology.Calibration(seeds=s.seeds, n=samples_per_class, k=k, dimensions=s.dimensions, noises=s.noises)
+known = topology.Clouds(seeds=s.seeds, n=samples_per_class, k=k, dimensions=s.dimensions, noises=s.noises)
 network = {"steps": s.steps, "batch": s.batch, "rate": s.rate, "channels": s.channels, "hidden": s.hidden}
 eyes = topology.Eyes(seeds=s.seeds, each=samples_per_class, k=k, **network)
 log = here.log(topology.CHAPTERS[here.name])

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from helpers.topology import barcodes, holes, percentile_count
-from helpers.topology.bars import Bars, entropy, total_persistence, universal_p
+from helpers.topology.bars import Barcodes, entropy, total_persistence, universal_p
 from helpers.topology.clouds import cloud
 from helpers.topology.planted import TABLE, gaussian_count, gaussian_table, told_apart
 
 
 def of(*codes):
-    """Bars of lists of (birth, death)."""
+    """Barcodes of lists of (birth, death)."""
     values = np.full((len(codes), max(map(len, codes), default=0), 2), np.nan, np.float32)
     for row, code in zip(values, codes, strict=True):
         row[: len(code)] = np.array(sorted(code, key=lambda b: b[0] - b[1]), float).reshape(-1, 2)
-    return Bars(values)
+    return Barcodes(values)
 
 
 @pytest.mark.parametrize("kinds", [1000, 3])  # lengths that all differ, and ties

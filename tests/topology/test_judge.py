@@ -29,14 +29,14 @@ def module(shape, params, m):
 
 
 def test_the_documents_judge_has_its_size_and_features():
-    shape = judge.Judge()
+    shape = judge.JudgeShape()
     assert shape.features == 3136
     params = judge.untrained(shape, [0])
     assert sum(v[0].numel() for v in params.values()) == 1_805_034 + 0 * shape.classes
 
 
 def test_a_stack_sees_what_each_judge_would_see_alone():
-    shape = judge.Judge(9, (4, 6), (8, 5), 3)
+    shape = judge.JudgeShape(9, (4, 6), (8, 5), 3)
     params = judge.untrained(shape, ["a", "b"])
     images = torch.rand(2, 7, 1, 9, 9, generator=torch.Generator().manual_seed(0)) * 2 - 1
     found, said = judge.features(params, images), judge.opinions(params, images)
@@ -50,7 +50,7 @@ def test_a_stack_sees_what_each_judge_would_see_alone():
 
 
 def test_training_in_a_stack_is_training_alone():
-    shape = judge.Judge(8, (3, 4), (5,), 10)
+    shape = judge.JudgeShape(8, (3, 4), (5,), 10)
     images, labels = (torch.from_numpy(a) for a in load_images().scaled())
     both = judge.train(shape, images, labels, [0, 1], steps=20, batch=16)
     alone = judge.train(shape, images, labels, [1], steps=20, batch=16)
@@ -60,7 +60,7 @@ def test_training_in_a_stack_is_training_alone():
 
 def test_a_judge_learns_the_digits_and_an_untrained_one_does_not_know_them():
     images = load_images()
-    shape = judge.Judge(images.size, (8, 16), (32,), images.classes)
+    shape = judge.JudgeShape(images.size, (8, 16), (32,), images.classes)
     x, y = (torch.from_numpy(a) for a in images.scaled())
     held = [torch.from_numpy(a) for a in images.scaled("test")]
     params = judge.train(shape, x, y, [0], steps=150, batch=64, rate=3e-3)
@@ -71,13 +71,13 @@ def test_a_judge_learns_the_digits_and_an_untrained_one_does_not_know_them():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda x, y: judge.Judge(3), "4 pixels a side"),
-        (lambda x, y: judge.Judge(8, classes=1), "two classes"),
-        (lambda x, y: judge.train(judge.Judge(28), x, y, [0], steps=1), "do not fit a judge"),
-        (lambda x, y: judge.train(judge.Judge(8), x, y[:-1], [0], steps=1), "labels for"),
-        (lambda x, y: judge.train(judge.Judge(8), 2 * x, y, [0], steps=1), r"lie in \[−1, 1\]"),
-        (lambda x, y: judge.train(judge.Judge(8), x * np.nan, y, [0], steps=1), "finite"),
-        (lambda x, y: judge.train(judge.Judge(8, classes=5), x, y, [0], steps=1), "of 5 classes"),
+        (lambda x, y: judge.JudgeShape(3), "4 pixels a side"),
+        (lambda x, y: judge.JudgeShape(8, classes=1), "two classes"),
+        (lambda x, y: judge.train(judge.JudgeShape(28), x, y, [0], steps=1), "do not fit a judge"),
+        (lambda x, y: judge.train(judge.JudgeShape(8), x, y[:-1], [0], steps=1), "labels for"),
+        (lambda x, y: judge.train(judge.JudgeShape(8), 2 * x, y, [0], steps=1), r"lie in \[−1, 1\]"),
+        (lambda x, y: judge.train(judge.JudgeShape(8), x * np.nan, y, [0], steps=1), "finite"),
+        (lambda x, y: judge.train(judge.JudgeShape(8, classes=5), x, y, [0], steps=1), "of 5 classes"),
     ],
 )
 def test_what_a_judge_cannot_learn_from_is_refused(make, told):

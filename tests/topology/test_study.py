@@ -17,9 +17,7 @@ from helpers.work import Work
 
 NAME = "metric_calibration"
 STUDY = topology.CHAPTERS[NAME]
-SMALL = topology.Calibration(
-    seeds=2, clouds=2, n=40, k=8, dimensions=(4, 8, 16), sizes=(20,), ks=(4, 8), noises=(0.0, RING)
-)
+SMALL = topology.Clouds(seeds=2, clouds=2, n=40, k=8, dimensions=(4, 8, 16), sizes=(20,), ks=(4, 8), noises=(0.0, RING))
 LOOK = topology.Eyes(seeds=2, each=30, k=8, steps=12, batch=16, channels=(3, 4), hidden=(5,))
 
 
@@ -129,15 +127,15 @@ def test_figures_and_tables_are_drawn_from_any_part_of_the_rows(log):
     ("make", "told"),
     [
         (
-            lambda: topology.Calibration(n=20),
+            lambda: topology.Clouds(n=20),
             "n=20 points have no k=20 neighbours each; use n=21 or more, or k=19 or less",
         ),
-        (lambda: topology.Calibration(n=129), "use n=128"),
-        (lambda: topology.Calibration(k=2), "use 3 to 127"),
-        (lambda: topology.Calibration(seeds=0), "use 1 or more"),
-        (lambda: topology.Calibration(level=1.0), "between 0 and 1"),
-        (lambda: topology.Calibration(noises=(0.0,)), "at which the ring is judged"),
-        (lambda: topology.Calibration(ambient=8), "use 32"),
+        (lambda: topology.Clouds(n=129), "use n=128"),
+        (lambda: topology.Clouds(k=2), "use 3 to 127"),
+        (lambda: topology.Clouds(seeds=0), "use 1 or more"),
+        (lambda: topology.Clouds(level=1.0), "between 0 and 1"),
+        (lambda: topology.Clouds(noises=(0.0,)), "at which the ring is judged"),
+        (lambda: topology.Clouds(ambient=8), "use 32"),
         (lambda: topology.Eyes(each=20), "21 or more"),
         (lambda: topology.Eyes(each=200), "use 128"),
         (lambda: topology.Eyes(rate=2.0), "above 0 and up to 1"),
@@ -150,5 +148,5 @@ def test_settings_that_cannot_work_are_refused_with_what_does(make, told):
 
 
 def test_sizes_that_k_leaves_no_neighbours_are_left_out():
-    assert topology.Calibration(k=40).every_n == (50, 100)
-    assert topology.Calibration(n=24).every_k == (5, 10, 20)
+    assert topology.Clouds(k=40).every_n == (50, 100)
+    assert topology.Clouds(n=24).every_k == (5, 10, 20)

@@ -10,7 +10,7 @@ from helpers.study import Study
 from helpers.topology import controls, judge, quantities
 from helpers.topology.barcodes import barcodes
 from helpers.topology.bars import holes, percentile_count
-from helpers.topology.config import Calibration, Eyes
+from helpers.topology.config import Clouds, Eyes
 from helpers.topology.dimension import by_class, dimension
 from helpers.topology.measure import measure
 from helpers.topology.planted import gaussian_count, told_apart
@@ -29,7 +29,7 @@ CHAPTERS = {
 }
 __all__ = [
     "CHAPTERS",
-    "Calibration",
+    "Clouds",
     "Eyes",
     "barcodes",
     "by_class",

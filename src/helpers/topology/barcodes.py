@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.topology.bars import Bars
+from helpers.topology.bars import Barcodes
 from helpers.topology.distances import Points, distances
 
 MOST = 128  # points of a cloud in the batched engines
@@ -20,7 +20,7 @@ CHUNK = 64  # clouds that one thread takes at a time
 ROOM = 8  # bars a point, in a cloud's relative neighbourhood graph beside its tree; a cloud with more goes to ripser
 
 
-def barcodes(points: Points, *, between: Points | None = None) -> Bars:
+def barcodes(points: Points, *, between: Points | None = None) -> Barcodes:
     """The bars of clouds (…, n, d), or of distances `between` (…, n, n) where they are known; in float32, as ripser
     computes.
 
@@ -91,11 +91,11 @@ def _on_gpu(between: Tensor) -> list[np.ndarray]:
     return found
 
 
-def padded(found: list[np.ndarray], shape: tuple[int, ...]) -> Bars:
+def padded(found: list[np.ndarray], shape: tuple[int, ...]) -> Barcodes:
     """One array of all bars, each cloud's by falling persistence, equal ones by birth."""
     values = np.full((len(found), max(map(len, found), default=0), 2), np.nan, np.float32)
     for row, bars in zip(values, found, strict=True):
         row[: len(bars)] = bars
     key = values[..., 0] - values[..., 1]  # nan sorts last
     order = np.lexsort((values[..., 0], key), axis=-1)
-    return Bars(np.take_along_axis(values, order[..., None], -2).reshape(*shape, values.shape[1], 2))
+    return Barcodes(np.take_along_axis(values, order[..., None], -2).reshape(*shape, values.shape[1], 2))

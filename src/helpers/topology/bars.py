@@ -11,7 +11,7 @@ EULER = 0.5772156649015329  # minus the mean of the left-skewed Gumbel law
 
 
 @dataclass(frozen=True)
-class Bars:
+class Barcodes:
     """Barcodes of clouds: values (…, m, 2), birth and death in units of distance, by falling persistence, nan beyond
     a cloud's own number. Bars of no length are left out."""
 
@@ -27,9 +27,9 @@ class Bars:
         """(…, m) death − birth, falling, then nan."""
         return self.values[..., 1].astype(float) - self.values[..., 0]
 
-    def __getitem__(self, index) -> Bars:
+    def __getitem__(self, index) -> Barcodes:
         """The barcodes of some clouds."""
-        return Bars(self.values[index])
+        return Barcodes(self.values[index])
 
     @property
     def each(self) -> list[np.ndarray]:
@@ -38,7 +38,7 @@ class Bars:
         return [v[np.isfinite(v[:, 0])] for v in self.values.reshape(int(np.prod(shape)), most, 2)]
 
 
-def percentile_count(bars: Bars) -> np.ndarray:
+def percentile_count(bars: Barcodes) -> np.ndarray:
     """(…) the document's number of holes: bars whose persistence exceeds the 90th percentile of the same barcode.
 
     A tenth of the bars always does: whatever the cloud, it counts ⌈(m − 1) / 10⌉ of m bars where no two are of one
@@ -55,12 +55,12 @@ def percentile_count(bars: Bars) -> np.ndarray:
     return np.where(count > 0, ((falling > border[..., None]) & (falling >= 0)).sum(-1), 0)
 
 
-def total_persistence(bars: Bars) -> np.ndarray:
+def total_persistence(bars: Barcodes) -> np.ndarray:
     """(…) the sum of persistences, in units of distance; 0 without bars."""
     return np.nansum(bars.persistence, -1)
 
 
-def entropy(bars: Bars) -> np.ndarray:
+def entropy(bars: Barcodes) -> np.ndarray:
     """(…) persistence entropy −Σ p ln p, p a bar's share of the total (Chintakunta et al. 2015), in nats; nan
     without bars."""
     total = total_persistence(bars)
@@ -70,7 +70,7 @@ def entropy(bars: Bars) -> np.ndarray:
     return np.where(bars.count > 0, told, np.nan)
 
 
-def universal_p(bars: Bars) -> np.ndarray:
+def universal_p(bars: Barcodes) -> np.ndarray:
     """(…, m) the p-value of each bar under the universal null law of Bobrowski & Skraba (2023), nan beyond a cloud's
     own number.
 
@@ -85,7 +85,7 @@ def universal_p(bars: Bars) -> np.ndarray:
         return np.where(known, np.exp(-np.exp(ratio - mean[..., None] - EULER)), np.nan)
 
 
-def holes(bars: Bars, level: float = 0.05) -> np.ndarray:
+def holes(bars: Barcodes, level: float = 0.05) -> np.ndarray:
     """(…) bars that are significant under the universal null law at `level`, by Bonferroni over the bars of their
     cloud."""
     if not 0 < level < 1:

@@ -16,7 +16,7 @@ def expect(holds: bool, otherwise: str) -> None:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Clouds:
     """Clouds whose answer is known. clouds: of each condition and seed, as the document's ten classes; n: points of
     a cloud (its samples a class); k: neighbours; level: of the universal law's test. dimensions and sizes: of the
     Gaussian grid; noises: of rings and discs."""
@@ -57,7 +57,7 @@ class Calibration:
 @dataclass(frozen=True)
 class Eyes:
     """Real images, seen by judges. each: images of a class (n of a cloud); steps, batch and rate: of a judge's
-    training, on at most `most` images; channels and hidden: its shape, `judge.Judge`."""
+    training, on at most `most` images; channels and hidden: its shape, `judge.JudgeShape`."""
 
     seeds: int = 3
     each: int = 100

@@ -23,7 +23,7 @@ BATCH = 256  # images a judge is asked about at a time
 
 
 @dataclass(frozen=True)
-class Judge:
+class JudgeShape:
     """The shape of a judge. size: of a square image; channels: of the two pairs of convolutions; hidden: layers of
     its head."""
 
@@ -55,7 +55,7 @@ class Judge:
         return maps | {f"head{i + 1}": (b, a) for i, (a, b) in enumerate(pairwise(widths))}
 
 
-def untrained(shape: Judge, keys: Sequence[object], device: str = "cpu") -> Params:
+def untrained(shape: JudgeShape, keys: Sequence[object], device: str = "cpu") -> Params:
     """Judges as they start, one a key: uniform in ±1/√fan-in, as torch starts its layers."""
     made = []
     for key in keys:
@@ -69,7 +69,7 @@ def untrained(shape: Judge, keys: Sequence[object], device: str = "cpu") -> Para
 
 
 def train(
-    shape: Judge, images: Tensor, labels: Tensor, keys: Sequence[object], *,
+    shape: JudgeShape, images: Tensor, labels: Tensor, keys: Sequence[object], *,
     steps: int, batch: int = 128, rate: float = 1e-3, device: str = "cpu",
 ) -> Params:  # fmt: skip
     """Judges, one a key, trained side by side with Adam on cross-entropy; each passes through the images in an order of
@@ -119,7 +119,7 @@ def accuracy(params: Params, images: Tensor, labels: Tensor) -> Tensor:
     return (found == labels.to(found.device)).double().mean(-1)
 
 
-def _fits(shape: Judge, images: Tensor, labels: Tensor) -> None:
+def _fits(shape: JudgeShape, images: Tensor, labels: Tensor) -> None:
     if images.shape[1:] != (1, shape.size, shape.size):
         raise ValueError(f"images {tuple(images.shape)} do not fit a judge of (N, 1, {shape.size}, {shape.size})")
     if len(images) != len(labels) or not len(images):

@@ -14,7 +14,7 @@ from helpers.topology.dimension import dimension
 from helpers.topology.distances import distances
 
 TABLE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96)  # dimensions of the Gaussian clouds
-CLOUDS = 64  # of each
+DRAWN = 64  # of each
 
 
 @lru_cache(maxsize=32)
@@ -24,7 +24,7 @@ def gaussian_table(n: int = 100, kind: str = "mackay", k: int = 20) -> tuple[np.
     rng = devices.numpy_rng("gaussian table", n)
     found, counts = [], []
     for d in TABLE:
-        between = distances(rng.normal(size=(CLOUDS, n, d)))
+        between = distances(rng.normal(size=(DRAWN, n, d)))
         found.append(float(dimension(None, kind, k, between=between).mean()))
         counts.append(float(percentile_count(barcodes(None, between=between)).mean()))
     return np.maximum.accumulate(found), np.array(counts)

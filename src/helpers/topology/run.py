@@ -25,7 +25,7 @@ from helpers.records import Record
 from helpers.study import Log
 from helpers.topology import judge
 from helpers.topology.clouds import DIMENSION, LOOPS, cloud, signs
-from helpers.topology.config import Calibration, Eyes
+from helpers.topology.config import Clouds, Eyes
 from helpers.topology.dimension import KINDS, dimension, dimensions
 from helpers.topology.distances import distances
 from helpers.topology.measure import averaged, measure
@@ -34,14 +34,14 @@ PAIR = (4, 8)  # dimensions that must be put in order
 BALL = 5  # dimension of the hole-free ball
 
 
-def run_gaussians(config: Calibration, log: Log) -> None:
+def run_gaussians(config: Clouds, log: Log) -> None:
     """Gaussian clouds of known dimension: every d at every n, and every d at every k."""
     for seed in range(config.seeds):
         log.once(("gaussian", config, seed), lambda seed=seed: _gaussians(config, seed, log))
         log.progress(seed + 1, 3 * config.seeds)
 
 
-def run_shapes(config: Calibration, log: Log) -> None:
+def run_shapes(config: Clouds, log: Log) -> None:
     """Rings and discs at every noise, other shapes at none, and the sign's images."""
     for seed in range(config.seeds):
         log.once(("shape", config, seed), lambda seed=seed: [*_shapes(config, seed, log), *_signs(config, seed, log)])
@@ -55,7 +55,7 @@ def run_eyes(config: Eyes, images: Images, log: Log) -> None:
     log.progress(3, 3)
 
 
-def _drawn(config: Calibration, log: Log, make: Callable[[], np.ndarray], count: int | None = None) -> Tensor:
+def _drawn(config: Clouds, log: Log, make: Callable[[], np.ndarray], count: int | None = None) -> Tensor:
     """(clouds, n, D) float32 on the log's device."""
     points = np.stack([make() for _ in range(count or config.clouds)])
     return torch.from_numpy(points.astype(np.float32)).to(log.device)
@@ -67,7 +67,7 @@ def _record(log: Log, condition: str, seed: int, step: int, known: dict, values:
     return record
 
 
-def _gaussians(config: Calibration, seed: int, log: Log) -> list[Record]:
+def _gaussians(config: Clouds, seed: int, log: Log) -> list[Record]:
     out = []
     for d in config.dimensions:
         rng = devices.numpy_rng("gaussian", seed, d)
@@ -88,7 +88,7 @@ def _gaussians(config: Calibration, seed: int, log: Log) -> list[Record]:
     return out
 
 
-def _shapes(config: Calibration, seed: int, log: Log) -> list[Record]:
+def _shapes(config: Clouds, seed: int, log: Log) -> list[Record]:
     out = []
     cells = [(shape, noise) for shape in ("ring", "disc") for noise in config.noises]
     cells += [(shape, 0.0) for shape in ("ball", "sphere", "torus", "clusters")]
@@ -107,7 +107,7 @@ def _shapes(config: Calibration, seed: int, log: Log) -> list[Record]:
     return [*out, _record(log, "pair", seed, 0, known, {"order": float((each[0] < each[1]).double().mean())})]
 
 
-def _signs(config: Calibration, seed: int, log: Log) -> list[Record]:
+def _signs(config: Clouds, seed: int, log: Log) -> list[Record]:
     out = []
     for factors, ring in [(f, False) for f in range(1, 6)] + [(0, True), (1, True), (2, True)]:
         rng = devices.numpy_rng("sign", factors, ring, seed)
@@ -126,7 +126,7 @@ def _signs(config: Calibration, seed: int, log: Log) -> list[Record]:
 
 
 def _eyes(config: Eyes, images: Images, log: Log) -> list[Record]:
-    shape = judge.Judge(images.size, config.channels, config.hidden, images.classes)
+    shape = judge.JudgeShape(images.size, config.channels, config.hidden, images.classes)
     pixels, labels = (torch.from_numpy(a[: config.most]) for a in images.scaled("train"))
     keys = [(kind, seed) for kind in ("trained", "second") for seed in range(config.seeds)]
     trained = judge.train(
