@@ -49,7 +49,7 @@ given = {"seeds": seeds, "dataset": dataset, "samples_per_class": samples_per_cl
 here = chapter.start("metric_calibration", profile=profile, device=device, **given)
 s = here.settings(
     seeds=Per(3, 12),
-    steps=Per(120, 400),
+    steps=Per(120, 300),
     batch=Per(64, 128),
     rate=Per(2e-3, 1e-3),
     channels=Per((16, 32), (32, 64)),

@@ -55,9 +55,9 @@ def run_eyes(config: Eyes, images: Images, log: Log) -> None:
     log.progress(3, 3)
 
 
-def _drawn(config: Clouds, log: Log, make: Callable[[], np.ndarray], count: int | None = None) -> Tensor:
+def _drawn(config: Clouds, log: Log, make: Callable[[], np.ndarray]) -> Tensor:
     """(clouds, n, D) float32 on the log's device."""
-    points = np.stack([make() for _ in range(count or config.clouds)])
+    points = np.stack([make() for _ in range(config.clouds)])
     return torch.from_numpy(points.astype(np.float32)).to(log.device)
 
 
