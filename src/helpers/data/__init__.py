@@ -2,6 +2,7 @@
 
 from helpers.data.fetch import FILES, fetch
 from helpers.data.genome import Genome, load_genome
+from helpers.data.images import Images, load_images
 from helpers.data.text import Text, load_text
 
-__all__ = ["FILES", "Genome", "Text", "fetch", "load_genome", "load_text"]
+__all__ = ["FILES", "Genome", "Images", "Text", "fetch", "load_genome", "load_images", "load_text"]
