@@ -152,7 +152,12 @@ def main() -> None:
     rows = [compare(given.shape, n, given.tokens, device, given.repeats) for n in counts]
     for row in rows:
         print({k: v for k, v in row.items() if k != "seconds"})
-    found = {"what": "all heads one by one, zero ablation", "rows": rows, "provenance": devices.provenance(device)}
+    found = {
+        "benchmark": "heads",
+        "what": "all heads one by one, zero ablation",
+        "rows": rows,
+        "provenance": devices.provenance(device),
+    }
     if given.out:
         files.write_atomic(given.out, files.strict_json(found) + "\n")
 

@@ -119,7 +119,7 @@ figures.show(
 # Here models read stories in which people meet, give things away and are asked who has them; to go on rightly one has to look back. What head $h$ writes at
 # a position is $z_h W_O^h$. Its *direct effect* on the token $y$ that follows is what reaches that token's logit, less its average there,
 #
-# $$ d_h = \Big\langle (z_h - \bar z_h)\, W_O^h,\; u_y - \tfrac1V \textstyle\sum_v u_v \Big\rangle \Big/ \text{norm}, $$
+# $$ d_h = \langle (z_h - \bar z_h)\, W_O^h,\; u_y - \tfrac1V \textstyle\sum_v u_v \rangle / \text{norm}, $$
 #
 # with $u$ the unembedding {footcite:p}`elhage2021mathematical`, less what the same output would do for the answers of other stories. A head is a suppressor if its direct effect lies below zero and the right logit rises
 # when the head is replaced by its average; or if it lowers the logits of words already told, the more, the more the rest of the model would repeat

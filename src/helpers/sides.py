@@ -97,7 +97,7 @@ class Judged:
         """'8 of 8': how many tests told their known answers apart."""
         return f"{sum(p.passed for p in self.probes)} of {len(self.probes)}"
 
-    def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> str:
+    def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> None:
         """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of
         supported, refuted, mixed and undecided. Where this run has too few units, the committed run's verdict picks, and that
         is said.
@@ -115,7 +115,6 @@ class Judged:
             if committed in sentences:
                 told = f"{sentences[committed]} (So the committed run says; {told})"
         prose.glue(name, told)
-        return told
 
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
         """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,

@@ -244,7 +244,7 @@ def _ticks(axis, given: dict, names: dict, log: bool) -> None:
     """Where the ticks are and what they say."""
     labels = None
     if given.get("tickvals") is not None:
-        axis.set_major_locator(FixedLocator([float(v) for v in array(given["tickvals"])]))
+        axis.set_major_locator(FixedLocator([float(names.get(v, v)) for v in array(given["tickvals"])]))
         labels = given.get("ticktext")
     elif names:
         axis.set_major_locator(FixedLocator(list(names.values())))

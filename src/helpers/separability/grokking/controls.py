@@ -12,7 +12,8 @@ import pandas as pd
 
 from helpers import devices, frames
 from helpers.separability.grokking import quantities, series
-from helpers.separability.grokking.quantities import DECAYING, FREE, Course, Quantities
+from helpers.separability.grokking.course import Course
+from helpers.separability.grokking.quantities import DECAYING, FREE, Quantities
 
 PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "S9": (
