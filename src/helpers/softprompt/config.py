@@ -1,0 +1,64 @@
+"""What an optimisation of soft prompts is, checked before anything is loaded: frozen settings, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MODES = ("tokens", "random", "learned", "swapped", "none")
+OBJECTIVES = ("aligned", "published_shift")
+MOST_SLOTS = 4096
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    """Raises ValueError, with what is wrong and what works, unless it holds."""
+    if not holds:
+        raise ValueError(otherwise)
+
+
+@dataclass(frozen=True)
+class Search:
+    """How one content is looked for: K vectors before a frozen model, by Adam on the embeddings alone.
+
+    k: vectors. restarts: starts of one target, each drawn anew. steps: updates of each. rate: Adam's, in units of the spread
+    (standard deviation) of the model's token embeddings, falling to zero along a cosine over `steps`; flat: not falling. clip:
+    largest norm of a content's gradient, None for none. spread: of the start, in the same unit.
+    mode: what stands before the content and says which side is asked for: 'tokens' are the frozen embeddings of two tokens,
+    'random' two frozen vectors, 'learned' two that are optimised with the content, 'swapped' the two tokens exchanged, 'none'
+    nothing. objective: 'aligned', or 'published_shift', where each position learns the token after the one that follows it.
+    margin: the least logit by which every right token must win to count as solved. stop: leave a content that is solved.
+    any: of a target whose one restart is solved, begin no other. every: steps between looks at the contents.
+    """
+
+    k: int = 32
+    restarts: int = 1
+    steps: int = 500
+    rate: float = 0.3
+    flat: bool = False
+    clip: float | None = 1.0
+    spread: float = 1.0
+    mode: str = "tokens"
+    objective: str = "aligned"
+    margin: float = 0.5
+    stop: bool = True
+    any: bool = False
+    every: int = 10
+
+    def __post_init__(self):
+        for name in ("k", "restarts", "steps", "every"):
+            value = getattr(self, name)
+            expect(value >= 1, f"{name}={value} is too few; use 1 or more")
+        for name in ("rate", "spread"):
+            value = getattr(self, name)
+            expect(value > 0, f"{name}={value}: use a value above 0, in units of the embeddings' spread")
+        expect(self.margin >= 0, f"margin={self.margin}: a right token wins by 0 or more; use 0.5")
+        expect(self.clip is None or self.clip > 0, f"clip={self.clip}: use a norm above 0, or None for no clipping")
+        expect(self.mode in MODES, f"mode={self.mode!r} is unknown; use one of {', '.join(MODES)}")
+        known = f"objective={self.objective!r} is unknown; use one of {', '.join(OBJECTIVES)}"
+        expect(self.objective in OBJECTIVES, known)
+        short = self.objective == "published_shift" and self.k + self.front < 2
+        expect(not short, f"k={self.k} with mode='none': the published shift needs a prompt of two vectors; use k=2")
+
+    @property
+    def front(self) -> int:
+        """Vectors before the content: 1, or 0 without a mode."""
+        return int(self.mode != "none")
