@@ -153,7 +153,7 @@ class _Queue:
             new[row] = None if job is None else self.slots.load(row, job)
         left = sum(job is not None for job in self.jobs)
         small = left <= len(self.jobs) // 2 and len(self.jobs) > self.least
-        if small and left and not self.waiting:
+        if small and left and not any(new.values()):  # what was put in now is taken over by the next look
             return False
         return new
 
@@ -176,9 +176,15 @@ class _Queue:
             modes = self.slots.modes if learned is None else learned[row]
             self.keep(
                 Found(
-                    job, STATES.get(states[row], "spent"), one["best"], float(one["least"]),
-                    tuple(one["nll"][:texts].tolist()), tuple(one["margin"][:texts].tolist()), int(one["best_at"]),
-                    solved if solved >= 0 else None, one["trace"][:texts, :reached].clone(),
+                    job,
+                    STATES.get(states[row], "spent"),
+                    one["best"],
+                    float(one["least"]),
+                    tuple(one["nll"][:texts].tolist()),
+                    tuple(one["margin"][:texts].tolist()),
+                    int(one["best_at"]),
+                    solved if solved >= 0 else None,
+                    one["trace"][:texts, :reached].clone(),
                     None if modes is None else modes.detach().cpu().clone(),
                 )  # fmt: skip
             )
@@ -223,7 +229,9 @@ def verified(found: LM, results: Sequence[Found], mode: str = "tokens") -> list[
         new = max(len(out[i].job.texts[r].ids) for i, r in asked)
         prompt = torch.stack([prompt_of(out[i], out[i].job.texts[r].side) for i, r in asked])
         said = prompts.greedy(found, prompt, new).tolist()
-        own = {pair: tuple(row[: len(out[pair[0]].job.texts[pair[1]].ids)]) for pair, row in zip(asked, said, strict=True)}
+        own = {
+            pair: tuple(row[: len(out[pair[0]].job.texts[pair[1]].ids)]) for pair, row in zip(asked, said, strict=True)
+        }
         for i in rows:
             words = tuple(own[i, r] for r in range(len(out[i].job.texts)))
             right = tuple(w == t.ids for w, t in zip(words, out[i].job.texts, strict=True))

@@ -14,7 +14,9 @@ from helpers.lm import LM
 from helpers.softprompt.config import Search
 from helpers.softprompt.jobs import Job
 
-CAUSAL = "sdpa_causal"  # sdpa for which transformers makes no mask: one made while a graph is recorded cannot be left out
+CAUSAL = (
+    "sdpa_causal"  # sdpa for which transformers makes no mask: one made while a graph is recorded cannot be left out
+)
 
 
 def spread(found: LM) -> float:

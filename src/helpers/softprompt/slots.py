@@ -49,7 +49,17 @@ class Slots:
     @property
     def seen(self) -> list[Tensor]:
         """What a step writes to: best contents and their numbers, traces, ages."""
-        return [self.best, self.least, self.nll, self.margin, self.best_at, self.solved_at, self.trace, self.age, self.bad]
+        return [
+            self.best,
+            self.least,
+            self.nll,
+            self.margin,
+            self.best_at,
+            self.solved_at,
+            self.trace,
+            self.age,
+            self.bad,
+        ]
 
     def load(self, row: int, job: Job) -> dict[str, Tensor]:
         """Put a job into a row; returns the parameters it starts from."""
@@ -87,7 +97,9 @@ class Slots:
     def forward(self, params: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Of every text its mean loss under the objective, nats a token, and its margin under the aligned prediction: (N, R)."""
         shift = int(self.search.objective == "published_shift")
-        predicted = prompts.logits(self.found, self.prompt(params), self.read.flatten(0, 1), shift)  # (N·R, shift + L, V)
+        predicted = prompts.logits(
+            self.found, self.prompt(params), self.read.flatten(0, 1), shift
+        )  # (N·R, shift + L, V)
         ids, valid = self.ids.flatten(0, 1), self.valid.flatten(0, 1)
         length = ids.shape[1]
         cost = prompts.costs(predicted[:, :length], ids) * valid
