@@ -6,7 +6,7 @@ from transformers import PreTrainedTokenizerFast
 
 from helpers import lm
 from helpers.lm import LM
-from helpers.softprompt.jobs import Job, Text
+from helpers.softprompt.jobs import Job, Target
 from helpers.storyteller import sizes, tokenizer
 
 VOCAB = 216
@@ -36,7 +36,7 @@ def draw(count, lengths, vocab=VOCAB, k=3, seed=0, name="job"):
     for i in range(count):
         sizes_ = [lengths[(i + r) % len(lengths)] for r in range(2)]
         texts = tuple(
-            Text(tuple(torch.randint(4, vocab, (n,), generator=rng).tolist()), r) for r, n in enumerate(sizes_)
+            Target(tuple(torch.randint(4, vocab, (n,), generator=rng).tolist()), r) for r, n in enumerate(sizes_)
         )
         out.append(Job((name, i), texts, k))
     return out

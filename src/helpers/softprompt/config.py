@@ -62,3 +62,44 @@ class Search:
     def front(self) -> int:
         """Vectors before the content: 1, or 0 without a mode."""
         return int(self.mode != "none")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The chapter's experiment: stages 0 to 3 of the document, and the controls that make them precise.
+
+    pairs: questions with their answers, each a unit. k, restarts, steps: of the joint search, which never stops early, so that
+    its losses are those of the document. single: vectors of a single target. grid: K at which single targets are tried, to
+    find the one at which half of them are said. rate: Adam's, in units of the embeddings' spread. draws: contents that are not
+    optimised, for the random baseline.
+    """
+
+    pairs: int = 200
+    k: int = 32
+    restarts: int = 5
+    steps: int = 500
+    single: int = 8
+    grid: tuple[int, ...] = (1, 2, 4, 8, 16)
+    rate: float = 1.0
+    flat: bool = True
+    draws: int = 10
+
+    def __post_init__(self):
+        for name in ("pairs", "k", "restarts", "steps", "single", "draws"):
+            value, least = getattr(self, name), 2 if name == "pairs" else 1
+            expect(value >= least, f"{name}={value} is too few; use {least} or more")
+        expect(
+            bool(self.grid) and min(self.grid) >= 1,
+            f"grid={self.grid}: a content has at least one vector; use 1 or more",
+        )
+        expect(sorted(set(self.grid)) == list(self.grid), f"grid={self.grid}: give each K once, rising")
+        self.search(self.k)
+
+    def search(self, k: int, **more) -> Search:
+        """The search with k vectors: one restart, stopped where it is solved, unless said otherwise."""
+        return Search(**{"k": k, "steps": self.steps, "rate": self.rate, "flat": self.flat} | more)
+
+    @property
+    def joint(self) -> Search:
+        """The document's: every restart to the end."""
+        return self.search(self.k, restarts=self.restarts, stop=False)

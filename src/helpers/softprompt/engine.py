@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -30,10 +30,11 @@ Report = Callable[["Found"], None]
 class Found:
     """What became of one job.
 
-    state: 'solved', 'spent' or 'not finite'. content (k, d): the first that was solved, otherwise the one of least loss. loss:
-    the objective's there; nll, margin: of each text, (R,). solved_at, best_at: updates behind it; solved_at None where it never
-    was. trace (R, T): the losses of every text at every step that was taken. modes (2, d): what stood before it, or None.
-    free: whether free-running greedy decoding says each text, and said: what it says; None until `verified`.
+    state: 'solved', 'spent' or 'not finite'. content (k, d): the one of least loss, or the first that was solved where the
+    search stops there; loss: the objective's; nll, margin: of each text, (R,). solved_at, best_at: updates behind it;
+    solved_at is None where it never was. trace, tightness (R, T): losses and margins of every text before each update and
+    after the last. modes (2, d): what stood before it, or None. free: whether free-running greedy decoding says each text,
+    and said: what it says; None until `verified`.
     """
 
     job: Job
@@ -45,6 +46,7 @@ class Found:
     best_at: int
     solved_at: int | None
     trace: Tensor = field(repr=False)
+    tightness: Tensor = field(repr=False)
     modes: Tensor | None = field(default=None, repr=False)
     free: tuple[bool, ...] | None = None
     said: tuple[tuple[int, ...], ...] | None = None
@@ -168,26 +170,10 @@ class _Queue:
         states, seen = self.slots.states(), self.slots.take(rows)
         learned = self.params.get("mode")
         for i, row in enumerate(rows):
-            job, texts = self.jobs[row], len(self.jobs[row].texts)
+            modes = self.slots.modes if learned is None else learned[row].detach()
+            state = STATES.get(states[row], "spent")
             one = {name: values[i] for name, values in seen.items()}
-            solved = int(one["solved_at"])
-            reached = min(int(one["age"]), self.slots.trace.shape[2])
-            reached = reached if solved < 0 or not self.how.stop else solved + 1
-            modes = self.slots.modes if learned is None else learned[row]
-            self.keep(
-                Found(
-                    job,
-                    STATES.get(states[row], "spent"),
-                    one["best"],
-                    float(one["least"]),
-                    tuple(one["nll"][:texts].tolist()),
-                    tuple(one["margin"][:texts].tolist()),
-                    int(one["best_at"]),
-                    solved if solved >= 0 else None,
-                    one["trace"][:texts, :reached].clone(),
-                    None if modes is None else modes.detach().cpu().clone(),
-                )  # fmt: skip
-            )
+            self.keep(_result(self.jobs[row], state, one, modes, self.how.stop))
 
     def shrink(self, memory: dict[str, Tensor]) -> dict[str, Tensor]:
         """Leave the slots that go on, with what Adam remembers of them."""
@@ -216,13 +202,11 @@ def fitting(found: LM, how: Search, shape: tuple[int, int, int]) -> int:
     return max(1, min(int(free // (2 * each)), most, MOST_SLOTS))
 
 
-def verified(found: LM, results: Sequence[Found], mode: str = "tokens") -> list[Found]:
+def verified(found: LM, results: Sequence[Found]) -> list[Found]:
     """The results with what free-running greedy decoding says after each content, and whether it is the text.
 
     Texts of one length of prompt go through together, padded to the longest; nothing is fed but the model's own tokens.
     """
-    from dataclasses import replace
-
     out = list(results)
     for rows in _alike(out).values():
         asked = [(i, r) for i in rows for r in range(len(out[i].job.texts))]
@@ -237,6 +221,26 @@ def verified(found: LM, results: Sequence[Found], mode: str = "tokens") -> list[
             right = tuple(w == t.ids for w, t in zip(words, out[i].job.texts, strict=True))
             out[i] = replace(out[i], free=right, said=words)
     return out
+
+
+def _result(job: Job, state: str, seen: dict[str, Tensor], modes: Tensor | None, stop: bool) -> Found:
+    """What a slot has seen of a job, as a result."""
+    texts, solved = len(job.texts), int(seen["solved_at"])
+    reached = min(int(seen["age"]), seen["trace"].shape[1])
+    reached = solved + 1 if stop and solved >= 0 else reached
+    return Found(
+        job=job,
+        state=state,
+        content=seen["best"],
+        loss=float(seen["least"]),
+        nll=tuple(seen["nll"][:texts].tolist()),
+        margin=tuple(seen["margin"][:texts].tolist()),
+        best_at=int(seen["best_at"]),
+        solved_at=solved if solved >= 0 else None,
+        trace=seen["trace"][:texts, :reached].clone(),
+        tightness=seen["tightness"][:texts, :reached].clone(),
+        modes=None if modes is None else modes.cpu().clone(),
+    )
 
 
 def prompt_of(result: Found, side: int) -> Tensor:
@@ -270,11 +274,7 @@ def weigh(found: LM, asked: Sequence[Job], how: Search, slots: int = 64) -> list
             held.loss(held.fresh(part), torch.zeros(()))
             seen = held.take(range(len(part)))
             for i, job in enumerate(part):
-                n, solved = len(job.texts), int(seen["solved_at"][i])
-                out[place[id(job)]] = Found(
-                    job, "solved" if solved >= 0 else "spent", seen["best"][i], float(seen["least"][i]),
-                    tuple(seen["nll"][i, :n].tolist()), tuple(seen["margin"][i, :n].tolist()), 0,
-                    solved if solved >= 0 else None, seen["trace"][i, :n, :1].clone(),
-                    None if held.modes is None else held.modes.cpu(),
-                )  # fmt: skip
+                one = {name: values[i] for name, values in seen.items()}
+                state = "solved" if one["solved_at"] >= 0 else "spent"
+                out[place[id(job)]] = _result(job, state, one, held.modes, how.stop)
     return [out[i] for i in range(len(asked))]

@@ -16,7 +16,7 @@ QUESTION, ANSWER = 0, 1  # the two sides, each with a mode of its own
 
 
 @dataclass(frozen=True)
-class Text:
+class Target:
     """One text that a content must say: its token ids with the terminator, and the side whose mode asks for it.
 
     weight: of its mean loss in the content's. asked: whether the content is solved only when it says this text; a paraphrase
@@ -37,7 +37,7 @@ class Job:
     """
 
     name: tuple
-    texts: tuple[Text, ...]
+    texts: tuple[Target, ...]
     k: int
     restart: int = 0
     rate: float = 1.0
@@ -48,7 +48,7 @@ class Job:
         return max(len(t.ids) for t in self.texts)
 
 
-def jobs(name: tuple, texts: Sequence[Text], search: Search) -> list[Job]:
+def jobs(name: tuple, texts: Sequence[Target], search: Search) -> list[Job]:
     """All restarts of one target, the first first."""
     return [Job(name, tuple(texts), search.k, restart) for restart in range(search.restarts)]
 

@@ -66,7 +66,7 @@ def start(found: LM, job: Job, search: Search) -> Tensor:
 
 @contextmanager
 def frozen(found: LM) -> Iterator[None]:
-    """The model with weights that take no gradient and, where it uses sdpa and every token sees all before it, without masks."""
+    """The model with weights that take no gradient and, where it uses sdpa and no window, on a GPU without masks."""
     net = found.model
     wanted = [p for p in net.parameters() if p.requires_grad]
     for p in wanted:

@@ -17,7 +17,18 @@ from helpers.softprompt.config import Search
 from helpers.softprompt.jobs import Job
 
 GOING, SOLVED, SPENT, BROKEN = range(4)  # what has become of a slot's content
-SEEN = ("best", "least", "nll", "margin", "best_at", "solved_at", "trace", "age", "bad")  # what a step writes
+SEEN = (
+    "best",
+    "least",
+    "nll",
+    "margin",
+    "best_at",
+    "solved_at",
+    "trace",
+    "tightness",
+    "age",
+    "bad",
+)  # what a step writes
 
 
 class Slots:
@@ -39,7 +50,7 @@ class Slots:
         self.nll, self.margin = make(count, texts), make(count, texts)
         self.best_at, self.solved_at = (make(count, dtype=torch.long) for _ in range(2))
         self.age, self.bad = make(count, dtype=torch.long), make(count, dtype=torch.bool)
-        self.trace = make(count, texts, search.steps + 1, fill=float("nan"))
+        self.trace, self.tightness = (make(count, texts, search.steps + 1, fill=float("nan")) for _ in range(2))
         self.modes = prompts.modes(found, search.mode)
         self.unit = prompts.spread(found) * search.rate
 
@@ -49,17 +60,7 @@ class Slots:
     @property
     def seen(self) -> list[Tensor]:
         """What a step writes to: best contents and their numbers, traces, ages."""
-        return [
-            self.best,
-            self.least,
-            self.nll,
-            self.margin,
-            self.best_at,
-            self.solved_at,
-            self.trace,
-            self.age,
-            self.bad,
-        ]
+        return [getattr(self, name) for name in SEEN]
 
     def load(self, row: int, job: Job) -> dict[str, Tensor]:
         """Put a job into a row; returns the parameters it starts from."""
@@ -74,7 +75,7 @@ class Slots:
         self.rate[row] = job.rate
         self.least[row], self.nll[row], self.margin[row] = torch.inf, torch.inf, -torch.inf
         self.best_at[row], self.solved_at[row], self.age[row], self.bad[row] = 0, -1, 0, False
-        self.trace[row] = torch.nan
+        self.trace[row] = self.tightness[row] = torch.nan
         self.best[row] = content = prompts.start(self.found, job, self.search).to(self.best.device)
         learned = self.search.mode == "learned"
         return {"content": content} | ({"mode": self.modes} if learned else {})
@@ -95,7 +96,7 @@ class Slots:
         return torch.cat([mode, content], 2).flatten(0, 1)
 
     def forward(self, params: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Of every text its mean loss under the objective, nats a token, and its margin under the aligned prediction: (N, R)."""
+        """Of every text, (N, R): its mean loss under the objective, nats a token; its margin, always of the aligned logits."""
         shift = int(self.search.objective == "published_shift")
         predicted = prompts.logits(
             self.found, self.prompt(params), self.read.flatten(0, 1), shift
@@ -120,11 +121,13 @@ class Slots:
         self.bad.logical_or_(~torch.isfinite(whole))
         going = (self.age <= last) & ~self.bad
         here = self.age.clamp(max=last)[:, None, None].expand(-1, self.trace.shape[1], 1)
-        kept = torch.where(going[:, None, None], nll[..., None], self.trace.gather(2, here))
-        self.trace.scatter_(2, here, kept)
+        for history, now in ((self.trace, nll), (self.tightness, margin)):
+            history.scatter_(2, here, torch.where(going[:, None, None], now[..., None], history.gather(2, here)))
         right = margin.masked_fill(~self.asked, torch.inf).amin(1) > self.search.margin
         first = going & right & (self.solved_at < 0)
-        better = first | (going & (self.solved_at < 0) & (whole < self.least))
+        better = going & (whole < self.least)
+        if self.search.stop:
+            better = first | (better & (self.solved_at < 0))
         self.best.copy_(torch.where(better[:, None, None], content, self.best))
         self.least.copy_(torch.where(better, whole, self.least))
         for old, new in ((self.nll, nll), (self.margin, margin)):
@@ -158,6 +161,6 @@ class Slots:
     def keep(self, rows: Sequence[int]) -> None:
         """Leave only these rows, in this order."""
         index = torch.tensor(rows, device=self.ids.device)
-        fields = "ids valid weights asked sides read rate best least nll margin best_at solved_at age bad trace".split()
+        fields = ("ids", "valid", "weights", "asked", "sides", "read", "rate", *SEEN)
         for name in fields:
             setattr(self, name, getattr(self, name)[index].clone())

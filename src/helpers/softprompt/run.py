@@ -1,0 +1,283 @@
+"""The chapters' experiments on question–answer soft prompts: the only file that optimises, resumes and logs.
+
+A record is one condition of one pair; the pair is its seed. `step` counts restarts, or updates in the part "watch".
+
+Columns: part; kind, what was done; k, vectors; family, the kind of question; known, whether its answer follows from it.
+baseline: random_q, random_a, the mean loss (nats a token) of contents that are not optimised; token_q, token_a, of a single
+random token; context_a, of the answer after the question's tokens; bits_q, bits_a, the texts' bits after their mode alone.
+all others, of each side q and a that the content was asked for: loss, margin (the least logit by which a right token wins),
+forced and exact (right at every token, teacher-forced and free-running), overlap (F1 of the tokens said); loss, state, solved
+(updates until solved, nan for never), met (updates until the document's rule is met), met_exact (right there), health,
+together (correlation of the two losses' steps), final (loss after the last update).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from helpers import devices, files, frames, stacked
+from helpers.lm import LM
+from helpers.records import Record
+from helpers.softprompt import curves, engine, prompts, shapes
+from helpers.softprompt.config import Pairing, Search
+from helpers.softprompt.engine import Found
+from helpers.softprompt.jobs import Job, jobs
+from helpers.softprompt.slots import Slots
+from helpers.softprompt.targets import Asked
+from helpers.study import Log
+
+SIDES = ("q", "a")
+ALMOST, CONTEXT = (
+    0.3,
+    2.0,
+)  # the document's rule: below this share of the random baseline, or this times the full context's
+LN2 = float(np.log(2))
+
+
+def run_baselines(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """Stage 0: what each text costs after prompts that know nothing of it, and an answer after its question."""
+
+    def make() -> list[Record]:
+        how, unit = config.search(config.k), prompts.spread(found)
+        none = replace(how, mode="none")
+        rng = devices.torch_rng("softprompt", "baseline", config.draws)
+        drawn = torch.randn(config.draws, config.k, prompts.width(found), generator=rng) * unit
+        words = torch.randint(4, len(found.tokenizer), (len(asked),), generator=rng)
+        modes = prompts.modes(found, "tokens").cpu()
+        start = lambda name, texts, content: Job((name,), texts, len(content), start=content)
+        random = [engine.weigh(found, [start("random", a.both, c) for a in asked], how) for c in drawn]
+        token = engine.weigh(
+            found, [start("token", a.both, prompts.embed(found, [[w]])[0]) for a, w in _zip(asked, words)], none
+        )
+        context = engine.weigh(
+            found, [start("context", (a.both[1],), prompts.embed(found, [a.question])[0]) for a in asked], none
+        )
+        plain = [
+            engine.weigh(found, [start("mode", (a.both[s],), modes[s : s + 1]) for a in asked], none) for s in (0, 1)
+        ]
+        out = []
+        for i, a in enumerate(asked):
+            row = {f"random_{s}": float(np.mean([r[i].nll[j] for r in random])) for j, s in enumerate(SIDES)}
+            row |= {f"token_{s}": token[i].nll[j] for j, s in enumerate(SIDES)} | {"context_a": context[i].nll[0]}
+            row |= {f"bits_{s}": plain[j][i].nll[0] * len(a.both[j].ids) / LN2 for j, s in enumerate(SIDES)}
+            row |= {f"length_{s}": len(a.both[j].ids) for j, s in enumerate(SIDES)}
+            out.append(_record(log, "baseline", "baseline", config.k, i, a, [row]))
+        return out
+
+    log.once(("baseline", config, _digest(found, asked)), make)
+
+
+def run_single(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """Stage 1: the question alone and the answer alone, each from its own content, at `single` vectors and along the grid."""
+    for k in sorted({*config.grid, config.single}):
+        how = config.search(k)
+        _pairs(
+            log,
+            ("single", config, _digest(found, asked), k),
+            lambda how=how: _single(how, found, asked),
+            "single",
+            how,
+            asked,
+        )
+
+
+def run_joint(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """Stage 2: one content for both, at K vectors with every restart run to the end; and, stopped where solved, at the K at
+    which half of the single targets are said."""
+    key = _digest(found, asked)
+    rule = _rule(log)
+    make = lambda how: lambda: _joint(how, found, asked)
+    _pairs(log, ("joint", config, key), make(config.joint), "joint", config.joint, asked, rule)
+    half = config.search(half_k(log, config), restarts=config.restarts, any=True)
+    _pairs(log, ("half", config, key, half.k), make(half), "half", half, asked, rule)
+
+
+def run_controls(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """What must fail: contents that are not optimised, another pair's, an untrained model, and the published label shift."""
+    key, how, rule = _digest(found, asked), config.search(config.k), _rule(log)
+    single = config.search(config.single)
+    fresh = shapes.untrained(found)
+    shift = replace(single, objective="published_shift", stop=False)
+
+    def start() -> list[Found]:
+        made = [Job(("control", i), a.both, config.k) for i, a in enumerate(asked)]
+        return engine.verified(found, engine.weigh(found, made, how))
+
+    def other() -> list[Found]:
+        solved = _joint(how, found, asked)
+        texts = [a.both for a in asked]
+        moved = [Job(("other", i), t, how.k, start=solved[i - 1].content) for i, t in enumerate(texts)]
+        return engine.verified(found, engine.weigh(found, moved, how))
+
+    makes: dict[str, tuple[Callable[[], list[Found]], Search]] = {
+        "random": (start, how),
+        "other": (other, how),
+        "untrained": (lambda: _joint(how, fresh, asked), how),
+        "shift": (lambda: _joint(shift, found, asked), shift),
+    }
+    for kind, (make, search) in makes.items():
+        _pairs(log, (kind, config, key), make, kind, search, asked, rule)
+
+
+def run_transfer(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """What a content that was made for a question alone does for its answer: own, another pair's, and one not optimised."""
+    how = config.search(config.single)
+
+    def make() -> list[Record]:
+        made = _single(how, found, asked)[0]
+        starts = lambda shift: [made[i - shift].content for i in range(len(asked))]
+        tries = {"own": starts(0), "another pair's": starts(1), "not optimised": [None] * len(asked)}
+        asks = lambda starts: [Job(("transfer", i), (a.both[1],), how.k, start=starts[i]) for i, a in enumerate(asked)]
+        weighed = {name: engine.weigh(found, asks(starts), how) for name, starts in tries.items()}
+        rows = lambda name, i: [{"loss_a": weighed[name][i].nll[0]}]
+        return [
+            _record(log, "transfer", name, how.k, i, a, rows(name, i)) for name in tries for i, a in enumerate(asked)
+        ]
+
+    log.once(("transfer", config, _digest(found, asked)), make)
+
+
+def run_watch(config: Pairing, found: LM, asked: Sequence[Asked], log: Log, count: int = 3, looks: int = 24) -> None:
+    """A few pairs seen while their content is found: losses, and what greedy decoding says, at `looks` steps."""
+    marks = stacked.spaced(config.steps, looks)
+
+    def make() -> list[Record]:
+        how, out = config.joint, []
+        made = [jobs(("joint", i), a.both, how)[0] for i, a in enumerate(asked[:count])]
+        with prompts.frozen(found):
+            for i, job in enumerate(made):
+                slots = Slots(found, how, 1, job.k, 2, max(len(t.ids) for t in job.texts))
+                params = slots.fresh([job])
+                seen = stacked.fit(
+                    params, slots.loss, lr=slots.rates, steps=how.steps, clip=how.clip, keeps=slots.seen, log=marks,
+                    probe=lambda p: p["content"][0].clone(),
+                )  # fmt: skip
+                trace, said = (
+                    slots.trace[0].cpu().numpy(),
+                    [_said(found, job, content, slots.modes) for content in seen],
+                )
+                rows = [
+                    {"at": at, "loss_q": float(trace[0, at]), "loss_a": float(trace[1, at]), "said_q": q, "said_a": a}
+                    for at, (q, a) in zip(marks, said, strict=True) if np.isfinite(trace[0, at])
+                ]  # fmt: skip
+                out.append(_record(log, "watch", "joint", how.k, i, asked[i], rows, wanted=_words(found, job)))
+        return out
+
+    log.once(("watch", config, _digest(found, asked[:count]), looks), make)
+
+
+def half_k(log: Log, config: Pairing) -> int:
+    """The smallest K of the grid at which at least half of the single targets are said; the largest, where none is."""
+    rows = log.frame()
+    for k in config.grid:
+        of_k = frames.rows(rows, part="single", k=k)
+        if np.mean([*of_k["exact_q"], *of_k["exact_a"]]) >= 0.5:
+            return k
+    return config.grid[-1]
+
+
+def _single(how: Search, found: LM, asked: Sequence[Asked]) -> list[list[Found]]:
+    """Questions alone, answers alone."""
+    made = [jobs((f"single {s}", i), (a.both[j],), how) for j, s in enumerate(SIDES) for i, a in enumerate(asked)]
+    done = engine.verified(found, engine.search(found, [job for each in made for job in each], how))
+    return [done[: len(asked)], done[len(asked) :]]
+
+
+def _joint(how: Search, found: LM, asked: Sequence[Asked]) -> list[Found]:
+    made = [job for i, a in enumerate(asked) for job in jobs(("joint", i), a.both, how)]
+    return engine.verified(found, engine.search(found, made, how))
+
+
+def _pairs(log: Log, key: object, make: Callable, part: str, how: Search, asked: Sequence[Asked], rule=None) -> None:
+    """A record a pair of what `make` found: results in the order of pairs, or questions and answers apart."""
+
+    def records() -> list[Record]:
+        results = make()
+        apart = isinstance(results[0], list)
+        rows: dict[int, list[dict]] = {i: [] for i in range(len(asked))}
+        if apart:
+            for i, (q, a) in enumerate(_zip(*results)):
+                rows[i].append(_measured(q, ("q",)) | _measured(a, ("a",)))
+        else:
+            for r in results:
+                i = int(r.job.name[1])
+                rows[i].append(_measured(r, SIDES) | _followed(r, rule and {k: v[i] for k, v in rule.items()}))
+        return [_record(log, part, part, how.k, i, a, rows[i]) for i, a in enumerate(asked)]
+
+    log.once(key, records)
+
+
+def _measured(r: Found, sides: Sequence[str]) -> dict:
+    out = {"state": r.state, "solved": float("nan") if r.solved_at is None else float(r.solved_at)}
+    if len(sides) == 1:
+        out = {f"{name}_{sides[0]}": value for name, value in out.items()}
+    for j, side in enumerate(sides):
+        wanted = r.job.texts[j].ids
+        out |= {f"loss_{side}": r.nll[j], f"margin_{side}": r.margin[j], f"forced_{side}": float(r.exact[j])}
+        out |= {f"exact_{side}": float(r.free[j]), f"overlap_{side}": curves.overlap(r.said[j], wanted)}
+        out[f"second_{side}"] = float(len(wanted) > 1 and r.said[j][0] == wanted[1] and wanted[0] != wanted[1])
+    return out
+
+
+def _followed(r: Found, rule: Mapping[str, float] | None) -> dict:
+    """What the whole curve of a joint search tells."""
+    q, a = r.trace.numpy()
+    out = {"health": curves.health(q + a), "together": curves.together(q, a), "final": float((q + a)[-1])}
+    if rule:
+        met = curves.first(meets(q, rule, "q") & meets(a, rule, "a"))
+        right = (r.tightness.numpy() > 0).all(0)
+        out |= {"met": float("nan") if met is None else float(met)}
+        out |= {"met_exact": float("nan") if met is None else float(right[met])}
+    return out
+
+
+def meets(loss: np.ndarray, rule: Mapping[str, float], side: str) -> np.ndarray:
+    """The document's rule: less than 0.3 of the random baseline, or, for an answer, than twice its loss after the question."""
+    met = np.asarray(loss) < ALMOST * rule[f"random_{side}"]
+    return met | (np.asarray(loss) < CONTEXT * rule["context_a"]) if side == "a" else met
+
+
+def _rule(log: Log) -> dict[str, np.ndarray] | None:
+    rows = frames.rows(log.frame(), part="baseline")
+    names = ("random_q", "random_a", "context_a")
+    return {name: frames.per_seed(rows, name).to_numpy() for name in names} if len(rows) else None
+
+
+def _said(found: LM, job: Job, content: torch.Tensor, modes: torch.Tensor | None) -> list[str]:
+    out = []
+    for text in job.texts:
+        front = content if modes is None else torch.cat([modes[text.side : text.side + 1], content])
+        out.append(found.tokenizer.decode(prompts.greedy(found, front[None], len(text.ids))[0].tolist()))
+    return out
+
+
+def _words(found: LM, job: Job) -> str:
+    return " ".join(found.tokenizer.decode(list(t.ids)) for t in job.texts)
+
+
+def _record(log: Log, part: str, kind: str, k: int, pair: int, asked: Asked, rows: Sequence[Mapping], **more) -> Record:
+    known = {"part": part, "kind": kind, "k": k, "family": asked.kind, "known": asked.known} | more
+    record = Record(log.name, f"{part}.{kind}.k{k}", pair, known)
+    for step, row in enumerate(rows):
+        record.log(int(row.get("at", step)), **{name: value for name, value in row.items() if name != "at"})
+    return record
+
+
+def _digest(found: LM, asked: Sequence[Asked]) -> str:
+    weight = found.model.get_input_embeddings().weight.detach().float().cpu().contiguous()
+    head = found.model.get_output_embeddings().weight.detach()[:64].float().cpu().contiguous()
+    parts = [
+        found.name,
+        str(found.model.dtype),
+        files.digest(weight.numpy().tobytes()),
+        files.digest(head.numpy().tobytes()),
+    ]
+    return files.digest(repr((parts, list(asked))))
+
+
+def _zip(*several):
+    return zip(*several, strict=True)
