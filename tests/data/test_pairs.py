@@ -53,6 +53,7 @@ def write(path, content):
 )
 def test_a_file_in_its_own_layout_is_read_and_what_is_left_out_is_counted(tmp_path, tier, content, pairs, left_out):
     found = data.load_pairs(tier, write(tmp_path / "file.json", content))
+    assert data.load_pairs(str(tmp_path / "file.json")) == found  # its layout says what it is
     assert [(p.question, p.answer) for p in found.rows] == pairs
     assert found.left_out == left_out
     assert all("file.json" in p.place for p in found.rows)
@@ -111,6 +112,11 @@ def test_unknown_tiers_and_missing_files_are_said():
         data.load_pairs("trivia")
     with pytest.raises(FileNotFoundError, match="no file absent"):
         data.load_pairs("hotpot", "absent.json")
+
+
+def test_a_file_of_no_known_layout_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has the layout of none of squad, trivia"):
+        data.load_pairs(str(write(tmp_path / "words.txt", "one word follows another")))
 
 
 def test_lengths_that_do_not_fit_are_counted():

@@ -2,12 +2,12 @@
 
 The face of the package: the experiments' settings (`Pairing`), what runs each of them into a log (`run_…`), the model and the
 pairs to ask it for (`load`, `draw`), and the chapters' studies. `search` finds contents for any `Job`, `verified` lets the
-model say them.
+model say them, `weigh` measures starts that are not optimised.
 """
 
 from helpers.softprompt import controls, quantities
 from helpers.softprompt.config import Pairing, Search
-from helpers.softprompt.engine import Found, search, verified
+from helpers.softprompt.engine import search, verified, weigh
 from helpers.softprompt.jobs import Job
 from helpers.softprompt.run import run_baselines, run_controls, run_joint, run_single, run_transfer, run_watch
 from helpers.softprompt.shapes import load
@@ -21,20 +21,11 @@ CHAPTERS = {
         quantities=quantities.joint,
         controls=controls.joint,
         planted=controls.PLANTED,
-        same={
-            "model": "storyteller",
-            "tier": "own",
-            "path": "none",
-            "k": None,
-            "restarts": None,
-            "steps": None,
-            "rate": None,
-        },
+        same={"model": "storyteller", "questions": "own", "k": None, "restarts": None, "steps": None, "rate": 1.0},
     ),
 }
 __all__ = [
     "CHAPTERS",
-    "Found",
     "Job",
     "Pairing",
     "Search",
@@ -48,4 +39,5 @@ __all__ = [
     "run_watch",
     "search",
     "verified",
+    "weigh",
 ]

@@ -23,7 +23,7 @@ VECTORS = {"type": "log", "tickvals": [1, 2, 4, 8, 16, 32, 64, 128]}
 
 
 def rule_and_decoding(sides: Sides) -> go.Figure:
-    """Of the first restart of every pair: the share that has met the document's rule, and the share that is said, by updates."""
+    """Of the first restart of every pair, by updates: the share that has met the document's rule, and that is said."""
     fig = figures.figure("Which comes first, the rule or the text?", "updates", "share of pairs", height=440)
     steps = sides.map(quantities.by_step)
     for column, name, color in (("met_by", "loss rule met", RULE), ("solved_by", "both texts decoded", BOTH)):

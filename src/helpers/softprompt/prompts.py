@@ -56,12 +56,13 @@ def modes(found: LM, mode: str, seed: object = 0) -> Tensor | None:
     return both.flip(0) if mode == "swapped" else both
 
 
-def start(found: LM, job: Job, search: Search) -> Tensor:
-    """(k, d) float32 on the CPU: the job's own start, or one drawn by its name and restart alone."""
+def start(found: LM, job: Job, search: Search, unit: float | None = None) -> Tensor:
+    """(k, d) float32 on the CPU: the job's own start, or one drawn by its name and restart alone. unit: the model's `spread`,
+    where it is known already."""
     if job.start is not None:
         return job.start.detach().float().cpu()
     rng = devices.torch_rng("softprompt", job.name, job.restart)
-    return torch.randn(job.k, width(found), generator=rng) * (search.spread * spread(found))
+    return torch.randn(job.k, width(found), generator=rng) * (search.spread * (unit or spread(found)))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From a tidy frame to the quantities that the claims name: one value a pair, or a block of pairs. Nothing is optimised here."""
+"""From a tidy frame to the quantities that the claims name: one value a pair, or a block of pairs. Nothing is trained here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Quantities = dict[str, list[float]]
 
 def frame(rows: pd.DataFrame) -> pd.DataFrame:
     """The frame with what follows from it. Of each side s: rule_s, whether the document's rule is met, by the pair's own
-    baselines; ratio_s, the loss over the random baseline. Of both: rule; exact, both texts are said; pass; total, the loss a token.
+    baselines; ratio_s, the loss over the random baseline. Of both: rule; exact, both texts are said; passed; total, the loss.
     """
     out = rows.copy()
     base = frames.rows(out, part="baseline")
@@ -167,8 +167,8 @@ def auc(loss: pd.Series, success: pd.Series) -> float:
 
 
 def by_step(rows: pd.DataFrame, marks: int = 40) -> pd.DataFrame:
-    """Of the first restart of every pair, at marks of updates: whether the document's rule has been met (`met`) and whether both
-    texts have been right at every token with the margin that counts (`solved`), 0 or 1."""
+    """Of the first restart of every pair, at marks of updates, 0 or 1: whether the document's rule has been met (`met_by`), and
+    whether both texts have been right at every token with the margin that counts (`solved_by`)."""
     first = frames.rows(rows, part="joint", step=0)
     if not len(first):
         return pd.DataFrame(columns=["seed", "at", "met_by", "solved_by"])

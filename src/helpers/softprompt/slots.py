@@ -52,7 +52,7 @@ class Slots:
         self.age, self.bad = make(count, dtype=torch.long), make(count, dtype=torch.bool)
         self.trace, self.tightness = (make(count, texts, search.steps + 1, fill=float("nan")) for _ in range(2))
         self.modes = prompts.modes(found, search.mode)
-        self.unit = prompts.spread(found) * search.rate
+        self.unit = prompts.spread(found)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,7 +76,7 @@ class Slots:
         self.least[row], self.nll[row], self.margin[row] = torch.inf, torch.inf, -torch.inf
         self.best_at[row], self.solved_at[row], self.age[row], self.bad[row] = 0, -1, 0, False
         self.trace[row] = self.tightness[row] = torch.nan
-        self.best[row] = content = prompts.start(self.found, job, self.search).to(self.best.device)
+        self.best[row] = content = prompts.start(self.found, job, self.search, self.unit).to(self.best.device)
         learned = self.search.mode == "learned"
         return {"content": content} | ({"mode": self.modes} if learned else {})
 
@@ -140,7 +140,7 @@ class Slots:
         """(N,): Adam's rate for the next step of contents with `age` steps behind them."""
         share = (age.float() / self.search.steps).clamp(max=1.0)
         falling = 1.0 if self.search.flat else 0.5 * (1 + torch.cos(torch.pi * share))
-        return self.unit * self.rate * falling
+        return self.unit * self.search.rate * self.rate * falling
 
     def states(self) -> list[int]:
         """What has become of every row: one look of the host."""

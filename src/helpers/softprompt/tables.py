@@ -106,6 +106,13 @@ def transfer(rows: pd.DataFrame) -> pd.DataFrame:
 def summary(rows: pd.DataFrame, given: Mapping[str, object]) -> dict:
     """What the document's script would save as JSON: settings, shares, losses, restarts."""
     found, chosen = quantities.joint(rows), quantities.best(rows)
-    shares = {name: float(np.mean(values)) for name, values in found.items() if name.startswith("m")}
+    shares = {name: float(np.mean(values)) for name, values in found.items() if name[0] == "m" and name[1] in "1234_"}
     losses = {f"loss_{s}": float(chosen[f"loss_{s}"].mean()) for s in ("q", "a")}
     return {"settings": dict(given), "pairs": int(chosen["seed"].nunique()), "shares": shares, "losses": losses}
+
+
+def spoken(rows: pd.DataFrame, pair: int = 0) -> pd.DataFrame:
+    """What is said on the way to one pair's content: a row a side and step, with columns side, step, text."""
+    of_pair = frames.rows(rows, part="watch", seed=pair)
+    sides = {"question": "said_q", "answer": "said_a"}
+    return pd.concat([of_pair[["step"]].assign(side=side, text=of_pair[column]) for side, column in sides.items()])

@@ -43,13 +43,13 @@ def draw(
     if tier == OWN:
         expect(
             storyteller.speaks(found),
-            f"{found.name} does not speak the storyteller's words; give a tier, such as squad",
+            f"{found.name} does not speak the storyteller's words; give it other questions, such as arithmetic",
         )
         return _own(count, seed)
     end = found.tokenizer.eos_token_id
     expect(end is not None, f"{found.name} has no end-of-text token; an answer could not end")
     ids = lambda text: tuple(found.tokenizer(text, add_special_tokens=False)["input_ids"])
-    have = data.load_pairs(tier, path, count=count, seed=seed)
+    have = data.load_pairs(tier, count=count, seed=seed)
     kept = have.fitting(lambda text: len(ids(text)), most - 1)
     expect(len(kept) >= count, f"{count} pairs were asked for, and there are fewer: {kept.report()}")
     order = devices.numpy_rng("softprompt", "pairs", tier, seed).permutation(len(kept))[:count]
