@@ -9,7 +9,7 @@ from helpers.softprompt import controls, quantities
 from helpers.softprompt.config import Pairing, Search
 from helpers.softprompt.engine import search, verified, weigh
 from helpers.softprompt.jobs import Job
-from helpers.softprompt.run import run_baselines, run_controls, run_joint, run_single, run_transfer, run_watch
+from helpers.softprompt.run import run_baselines, run_controls, run_joint, run_single, run_watch
 from helpers.softprompt.shapes import load
 from helpers.softprompt.targets import draw
 from helpers.study import Study
@@ -35,7 +35,6 @@ __all__ = [
     "run_controls",
     "run_joint",
     "run_single",
-    "run_transfer",
     "run_watch",
     "search",
     "verified",

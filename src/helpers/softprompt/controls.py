@@ -29,7 +29,9 @@ def joint(rows: pd.DataFrame) -> Controls:
         "M2": tuple(
             quantities.joint(_shares(rows, {"joint": a, "half": b}, ("exact",))) for a, b in ((0.75, 0.5), (0.25, 0.1))
         ),
-        "M3": tuple(quantities.joint(_shares(_met(rows), {"joint": share}, ("exact",))) for share in (0.98, 0.75)),
+        "M3": tuple(
+            quantities.joint(_shares(_met(rows), {"joint": share}, ("exact", "met_exact"))) for share in (0.98, 0.75)
+        ),
         "M4": tuple(quantities.joint(_ordered(rows, share, sharp)) for share, sharp in ((1.0, True), (0.8, False))),
     }
 
@@ -48,7 +50,8 @@ def _shares(rows: pd.DataFrame, shares: dict[str, float], columns: tuple[str, ..
 
 def _met(rows: pd.DataFrame) -> pd.DataFrame:
     """All pairs meet the document's rule."""
-    return rows.assign(rule=rows["rule"].where(rows["part"] != "joint", 1.0))
+    of_joint = rows["part"] == "joint"
+    return rows.assign(rule=rows["rule"].where(~of_joint, 1.0), met=rows["met"].where(~of_joint, 10.0))
 
 
 def _ordered(rows: pd.DataFrame, share: float, sharp: bool) -> pd.DataFrame:

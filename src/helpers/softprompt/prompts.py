@@ -141,3 +141,14 @@ def embed(found: LM, ids: Sequence[Sequence[int]] | Tensor) -> Tensor:
     """(B, L, d) embeddings of token ids, in the model's type and on its device."""
     ids = torch.as_tensor(ids, dtype=torch.long, device=found.model.device)
     return found.model.get_input_embeddings()(ids).detach()
+
+
+def ids(found: LM, text: Sequence[int]) -> Tensor:
+    """(L,) token ids on the model's device."""
+    return torch.tensor(text, device=found.model.device)
+
+
+def front(found: LM, job: Job, search: Search, side: int = 0) -> Tensor:
+    """(P, d) in the model's type: what stands before a text of a side when its search begins."""
+    both, content = modes(found, search.mode), start(found, job, search).to(found.model.device)
+    return (content if both is None else torch.cat([both[side : side + 1], content])).to(found.model.dtype)

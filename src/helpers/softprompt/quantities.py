@@ -19,6 +19,11 @@ TIERS = {
     "good": (0.7, 0.25, 1.5),
     "excellent": (0.9, 0.15, 1.2),
 }  # converged, ratio, balance
+SHARES = (  # that the pages speak of
+    *("m1_exact_q", "m1_exact_a", "m2_converged", "m2_exact_both", "m2_exact_both_at_k50", "m2_other_content"),
+    *("m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass"),
+    *("m_teacher_equals_free", "shift_second", "separate_halves"),
+)
 Quantities = dict[str, list[float]]
 
 

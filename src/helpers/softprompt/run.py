@@ -72,73 +72,71 @@ def run_baselines(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) 
 
 
 def run_single(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """Stage 1: the question alone and the answer alone, each from its own content, at `single` vectors and along the grid."""
+    """Stage 1: the question alone and the answer alone, each from its own content, at `single` vectors and along the grid; and
+    what the questions' contents do for answers that they were made without (part "transfer")."""
+
+    def make(how: Search) -> list[Record]:
+        questions, answers = _single(how, found, asked)
+        rows = [[_measured(q, ("q",)) | _measured(a, ("a",))] for q, a in _zip(questions, answers)]
+        out = _records(log, "single", "alone", how, asked, rows)
+        return out + _transfer(how, found, asked, log, questions) if how.k == config.single else out
+
     for k in sorted({*config.grid, config.single}):
-        how = config.search(k)
-        _pairs(
-            log,
-            ("single", config, _digest(found, asked), k),
-            lambda how=how: _single(how, found, asked),
-            "single",
-            how,
-            asked,
-        )
+        log.once(("single", config, _digest(found, asked), k), lambda k=k: make(config.search(k)))
 
 
 def run_joint(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """Stage 2: one content for both, at K vectors with every restart run to the end; and, stopped where solved, at the K at
-    which half of the single targets are said."""
-    key = _digest(found, asked)
-    rule = _rule(log)
-    make = lambda how: lambda: _joint(how, found, asked)
-    _pairs(log, ("joint", config, key), make(config.joint), "joint", config.joint, asked, rule)
+    """Stage 2: one content for both, at K vectors with every restart run to the end, and what another pair's content says (part
+    "other"); then, stopped where solved, at the K at which half of the single targets are said (part "half")."""
+    key, rule = _digest(found, asked), _rule(log)
+
+    def make(how: Search, part: str) -> list[Record]:
+        results = _joint(how, found, asked)
+        out = _records(log, part, "both", how, asked, _by_pair(results, asked, rule))
+        return out + _other(how, found, asked, log, results, rule) if part == "joint" else out
+
+    log.once(("joint", config, key), lambda: make(config.joint, "joint"))
     half = config.search(half_k(log, config), restarts=config.restarts, any=True)
-    _pairs(log, ("half", config, key, half.k), make(half), "half", half, asked, rule)
+    log.once(("half", config, key, half.k), lambda: make(half, "half"))
 
 
 def run_controls(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """What must fail: contents that are not optimised, another pair's, an untrained model, and the published label shift."""
+    """What must fail: contents that are not optimised, an untrained model, and the published label shift."""
     key, how, rule = _digest(found, asked), config.search(config.k), _rule(log)
-    single = config.search(config.single)
+    shift = config.search(config.single, objective="published_shift", stop=False)
     fresh = shapes.untrained(found)
-    shift = replace(single, objective="published_shift", stop=False)
-
-    def start() -> list[Found]:
-        made = [Job(("control", i), a.both, config.k) for i, a in enumerate(asked)]
-        return engine.verified(found, engine.weigh(found, made, how))
-
-    def other() -> list[Found]:
-        solved = _joint(how, found, asked)
-        texts = [a.both for a in asked]
-        moved = [Job(("other", i), t, how.k, start=solved[i - 1].content) for i, t in enumerate(texts)]
-        return engine.verified(found, engine.weigh(found, moved, how))
-
+    starts = lambda: engine.weigh(found, [Job(("control", i), a.both, config.k) for i, a in enumerate(asked)], how)
     makes: dict[str, tuple[Callable[[], list[Found]], Search]] = {
-        "random": (start, how),
-        "other": (other, how),
+        "random": (lambda: engine.verified(found, starts()), how),
         "untrained": (lambda: _joint(how, fresh, asked), how),
         "shift": (lambda: _joint(shift, found, asked), shift),
     }
-    for kind, (make, search) in makes.items():
-        _pairs(log, (kind, config, key), make, kind, search, asked, rule)
+    for part, (make, search) in makes.items():
+        rows = lambda make=make: _by_pair(make(), asked, rule)
+        log.once((part, config, key), lambda p=part, s=search, r=rows: _records(log, p, "control", s, asked, r()))
 
 
-def run_transfer(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """What a content that was made for a question alone does for its answer: own, another pair's, and one not optimised."""
-    how = config.search(config.single)
+def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Sequence[Found]) -> list[Record]:
+    """The answers' losses after contents of their own questions, of other pairs', and after such as are not optimised."""
+    starts = lambda shift: [made[i - shift].content for i in range(len(asked))]
+    tries = {"own": starts(0), "another pair's": starts(1), "not optimised": [None] * len(asked)}
+    out = []
+    for kind, contents in tries.items():
+        jobs_of = [Job(("transfer", i), (a.both[1],), how.k, start=contents[i]) for i, a in enumerate(asked)]
+        rows = [[{"loss_a": r.nll[0]}] for r in engine.weigh(found, jobs_of, how)]
+        out += _records(log, "transfer", kind, how, asked, rows)
+    return out
 
-    def make() -> list[Record]:
-        made = _single(how, found, asked)[0]
-        starts = lambda shift: [made[i - shift].content for i in range(len(asked))]
-        tries = {"own": starts(0), "another pair's": starts(1), "not optimised": [None] * len(asked)}
-        asks = lambda starts: [Job(("transfer", i), (a.both[1],), how.k, start=starts[i]) for i, a in enumerate(asked)]
-        weighed = {name: engine.weigh(found, asks(starts), how) for name, starts in tries.items()}
-        rows = lambda name, i: [{"loss_a": weighed[name][i].nll[0]}]
-        return [
-            _record(log, "transfer", name, how.k, i, a, rows(name, i)) for name in tries for i, a in enumerate(asked)
-        ]
 
-    log.once(("transfer", config, _digest(found, asked)), make)
+def _other(how: Search, found: LM, asked: Sequence[Asked], log: Log, results: Sequence[Found], rule) -> list[Record]:
+    """What the best content of the pair before says."""
+    best: dict[int, Found] = {}
+    for r in results:
+        i = int(r.job.name[1])
+        best[i] = r if i not in best or r.loss < best[i].loss else best[i]
+    moved = [Job(("other", i), a.both, how.k, start=best[(i - 1) % len(asked)].content) for i, a in enumerate(asked)]
+    weighed = engine.verified(found, engine.weigh(found, moved, how))
+    return _records(log, "other", "control", how, asked, _by_pair(weighed, asked, rule))
 
 
 def run_watch(config: Pairing, found: LM, asked: Sequence[Asked], log: Log, count: int = 3, looks: int = 24) -> None:
@@ -192,23 +190,21 @@ def _joint(how: Search, found: LM, asked: Sequence[Asked]) -> list[Found]:
     return engine.verified(found, engine.search(found, made, how))
 
 
-def _pairs(log: Log, key: object, make: Callable, part: str, how: Search, asked: Sequence[Asked], rule=None) -> None:
-    """A record a pair of what `make` found: results in the order of pairs, or questions and answers apart."""
+def _by_pair(
+    results: Sequence[Found], asked: Sequence[Asked], rule: Mapping[str, np.ndarray] | None
+) -> list[list[dict]]:
+    """Of every pair a row a restart."""
+    rows: list[list[dict]] = [[] for _ in asked]
+    for r in results:
+        i = int(r.job.name[1])
+        rows[i].append(_measured(r, SIDES) | _followed(r, rule and {k: v[i] for k, v in rule.items()}))
+    return rows
 
-    def records() -> list[Record]:
-        results = make()
-        apart = isinstance(results[0], list)
-        rows: dict[int, list[dict]] = {i: [] for i in range(len(asked))}
-        if apart:
-            for i, (q, a) in enumerate(_zip(*results)):
-                rows[i].append(_measured(q, ("q",)) | _measured(a, ("a",)))
-        else:
-            for r in results:
-                i = int(r.job.name[1])
-                rows[i].append(_measured(r, SIDES) | _followed(r, rule and {k: v[i] for k, v in rule.items()}))
-        return [_record(log, part, part, how.k, i, a, rows[i]) for i, a in enumerate(asked)]
 
-    log.once(key, records)
+def _records(
+    log: Log, part: str, kind: str, how: Search, asked: Sequence[Asked], rows: Sequence[list[dict]]
+) -> list[Record]:
+    return [_record(log, part, kind, how.k, i, a, rows[i]) for i, a in enumerate(asked)]
 
 
 def _measured(r: Found, sides: Sequence[str]) -> dict:
