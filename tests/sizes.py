@@ -10,4 +10,5 @@ SMALL = {  # parameters by notebook: everything the quick profile does, with few
     "dtdr_emergence": {"seeds": 1, "texts": 6},
     "dtdr_guided": {"seeds": 1, "texts": 6},
     "storyteller": {"seeds": 1, "steps": 20},
+    "joint_qa": {"seeds": 2, "steps": 4},
 }

@@ -147,22 +147,26 @@ def run_watch(config: Pairing, found: LM, asked: Sequence[Asked], log: Log, coun
         how, out = config.joint, []
         made = [jobs(("joint", i), a.both, how)[0] for i, a in enumerate(asked[:count])]
         with prompts.frozen(found):
-            for i, job in enumerate(made):
-                slots = Slots(found, how, 1, job.k, 2, max(len(t.ids) for t in job.texts))
-                params = slots.fresh([job])
-                seen = stacked.fit(
-                    params, slots.loss, lr=slots.rates, steps=how.steps, clip=how.clip, keeps=slots.seen, log=marks,
-                    probe=lambda p: p["content"][0].clone(),
-                )  # fmt: skip
-                trace, said = (
-                    slots.trace[0].cpu().numpy(),
-                    [_said(found, job, content, slots.modes) for content in seen],
+            slots = Slots(found, how, len(made), config.k, 2, max(job.longest for job in made))
+            seen = stacked.fit(
+                slots.fresh(made), slots.loss, lr=slots.rates, steps=how.steps, clip=how.clip,
+                keeps=slots.seen, log=marks, probe=lambda p: p["content"].clone(),
+            )  # fmt: skip
+        trace = slots.trace.cpu().numpy()  # (N, 2, T); after the last update nothing is looked at
+        for i, job in enumerate(made):
+            rows = []
+            for at, content in zip(marks[:-1], seen[:-1], strict=True):
+                q, a = _said(found, job, content[i], slots.modes)
+                rows.append(
+                    {
+                        "at": at,
+                        "loss_q": trace[i, 0, at].item(),
+                        "loss_a": trace[i, 1, at].item(),
+                        "said_q": q,
+                        "said_a": a,
+                    }
                 )
-                rows = [
-                    {"at": at, "loss_q": float(trace[0, at]), "loss_a": float(trace[1, at]), "said_q": q, "said_a": a}
-                    for at, (q, a) in zip(marks, said, strict=True) if np.isfinite(trace[0, at])
-                ]  # fmt: skip
-                out.append(_record(log, "watch", "joint", how.k, i, asked[i], rows, wanted=_words(found, job)))
+            out.append(_record(log, "watch", "joint", how.k, i, asked[i], rows, wanted=_words(found, job)))
         return out
 
     log.once(("watch", config, _digest(found, asked[:count]), looks), make)

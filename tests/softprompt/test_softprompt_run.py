@@ -1,0 +1,122 @@
+"""The experiment at its smallest: it runs, resumes to the same records after it was killed; its targets are what they say."""
+
+from collections import Counter
+
+import pytest
+
+from helpers import softprompt
+from helpers.chapter import Log
+from helpers.softprompt import figures, run, shapes, tables, targets
+from helpers.storyteller.world import WORDS
+from helpers.work import Work
+
+STUDY = softprompt.CHAPTERS["joint_qa"]
+CONFIG = softprompt.Pairing(pairs=3, k=2, restarts=2, steps=3, single=8, grid=(1, 4), draws=2)
+
+
+def fresh(folder, work=None):
+    given = dict(STUDY.same)
+    return Log(STUDY, "joint_qa", folder, reference=folder / "none", given=given, work=work)
+
+
+def everything(log, found, asked):
+    for step in (run.run_baselines, run.run_single, run.run_joint, run.run_controls, run.run_watch):
+        step(CONFIG, found, asked, log)
+
+
+@pytest.fixture(scope="module")
+def asked(story):
+    return softprompt.draw(story, CONFIG.pairs)
+
+
+def test_it_runs_and_goes_on_after_it_was_killed_to_the_same_records(tmp_path, story, asked, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    work = Work(tmp_path / "work", "code")
+    log = fresh(tmp_path / "first", work)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_other", lambda *a: (_ for _ in ()).throw(Killed))  # in the middle of stage 2
+        with pytest.raises(Killed):
+            everything(log, story, asked)
+    assert {r["metadata"]["part"] for r in log.records} == {"baseline", "single", "transfer"}
+    again, whole = fresh(tmp_path / "again", work), fresh(tmp_path / "whole")
+    everything(again, story, asked)
+    everything(whole, story, asked)
+    plain = lambda log: [
+        [{k: v for k, v in row.items() if k != "timestamp"} for row in r["metrics"]] for r in log.records
+    ]
+    assert str(plain(again)) == str(plain(whole))
+    rows = whole.frame()
+    parts = {"baseline", "single", "transfer", "joint", "half", "other", "random", "untrained", "shift", "watch"}
+    assert set(rows["part"]) == parts
+    assert Counter(rows[rows["part"] == "joint"]["seed"]) == {0: 2, 1: 2, 2: 2}
+    for table in (
+        tables.baselines,
+        tables.gates,
+        tables.tiers,
+        tables.health,
+        tables.restarts,
+        tables.signals,
+        tables.transfer,
+    ):
+        assert len(table(rows))
+    for figure in (
+        figures.rule_and_decoding,
+        figures.forming,
+        figures.said_by_vectors,
+        figures.losses,
+        figures.conditions,
+    ):
+        assert figure(whole.at()).data
+    assert tables.summary(rows, {})["pairs"] == 3
+    assert {v.id for v in whole.verdict().verdicts} == {"M1", "M2", "M3", "M4"}
+
+
+def test_questions_of_the_world_are_different_and_end_in_their_terminators(story):
+    found = softprompt.draw(story, 60)
+    assert len({(a.question, a.answer) for a in found}) == 60
+    for a in found:
+        assert WORDS[a.question[-1]] == "?"
+        assert WORDS[a.answer[-1]] == "."
+        assert WORDS[a.question[0]] in ("who", "where", "what", "how", "why")
+    assert found[:20] == softprompt.draw(story, 20)
+    mixed = targets.shuffled(found)
+    assert all(m.question == a.question and len(m.answer) == len(a.answer) for m, a in zip(mixed, found, strict=True))
+    assert sum(m.answer != a.answer for m, a in zip(mixed, found, strict=True)) > 50
+    random = targets.noise(story, found)
+    assert all(
+        len(r.question) == len(a.question) and r.question[-1] == a.question[-1]
+        for r, a in zip(random, found, strict=True)
+    )
+    assert all(r.answer == r.question for r in targets.repeated(found))
+
+
+def test_tiers_need_a_model_that_can_read_them(story, tiny):
+    sums = softprompt.draw(tiny["gpt2"], 5, tier="arithmetic")  # all its words are unknown, but for the end
+    assert all(a.answer[-1] == tiny["gpt2"].tokenizer.eos_token_id for a in sums)
+    with pytest.raises(ValueError, match="100000 different questions are more than the world has"):
+        softprompt.draw(story, 100_000)
+
+
+def test_random_shapes_are_built_by_name(monkeypatch):
+    monkeypatch.setitem(shapes.SHAPES, "random-160m", ("gpt_neox", 1, 64, 2, 2, 64, 300))
+    a, b = (softprompt.load("random-160m", device="cpu") for _ in range(2))
+    assert (a.model.get_input_embeddings().weight == b.model.get_input_embeddings().weight).all()
+    (r,) = softprompt.weigh(a, [softprompt.Job(("x",), softprompt.draw(a, 2)[0].both, 2)], CONFIG.search(2))
+    assert r.loss > 5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"pairs": 1}, "pairs=1"),
+        ({"grid": ()}, r"grid=\(\)"),
+        ({"grid": (4, 1)}, "rising"),
+        ({"k": 0}, "k=0"),
+        ({"rate": 0.0}, "rate=0.0"),
+    ],
+)
+def test_wrong_experiments_are_refused(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        softprompt.Pairing(**wrong)
