@@ -34,6 +34,50 @@ def loop(found, job, how, *, steps=None, loss=generator_loss, schedule=True):
         return _loop(found, job, how, steps, loss, schedule)
 
 
+def until_solved(found, job, how):
+    """The loop with the rule to stop: (solved, updates). Every how.every steps the margins are looked at, two passes more."""
+    done = 0
+    with prompts.frozen(found):
+        both, unit = prompts.modes(found, how.mode), how.rate * prompts.spread(found) * job.rate
+        content = prompts.start(found, job, how).to(found.model.device).requires_grad_(True)
+        adam, best, kept = torch.optim.Adam([content], lr=unit), float("inf"), None
+        while done < how.steps:
+            if not how.flat:
+                adam.param_groups[0]["lr"] = (
+                    unit * 0.5 * (1 + torch.cos(torch.tensor(torch.pi * done / how.steps)).item())
+                )
+            adam.zero_grad()
+            fronts = [content if both is None else torch.cat([both[t.side : t.side + 1], content]) for t in job.texts]
+            ids = [torch.tensor(t.ids, device=content.device) for t in job.texts]
+            each = [generator_loss(found.model, i, f) for i, f in zip(ids, fronts, strict=True)]
+            whole = sum(each)
+            whole.backward()
+            if how.clip is not None:
+                torch.nn.utils.clip_grad_norm_([content], how.clip)
+            adam.step()
+            done += 1
+            seen = [
+                x.item() for x in (whole.detach(), *(e.detach() for e in each))
+            ]  # the published loop's three looks a step
+            if seen[0] < best:
+                best, kept = seen[0], content.detach().clone()
+                assert kept.shape == content.shape
+            if done % how.every == 0 and _solved(found, job, how, content.detach(), both):
+                return True, done
+    return False, done
+
+
+@torch.no_grad()
+def _solved(found, job, how, content, both):
+    for text in job.texts:
+        front = content if both is None else torch.cat([both[text.side : text.side + 1], content])
+        ids = torch.tensor([text.ids], device=content.device)
+        logits = prompts.logits(found, front[None], prompts.embed(found, ids)[:, :-1])
+        if prompts.margins(logits, ids, torch.ones_like(ids, dtype=torch.bool)).item() <= how.margin:
+            return False
+    return True
+
+
 def _loop(found, job, how, steps, loss, schedule):
     device = found.model.device
     both = prompts.modes(found, how.mode)
