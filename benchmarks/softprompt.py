@@ -107,8 +107,10 @@ def run_ours(found, asked, how, slots) -> tuple[float, int, int]:
 
 
 def check(found, job, how) -> float:
-    """The largest difference of a pair's losses from the loop's over fifty steps, at a rate at which rounding stays rounding: Adam
-    divides a gradient that is nearly zero by its own size, and what two orders of summation differ in grows with the rate."""
+    """The largest difference of a pair's losses from the loop's over fifty steps, at a rate at which rounding stays rounding.
+
+    Adam divides a gradient that is nearly zero by its own size, so that what two orders of summation differ in grows with it.
+    """
     how = replace(how, steps=50, stop=False, rate=0.03)
     curve, _ = one_at_a_time.loop(found, job, how)
     (ours,) = softprompt.search(found, [job], how)

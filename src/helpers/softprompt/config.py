@@ -103,3 +103,38 @@ class Pairing:
     def joint(self) -> Search:
         """The document's: every restart to the end."""
         return self.search(self.k, restarts=self.restarts, stop=False)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The ablations. grid: K of the sweep. k: vectors of the others, with `starts` of each pair for the geometry, and `few`
+    pairs for modes and rates."""
+
+    pairs: int = 200
+    grid: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    steps: int = 500
+    rate: float = 1.0
+    k: int = 8
+    starts: int = 5
+    few: int = 100
+    modes: tuple[str, ...] = MODES
+    rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+
+    def __post_init__(self):
+        for name, least in {"pairs": 2, "steps": 1, "k": 1, "starts": 2, "few": 2}.items():
+            expect(getattr(self, name) >= least, f"{name}={getattr(self, name)} is too few; use {least} or more")
+        rising = f"grid={self.grid}: give each K once, rising, from 1 on"
+        expect(bool(self.grid) and min(self.grid) >= 1 and sorted(set(self.grid)) == list(self.grid), rising)
+        for mode in self.modes:
+            self.search(self.k, mode=mode)
+        for rate in (self.rate, *self.rates):
+            self.search(self.k, rate=rate)
+
+    @property
+    def key(self) -> tuple:
+        """What the contents of a sweep depend on, whatever the grid."""
+        return self.pairs, self.steps, self.rate, self.k, self.starts, self.few
+
+    def search(self, k: int, **more) -> Search:
+        """The search with k vectors, stopped where it is solved."""
+        return Search(**{"k": k, "steps": self.steps, "rate": self.rate, "flat": True} | more)

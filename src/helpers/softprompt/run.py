@@ -13,28 +13,24 @@ together (correlation of the two losses' steps), final (loss after the last upda
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from helpers import devices, files, frames, stacked
+from helpers import devices, frames, stacked
 from helpers.lm import LM
 from helpers.records import Record
-from helpers.softprompt import curves, engine, prompts, shapes
-from helpers.softprompt.config import Pairing, Search
+from helpers.softprompt import engine, measures, prompts, shapes, targets
+from helpers.softprompt.config import Pairing, Search, Sweep
 from helpers.softprompt.engine import Found
 from helpers.softprompt.jobs import Job, jobs
+from helpers.softprompt.measures import SIDES, measured
 from helpers.softprompt.slots import Slots
 from helpers.softprompt.targets import Asked
 from helpers.study import Log
 
-SIDES = ("q", "a")
-ALMOST, CONTEXT = (
-    0.3,
-    2.0,
-)  # the document's rule: below this share of the random baseline, or this times the full context's
 LN2 = float(np.log(2))
 
 
@@ -65,10 +61,10 @@ def run_baselines(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) 
             row |= {f"token_{s}": token[i].nll[j] for j, s in enumerate(SIDES)} | {"context_a": context[i].nll[0]}
             row |= {f"bits_{s}": plain[j][i].nll[0] * len(a.both[j].ids) / LN2 for j, s in enumerate(SIDES)}
             row |= {f"length_{s}": len(a.both[j].ids) for j, s in enumerate(SIDES)}
-            out.append(_record(log, "baseline", "baseline", config.k, i, a, [row]))
+            out.append(measures.record(log, "baseline", "baseline", config.k, i, a, [row]))
         return out
 
-    log.once(("baseline", config, _digest(found, asked)), make)
+    log.once(("baseline", config, measures.digest(found, asked)), make)
 
 
 def run_single(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
@@ -77,22 +73,22 @@ def run_single(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> 
 
     def make(how: Search) -> list[Record]:
         questions, answers = _single(how, found, asked)
-        rows = [[_measured(q, ("q",)) | _measured(a, ("a",))] for q, a in _zip(questions, answers)]
-        out = _records(log, "single", "alone", how, asked, rows)
+        rows = [[measured(q, ("q",)) | measured(a, ("a",))] for q, a in _zip(questions, answers)]
+        out = measures.records(log, "single", "alone", how, asked, rows)
         return out + _transfer(how, found, asked, log, questions) if how.k == config.single else out
 
     for k in sorted({*config.grid, config.single}):
-        log.once(("single", config, _digest(found, asked), k), lambda k=k: make(config.search(k)))
+        log.once(("single", config, measures.digest(found, asked), k), lambda k=k: make(config.search(k)))
 
 
 def run_joint(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
     """Stage 2: one content for both, at K vectors with every restart run to the end, and what another pair's content says (part
     "other"); then, stopped where solved, at the K at which half of the single targets are said (part "half")."""
-    key, rule = _digest(found, asked), _rule(log)
+    key, rule = measures.digest(found, asked), _rule(log)
 
     def make(how: Search, part: str) -> list[Record]:
         results = _joint(how, found, asked)
-        out = _records(log, part, "both", how, asked, _by_pair(results, asked, rule))
+        out = measures.records(log, part, "both", how, asked, measures.by_pair(results, asked, rule))
         return out + _other(how, found, asked, log, results, rule) if part == "joint" else out
 
     log.once(("joint", config, key), lambda: make(config.joint, "joint"))
@@ -102,7 +98,7 @@ def run_joint(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> N
 
 def run_controls(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
     """What must fail: contents that are not optimised, an untrained model, and the published label shift."""
-    key, how, rule = _digest(found, asked), config.search(config.k), _rule(log)
+    key, how, rule = measures.digest(found, asked), config.search(config.k), _rule(log)
     shift = config.search(config.single, objective="published_shift", stop=False)
     fresh = shapes.untrained(found)
     starts = lambda: engine.weigh(found, [Job(("control", i), a.both, config.k) for i, a in enumerate(asked)], how)
@@ -112,8 +108,10 @@ def run_controls(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -
         "shift": (lambda: _joint(shift, found, asked), shift),
     }
     for part, (make, search) in makes.items():
-        rows = lambda make=make: _by_pair(make(), asked, rule)
-        log.once((part, config, key), lambda p=part, s=search, r=rows: _records(log, p, "control", s, asked, r()))
+        rows = lambda make=make: measures.by_pair(make(), asked, rule)
+        log.once(
+            (part, config, key), lambda p=part, s=search, r=rows: measures.records(log, p, "control", s, asked, r())
+        )
 
 
 def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Sequence[Found]) -> list[Record]:
@@ -124,7 +122,7 @@ def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Se
     for kind, contents in tries.items():
         jobs_of = [Job(("transfer", i), (a.both[1],), how.k, start=contents[i]) for i, a in enumerate(asked)]
         rows = [[{"loss_a": r.nll[0]}] for r in engine.weigh(found, jobs_of, how)]
-        out += _records(log, "transfer", kind, how, asked, rows)
+        out += measures.records(log, "transfer", kind, how, asked, rows)
     return out
 
 
@@ -136,7 +134,7 @@ def _other(how: Search, found: LM, asked: Sequence[Asked], log: Log, results: Se
         best[i] = r if i not in best or r.loss < best[i].loss else best[i]
     moved = [Job(("other", i), a.both, how.k, start=best[(i - 1) % len(asked)].content) for i, a in enumerate(asked)]
     weighed = engine.verified(found, engine.weigh(found, moved, how))
-    return _records(log, "other", "control", how, asked, _by_pair(weighed, asked, rule))
+    return measures.records(log, "other", "control", how, asked, measures.by_pair(weighed, asked, rule))
 
 
 def run_watch(config: Pairing, found: LM, asked: Sequence[Asked], log: Log, count: int = 3, looks: int = 24) -> None:
@@ -166,10 +164,82 @@ def run_watch(config: Pairing, found: LM, asked: Sequence[Asked], log: Log, coun
                         "said_a": a,
                     }
                 )
-            out.append(_record(log, "watch", "joint", how.k, i, asked[i], rows, wanted=_words(found, job)))
+            out.append(measures.record(log, "watch", "joint", how.k, i, asked[i], rows, wanted=_words(found, job)))
         return out
 
-    log.once(("watch", config, _digest(found, asked[:count]), looks), make)
+    log.once(("watch", config, measures.digest(found, asked[:count]), looks), make)
+
+
+def run_sweep(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """Both texts from one content at every K, stopped where solved: matched pairs, a question with another's answer, random
+    tokens, and a question that is its own answer."""
+    made = {"matched": asked, "shuffled": targets.shuffled(asked), "random": targets.noise(found, asked)}
+    made["repeat"] = targets.repeated(asked)
+    for done, (kind, pairs) in enumerate(made.items()):
+        for k in config.grid:
+            how = config.search(k)
+
+            def make(kind=kind, pairs=pairs, how=how) -> list[Record]:
+                rows = measures.by_pair(_joint(how, found, pairs), pairs, None)
+                return measures.records(log, "sweep", kind, how, pairs, rows)
+
+            log.once(("sweep", config.key, measures.digest(found, asked), kind, k), make)
+        log.progress(done + 1, len(made) + 2)
+
+
+def run_geometry(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """Where solutions lie: how near those of one pair are to each other, to tokens, and along straight lines. A pair enters
+    with its first two successful starts; a third begins within a hundredth of the first start."""
+    how = config.search(config.k, restarts=config.starts)
+
+    def make() -> list[Record]:
+        found_of: list[list[Found]] = [[] for _ in asked]
+        for r in _joint(how, found, asked):
+            if r.state == "solved" and all(r.free):
+                found_of[int(r.job.name[1])].append(r)
+        pairs = [i for i, each in enumerate(found_of) if len(each) > 1]
+        if not pairs:
+            return []
+        one, two = ([found_of[i][j].content for i in pairs] for j in (0, 1))
+        other = [one[j - 1] for j in range(len(pairs))]
+        near = _near(how, found, asked, [found_of[i][0].job for i in pairs])
+        lines = lambda ends: measures.rises(found, how, [(asked[i], a, b) for i, a, b in _zip(pairs, one, ends)])
+        barrier, beside, away = lines(two), lines(near), lines(other)
+        out = []
+        for j, i in enumerate(pairs):
+            row = {"within": measures.cosine(one[j], two[j]), "between": measures.cosine(one[j], other[j])}
+            begun = prompts.start(found, found_of[i][0].job, how)
+            row |= {"nearest": measures.nearest(found, one[j]), "moved": measures.cosine(one[j], begun)}
+            row |= {"barrier": barrier[j], "barrier_near": beside[j], "barrier_other": away[j]}
+            out.append(measures.record(log, "geometry", "pairs", how.k, i, asked[i], [row]))
+        return out
+
+    log.once(("geometry", config.key, measures.digest(found, asked)), make)
+
+
+def run_settings(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """What stands before the content, and how fast it is moved: both texts at `k` vectors (parts "mode" and "rate")."""
+    some = asked[: config.few]
+    changes = [("mode", mode, {"mode": mode}) for mode in config.modes]
+    changes += [("rate", f"{rate:g}", {"rate": rate}) for rate in config.rates]
+    for part, kind, change in changes:
+        how = config.search(config.k, **change)
+
+        def make(part=part, kind=kind, how=how) -> list[Record]:
+            return measures.records(log, part, kind, how, some, measures.by_pair(_joint(how, found, some), some, None))
+
+        log.once((part, config.key, measures.digest(found, some), kind), make)
+
+
+def _near(how: Search, found: LM, asked: Sequence[Asked], first: Sequence[Job]) -> list[torch.Tensor]:
+    """The contents at which starts end that lie within a hundredth of the spread of the first ones."""
+    rng, unit = devices.torch_rng("softprompt", "near"), prompts.spread(found)
+    made = []
+    for job in first:
+        start = prompts.start(found, job, how)
+        moved = start + measures.NEAR * unit * torch.randn(start.shape, generator=rng)
+        made.append(Job(("near", *job.name), job.texts, job.k, start=moved))
+    return [r.content for r in engine.search(found, made, how)]
 
 
 def half_k(log: Log, config: Pairing) -> int:
@@ -194,53 +264,6 @@ def _joint(how: Search, found: LM, asked: Sequence[Asked]) -> list[Found]:
     return engine.verified(found, engine.search(found, made, how))
 
 
-def _by_pair(
-    results: Sequence[Found], asked: Sequence[Asked], rule: Mapping[str, np.ndarray] | None
-) -> list[list[dict]]:
-    """Of every pair a row a restart."""
-    rows: list[list[dict]] = [[] for _ in asked]
-    for r in results:
-        i = int(r.job.name[1])
-        rows[i].append(_measured(r, SIDES) | _followed(r, rule and {k: v[i] for k, v in rule.items()}))
-    return rows
-
-
-def _records(
-    log: Log, part: str, kind: str, how: Search, asked: Sequence[Asked], rows: Sequence[list[dict]]
-) -> list[Record]:
-    return [_record(log, part, kind, how.k, i, a, rows[i]) for i, a in enumerate(asked)]
-
-
-def _measured(r: Found, sides: Sequence[str]) -> dict:
-    out = {"state": r.state, "solved": float("nan") if r.solved_at is None else float(r.solved_at)}
-    if len(sides) == 1:
-        out = {f"{name}_{sides[0]}": value for name, value in out.items()}
-    for j, side in enumerate(sides):
-        wanted = r.job.texts[j].ids
-        out |= {f"loss_{side}": r.nll[j], f"margin_{side}": r.margin[j], f"forced_{side}": float(r.exact[j])}
-        out |= {f"exact_{side}": float(r.free[j]), f"overlap_{side}": curves.overlap(r.said[j], wanted)}
-        out[f"second_{side}"] = float(len(wanted) > 1 and r.said[j][0] == wanted[1] and wanted[0] != wanted[1])
-    return out
-
-
-def _followed(r: Found, rule: Mapping[str, float] | None) -> dict:
-    """What the whole curve of a joint search tells."""
-    q, a = r.trace.numpy()
-    out = {"health": curves.health(q + a), "together": curves.together(q, a), "final": float((q + a)[-1])}
-    if rule:
-        met = curves.first(meets(q, rule, "q") & meets(a, rule, "a"))
-        right = (r.tightness.numpy() > 0).all(0)
-        out |= {"met": float("nan") if met is None else float(met)}
-        out |= {"met_exact": float("nan") if met is None else float(right[met])}
-    return out
-
-
-def meets(loss: np.ndarray, rule: Mapping[str, float], side: str) -> np.ndarray:
-    """The document's rule: less than 0.3 of the random baseline, or, for an answer, than twice its loss after the question."""
-    met = np.asarray(loss) < ALMOST * rule[f"random_{side}"]
-    return met | (np.asarray(loss) < CONTEXT * rule["context_a"]) if side == "a" else met
-
-
 def _rule(log: Log) -> dict[str, np.ndarray] | None:
     rows = frames.rows(log.frame(), part="baseline")
     names = ("random_q", "random_a", "context_a")
@@ -257,26 +280,6 @@ def _said(found: LM, job: Job, content: torch.Tensor, modes: torch.Tensor | None
 
 def _words(found: LM, job: Job) -> str:
     return " ".join(found.tokenizer.decode(list(t.ids)) for t in job.texts)
-
-
-def _record(log: Log, part: str, kind: str, k: int, pair: int, asked: Asked, rows: Sequence[Mapping], **more) -> Record:
-    known = {"part": part, "kind": kind, "k": k, "family": asked.kind, "known": asked.known} | more
-    record = Record(log.name, f"{part}.{kind}.k{k}", pair, known)
-    for step, row in enumerate(rows):
-        record.log(int(row.get("at", step)), **{name: value for name, value in row.items() if name != "at"})
-    return record
-
-
-def _digest(found: LM, asked: Sequence[Asked]) -> str:
-    weight = found.model.get_input_embeddings().weight.detach().float().cpu().contiguous()
-    head = found.model.get_output_embeddings().weight.detach()[:64].float().cpu().contiguous()
-    parts = [
-        found.name,
-        str(found.model.dtype),
-        files.digest(weight.numpy().tobytes()),
-        files.digest(head.numpy().tobytes()),
-    ]
-    return files.digest(repr((parts, list(asked))))
 
 
 def _zip(*several):
