@@ -11,4 +11,5 @@ SMALL = {  # parameters by notebook: everything the quick profile does, with few
     "dtdr_guided": {"seeds": 1, "texts": 6},
     "storyteller": {"seeds": 1, "steps": 20},
     "joint_qa": {"seeds": 2, "steps": 4},
+    "joint_qa_ablations": {"seeds": 2, "steps": 4},
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
+from helpers.controls import shifted
 from helpers.softprompt import quantities
 from helpers.softprompt.quantities import Quantities
 
@@ -14,6 +15,15 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "M2": ("three quarters of pairs are said, and half at K50", "a quarter are said, and a tenth at K50"),
     "M3": ("2 % of the pairs that meet the rule are not said", "a quarter of them are not said"),
     "M4": ("every low loss is said, and losses order success", "80 % are said, and losses order nothing"),
+    "M5": (
+        "K rises with the bits from 1 to the largest",
+        "most pairs are said at K = 1, few at the largest, whatever the bits",
+    ),
+    "M6": ("matched pairs need half as many vectors", "matched and shuffled pairs need as many"),
+    "M9": (
+        "restarts are alike, away from tokens, without a barrier",
+        "restarts are no nearer, on tokens, and walls between",
+    ),
 }
 Controls = dict[str, tuple[Quantities, Quantities]]
 
@@ -34,6 +44,59 @@ def joint(rows: pd.DataFrame) -> Controls:
         ),
         "M4": tuple(quantities.joint(_ordered(rows, share, sharp)) for share, sharp in ((1.0, True), (0.8, False))),
     }
+
+
+def ablations(rows: pd.DataFrame) -> Controls:
+    """The same for `joint_qa_ablations`."""
+    out: Controls = {}
+    sweep, known = frames.rows(rows, part="sweep"), frames.rows(rows, part="baseline")
+    if len(sweep) and len(known):
+        out["M5"] = tuple(quantities.ablations(_by_bits(rows, rising)) for rising in (True, False))
+        out["M6"] = tuple(quantities.ablations(_halved(rows, steps)) for steps in (1, 0))
+    if len(frames.rows(rows, part="geometry")):
+        out["M9"] = tuple(quantities.ablations(_placed(rows, *to)) for to in ((0.2, 0.3, 0.5), (0.0, 0.7, 2.0)))
+    return out
+
+
+def _by_bits(rows: pd.DataFrame, rising: bool) -> pd.DataFrame:
+    """Matched pairs are said from a K on that rises with the square of their bits; or most at every K but the largest."""
+    out, base = rows.copy(), frames.rows(rows, part="baseline").set_index("seed")
+    bits = (base["bits_q"] + base["bits_a"]).rank(pct=True)
+    chosen = (out["part"] == "sweep") & (out["kind"] == "matched")
+    pairs, k = out.loc[chosen, "seed"], out.loc[chosen, "k"]
+    if rising:
+        raw = base["bits_q"] + base["bits_a"]
+        needed = 2.0 ** np.ceil(np.log2(raw / raw.median()) * 2 + 3)
+        right = k >= pairs.map(needed.clip(1, quantities.LARGEST))
+    else:
+        lucky = ((pairs * 7) % 10 < 7) & (pairs.map(bits) >= 0)
+        right = lucky & (k < quantities.LARGEST) | ((pairs * 7) % 10 < 3)
+    out.loc[chosen, "exact"] = right.astype(float)
+    return out
+
+
+def _halved(rows: pd.DataFrame, steps: int) -> pd.DataFrame:
+    """Matched pairs are said at each K as the shuffled ones are at a K so many steps of the sweep further on."""
+    out, shuffled = rows.copy(), frames.rows(rows, part="sweep", kind="shuffled")
+    grid = sorted(shuffled["k"].unique())
+    later = {k: grid[min(i + steps, len(grid) - 1)] for i, k in enumerate(grid)}
+    said = shuffled.set_index(["seed", "k"])["exact"]
+    chosen = (out["part"] == "sweep") & (out["kind"] == "matched")
+    out.loc[chosen, "exact"] = [
+        float(said.get((seed, later.get(k, k)), 0.0))
+        for seed, k in zip(out.loc[chosen, "seed"], out.loc[chosen, "k"], strict=True)
+    ]
+    return out
+
+
+def _placed(rows: pd.DataFrame, nearer: float, token: float, barrier: float) -> pd.DataFrame:
+    """Solutions with these mean differences of cosine, cosines to the nearest token, and barriers."""
+    place = {"part": "geometry"}
+    rows = rows.assign(apart=rows["within"] - rows["between"])
+    now = frames.per_seed(rows, "apart", **place).mean()
+    rows = rows.assign(within=rows["within"] + nearer - now)
+    rows = shifted(rows, "nearest", token, place, over=("seed",))
+    return shifted(rows, "barrier", barrier, place, over=("seed",))
 
 
 def _shares(rows: pd.DataFrame, shares: dict[str, float], columns: tuple[str, ...]) -> pd.DataFrame:

@@ -90,8 +90,9 @@ def search(
             report(result)
 
     with prompts.frozen(found):
-        for (k, texts, length), shelf in shelves(asked).items():
-            _shelf(found, shelf, how, (k, texts, length), slots, keep, done, graph)
+        for (k, texts, _), shelf in shelves(asked).items():
+            shape = k, texts, max(job.longest for job in shelf)
+            _shelf(found, shelf, how, shape, slots, keep, done, graph)
     return [done[name] for name in names if name in done]
 
 
@@ -137,7 +138,7 @@ class _Queue:
             steps = (len(self.waiting) + 1) * (self.how.steps + 1 + self.how.every) + self.how.every
             stacked.fit(
                 self.params, self.slots.loss, lr=self.slots.rates, steps=min(steps, 1 << 22), clip=self.how.clip,
-                refill=self.refill, every=self.how.every, keeps=self.slots.seen, memory=memory, graph=graph,
+                refill=self.refill, every=looks(self.how), keeps=self.slots.seen, memory=memory, graph=graph,
             )  # fmt: skip
             memory = self.shrink(memory)
 
@@ -185,6 +186,12 @@ class _Queue:
             memory = {name: x[index].clone() for name, x in memory.items()}
         self.jobs = [self.jobs[row] for row in rows]
         return memory
+
+
+def looks(how: Search) -> int:
+    """Steps between two looks: at most how.every, and such that the last one falls near the end of a search."""
+    whole = how.steps + 1
+    return -(-whole // -(-whole // how.every))
 
 
 def fitting(found: LM, how: Search, shape: tuple[int, int, int]) -> int:

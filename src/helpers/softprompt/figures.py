@@ -87,3 +87,73 @@ def conditions(sides: Sides) -> go.Figure:
             customdata=[len(v) for v in found.values()], hovertemplate="%{y}: %{x:.0%} (n = %{customdata})<extra></extra>",
         )  # fmt: skip
     return fig.update_xaxes(range=[-0.04, 1.04]).update_yaxes(autorange="reversed")
+
+
+KINDS = {  # a kind of pair as the figures of the sweep name it, and its colour
+    "matched": ("question and its answer", BOTH),
+    "shuffled": ("another pair's answer", SERIES[3]),
+    "random": ("random tokens", SERIES[5]),
+    "repeat": ("the question twice", SERIES[7]),
+}
+
+
+def sweep(sides: Sides) -> go.Figure:
+    """The share of pairs that are said against K, by kind of pair."""
+    fig = figures.figure(
+        "Do a question and its answer share vectors?", "vectors K", "share of pairs decoded", height=460
+    )
+    for kind, (name, color) in KINDS.items():
+        figures.compare(fig, sides, "exact", "k", name, color, seeds=False, part="sweep", kind=kind)
+    return fig.update_xaxes(**VECTORS).update_yaxes(range=[-0.04, 1.08])
+
+
+def needed_by_bits(sides: Sides) -> go.Figure:
+    """The smallest sufficient K of every pair against the bits of its two texts."""
+    fig = figures.figure(
+        "Do more bits need more vectors?", "bits of both texts, after their modes alone", "smallest sufficient K"
+    )
+    rows = sides.this
+    bits = frames.rows(rows, part="baseline").set_index("seed")[["bits_q", "bits_a"]].sum(axis=1)
+    for kind in ("matched", "random"):
+        name, color = KINDS[kind]
+        found = quantities.smallest(rows, kind)
+        mark = {"color": color, "size": 6, "opacity": 0.7}
+        fig.add_scatter(x=bits.reindex(found.index), y=2**found, mode="markers", name=name, marker=mark)
+    return fig.update_yaxes(**VECTORS)
+
+
+def places(sides: Sides) -> go.Figure:
+    """Cosines of solutions: of one pair's two starts, of two pairs', to the nearest token, to where they began."""
+    fig = figures.figure("Where do solutions lie?", "cosine", "", height=320)
+    names = {
+        "within": "two starts of one pair",
+        "between": "two pairs",
+        "nearest": "a slot and its nearest token",
+        "moved": "a start and its end",
+    }
+    rows = frames.rows(sides.this, part="geometry")
+    for column, name in names.items() if len(rows) else ():
+        mark = {"color": BOTH, "size": 7, "opacity": 0.5}
+        fig.add_scatter(x=rows[column], y=[name] * len(rows), mode="markers", showlegend=False, marker=mark)
+    if not len(rows):
+        return fig
+    fig.add_vline(x=0, line={"color": figures.INK, "width": 1, "dash": "dot"})
+    return fig.update_yaxes(autorange="reversed")
+
+
+def barriers(sides: Sides) -> go.Figure:
+    """By how much the loss rises on straight lines from a solution."""
+    fig = figures.figure("Is there one basin?", "rise of the loss along a straight line (nats)", "", height=300)
+    names = {
+        "barrier_near": "from a start 1 % away",
+        "barrier": "to another start's solution",
+        "barrier_other": "to another pair's",
+    }
+    rows = frames.rows(sides.this, part="geometry")
+    for column, name in names.items() if len(rows) else ():
+        mark = {"color": BOTH, "size": 7, "opacity": 0.5}
+        fig.add_scatter(x=rows[column], y=[name] * len(rows), mode="markers", showlegend=False, marker=mark)
+    if not len(rows):
+        return fig
+    fig.add_vline(x=1, line={"color": figures.INK, "width": 1, "dash": "dot"})
+    return fig.update_yaxes(autorange="reversed")

@@ -10,6 +10,7 @@ import pandas as pd
 from helpers import frames
 
 SINGLE = 8  # vectors at which single targets are judged
+LARGEST = 64  # vectors of the sweep
 BLOCK = 20  # pairs of one block, where a quantity needs several
 LOW = 0.1  # nats a token, below which a loss counts as low
 PASS = 0.9  # overlap from which a text that is not exact says the same
@@ -19,6 +20,14 @@ TIERS = {
     "good": (0.7, 0.25, 1.5),
     "excellent": (0.9, 0.15, 1.2),
 }  # converged, ratio, balance
+LOGS = tuple(f"m6_log2_{pair}" for pair in ("matched_minus_shuffled", "random_minus_matched", "repeat_minus_matched"))
+PLACES = (
+    "m9_cosine_within_minus_between",
+    "m9_nearest_token",
+    "m9_barrier",
+    "m9_barrier_near_start",
+    "m9_barrier_other_pair",
+)
 SHARES = (  # that the pages speak of
     *("m1_exact_q", "m1_exact_a", "m2_converged", "m2_exact_both", "m2_exact_both_at_k50", "m2_other_content"),
     *("m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass"),
@@ -186,6 +195,67 @@ def by_step(rows: pd.DataFrame, marks: int = 40) -> pd.DataFrame:
         for seed, met, done in zip(first["seed"], first["met"], first["solved"], strict=True)
     ]
     return pd.concat(out, ignore_index=True)
+
+
+def ablations(rows: pd.DataFrame) -> Quantities:
+    """Quantities of `joint_qa_ablations` (claims M5, M6, M9). Those whose rows are missing are left out."""
+    return _there(sweep(rows) | geometry(rows) | agreement(rows))
+
+
+def sweep(rows: pd.DataFrame) -> dict[str, pd.Series | list[float]]:
+    """Shares at both ends of the sweep, slopes of log2 K on log2 bits in blocks of pairs, differences of log2 K in pairs."""
+    matched = {"part": "sweep", "kind": "matched"}
+    out = {f"m5_share_{k}": frames.per_seed(rows, "exact", k=k, **matched) for k in (1, LARGEST)}
+    needed = {kind: smallest(rows, kind) for kind in ("matched", "shuffled", "random", "repeat")}
+    base = frames.rows(rows, part="baseline")
+    if len(base) and len(needed["matched"]):
+        bits = base.set_index("seed")[["bits_q", "bits_a"]].sum(axis=1)
+        both = pd.DataFrame({"k": needed["matched"], "bits": np.log2(bits)}).dropna()
+        slopes = [slope(part["bits"], part["k"]) for _, part in both.groupby(both.index // BLOCK) if len(part) == BLOCK]
+        out["m5_slope_block"] = [v for v in slopes if np.isfinite(v)]
+    less = lambda a, b: (
+        (needed[a] - needed[b]).dropna() if len(needed[a]) and len(needed[b]) else pd.Series(dtype=float)
+    )
+    out["m6_log2_matched_minus_shuffled"] = less("matched", "shuffled")
+    out["m6_log2_random_minus_matched"] = less("random", "matched")
+    out["m6_log2_repeat_minus_matched"] = less("repeat", "matched")
+    return out
+
+
+def smallest(rows: pd.DataFrame, kind: str) -> pd.Series:
+    """log2 of the smallest K of the sweep at which a pair is said, by pair; one above the largest where it never is."""
+    chosen = frames.rows(rows, part="sweep", kind=kind)
+    if not len(chosen):
+        return pd.Series(dtype=float)
+    beyond = np.log2(chosen["k"].max()) + 1
+    said = chosen[chosen["exact"] == 1].groupby("seed")["k"].min()
+    return np.log2(said).reindex(np.sort(chosen["seed"].unique())).fillna(beyond)
+
+
+def slope(x: pd.Series, y: pd.Series) -> float:
+    """Of the line of least squares; nan where x does not vary."""
+    spread = float(((x - x.mean()) ** 2).sum())
+    return float(((x - x.mean()) * (y - y.mean())).sum() / spread) if spread > 0 else float("nan")
+
+
+def geometry(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    found = frames.rows(rows, part="geometry")
+    if not len(found):
+        return {}
+    of = lambda name: frames.per_seed(found, name)
+    return {
+        "m9_cosine_within_minus_between": of("within") - of("between"),
+        "m9_nearest_token": of("nearest"),
+        "m9_barrier": of("barrier"),
+        "m9_barrier_near_start": of("barrier_near"),
+        "m9_barrier_other_pair": of("barrier_other"),
+        "moved": of("moved"),
+    }
+
+
+def ablated(name: str) -> Callable[[pd.DataFrame], list[float]]:
+    """One of the second chapter's quantities of a frame, by name; empty where its rows are missing."""
+    return lambda rows: ablations(rows).get(name, [])
 
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:

@@ -116,3 +116,33 @@ def spoken(rows: pd.DataFrame, pair: int = 0) -> pd.DataFrame:
     of_pair = frames.rows(rows, part="watch", seed=pair)
     sides = {"question": "said_q", "answer": "said_a"}
     return pd.concat([of_pair[["step"]].assign(side=side, text=of_pair[column]) for side, column in sides.items()])
+
+
+def settings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Modes and rates: the share of pairs that are said, and the mean updates of those that are solved."""
+    out = []
+    for part in ("mode", "rate"):
+        for kind, chosen in frames.rows(rows, part=part).groupby("kind", sort=False):
+            row = {"what is changed": part, "to": kind, "pairs": len(chosen), "share decoded": chosen["exact"].mean()}
+            out.append(row | {"updates where solved": chosen["solved"].mean(), "loss": chosen["total"].mean()})
+    return pd.DataFrame(out)
+
+
+def vectors(rows: pd.DataFrame) -> pd.DataFrame:
+    """The smallest sufficient K by kind of pair: median and quarters, and bits of both texts a vector at the median."""
+    base = frames.rows(rows, part="baseline").set_index("seed")[["bits_q", "bits_a"]].sum(axis=1)
+    out = []
+    for kind in ("matched", "shuffled", "random", "repeat"):
+        found = 2 ** quantities.smallest(rows, kind)
+        if len(found):
+            low, middle, high = np.quantile(found, [0.25, 0.5, 0.75], method="inverted_cdf")
+            row = {
+                "pairs": kind,
+                "a quarter need": f"{low:g}",
+                "half need": f"{middle:g}",
+                "three quarters need": f"{high:g}",
+            }
+            if kind == "matched":
+                row["bits a vector"] = f"{(base / found).median():.2g}"
+            out.append(row)
+    return pd.DataFrame(out).fillna("")
