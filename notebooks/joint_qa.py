@@ -51,7 +51,7 @@ rate: float = 1.0  # 0.001..10: Adam's rate, in units of the spread of the model
 given = {"seeds": seeds, "model": model, "questions": questions, "rate": rate}
 given |= {"k": k, "restarts": restarts, "steps": steps}
 here = chapter.start("joint_qa", profile=profile, device=device, **given)
-sizes = {"seeds": Per(5, 400), "k": Per(8, 32), "restarts": Per(2, 5), "steps": Per(130, 500)}
+sizes = {"seeds": Per(4, 400), "k": Per(8, 32), "restarts": Per(2, 5), "steps": Per(130, 500)}
 s = here.settings(**sizes, grid=Per((1, 4), (1, 2, 4, 8, 16)), draws=Per(4, 10))
 chosen = {"k": s.k, "restarts": s.restarts, "steps": s.steps, "grid": s.grid, "draws": s.draws}
 config = softprompt.Pairing(pairs=s.seeds, rate=rate, **chosen)

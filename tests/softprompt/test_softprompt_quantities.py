@@ -114,3 +114,54 @@ def test_small_tools_of_curves():
     assert np.isnan(curves.together(np.ones(5), np.arange(5)))
     assert curves.overlap((1, 2, 2), (2, 2, 3)) == pytest.approx(2 / 3)
     assert curves.overlap((1,), (2,)) == 0
+
+
+def sweep(pairs=200, seed=0):
+    """A sweep in which K rises with the square root of the bits and pairing saves nothing; solutions apart, with a wall."""
+    rng, out = np.random.default_rng(seed), []
+    for i in range(pairs):
+        common = {
+            "experiment": "joint_qa_ablations",
+            "seed": i,
+            "condition": "c",
+            "family": "who",
+            "known": False,
+            "step": 0,
+        }
+        bits = float(rng.uniform(10, 60))
+        base = {"random_q": 4.0, "random_a": 4.0, "context_a": 1.0, "bits_q": bits, "bits_a": 10.0}
+        out.append(common | {"part": "baseline", "kind": "baseline", "k": 8} | base)
+        for kind, more in (("matched", 0), ("shuffled", 0), ("random", 1), ("repeat", -1)):
+            needed = np.clip(np.round(2 * np.log2(bits + 10) - 8 + more + rng.normal(0, 0.3)), 0, 7)
+            for k in (1, 2, 4, 8, 16, 32, 64):
+                said = float(np.log2(k) >= needed)
+                row = {f"{n}_{s}": said for n in SIDED[1:] for s in ("q", "a")} | {"loss_q": 0.1, "loss_a": 0.1}
+                out.append(common | {"part": "sweep", "kind": kind, "k": k} | row)
+        far = {"within": 0.01, "between": 0.0, "nearest": 0.3, "moved": 0.2, "barrier": 2.0, "barrier_near": 0.1}
+        far = {name: value + 0.01 * rng.normal() for name, value in far.items()}
+        out.append(common | {"part": "geometry", "kind": "pairs", "k": 8, "barrier_other": 3.0 + rng.normal()} | far)
+    return CHAPTERS["joint_qa_ablations"].frame(pd.DataFrame(out))
+
+
+def test_the_smallest_k_by_hand():
+    rows = sweep(8)
+    found = quantities.smallest(rows, "matched")
+    for seed, value in found.items():
+        of_pair = rows[(rows["part"] == "sweep") & (rows["kind"] == "matched") & (rows["seed"] == seed)]
+        said = of_pair[of_pair["exact"] == 1]["k"]
+        assert value == (np.log2(said.min()) if len(said) else 7)
+    assert quantities.slope(pd.Series([1.0, 2, 3]), pd.Series([2.0, 4, 6])) == pytest.approx(2)
+    assert np.isnan(quantities.slope(pd.Series([1.0, 1]), pd.Series([0.0, 1])))
+
+
+def test_the_ablations_are_judged_and_known_answers_are_told_apart():
+    study, judge = CHAPTERS["joint_qa_ablations"], claims.of("joint_qa_ablations")
+    measured = study.measure(sweep(), judge)
+    verdicts = {v.id: v.verdict for v in claims.judge(judge, measured.numbers) if v.criterion == "precise"}
+    assert verdicts["M5"] == "supported"
+    assert verdicts["M6"] == "refuted"
+    assert verdicts["M9"] == "mixed"  # away from tokens, and neither near nor without a wall
+    assert verdicts["M7"] == verdicts["M8"] == "awaiting"
+    assert {p.id: (p.planted, p.absent) for p in measured.probes} == dict.fromkeys(
+        ("M5", "M6", "M9"), ("supported", "refuted")
+    )

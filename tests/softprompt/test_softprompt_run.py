@@ -7,7 +7,7 @@ import pytest
 from helpers import softprompt
 from helpers.chapter import Log
 from helpers.softprompt import figures, run, shapes, tables, targets
-from helpers.storyteller.world import WORDS
+from helpers.storyteller.world import ID, WORDS
 from helpers.work import Work
 
 STUDY = softprompt.CHAPTERS["joint_qa"]
@@ -71,6 +71,43 @@ def test_it_runs_and_goes_on_after_it_was_killed_to_the_same_records(tmp_path, s
         assert figure(whole.at()).data
     assert tables.summary(rows, {})["pairs"] == 3
     assert {v.id for v in whole.verdict().verdicts} == {"M1", "M2", "M3", "M4"}
+
+
+def test_the_ablations_run_and_their_claims_find_their_quantities(tmp_path, story, asked):
+    study = softprompt.CHAPTERS["joint_qa_ablations"]
+    log = Log(study, "joint_qa_ablations", tmp_path, reference=tmp_path / "none", given=dict(study.same))
+    config = softprompt.Sweep(
+        pairs=3, grid=(1, 2), steps=3, k=2, starts=2, few=2, modes=("tokens", "none"), rates=(0.3,)
+    )
+    for step in (run.run_sweep, run.run_geometry, run.run_settings):
+        step(config, story, asked, log)
+    run.run_baselines(CONFIG, story, asked, log)
+    rows = log.frame()
+    assert set(rows["part"]) == {"sweep", "mode", "rate", "baseline"}  # within three updates nothing is solved
+    assert len(tables.settings(rows)) == 3
+    assert tables.vectors(rows)["half need"].tolist() == ["4"] * 4
+    for figure in (figures.sweep, figures.needed_by_bits):
+        assert figure(log.at()).data
+    assert not figures.places(log.at()).data
+    assert not figures.barriers(log.at()).data
+    assert {v.id for v in log.verdict().verdicts} == {"M5", "M6", "M7", "M8", "M9"}
+
+
+def test_where_solutions_lie_is_measured_on_pairs_that_are_solved(tmp_path, story):
+    """Two pairs that a few updates reach: near starts end nearby, and a line to the other pair leads to other words."""
+    study = softprompt.CHAPTERS["joint_qa_ablations"]
+    log = Log(study, "joint_qa_ablations", tmp_path, reference=tmp_path / "none", given=dict(study.same))
+    config = softprompt.Sweep(pairs=2, grid=(2,), steps=80, k=4, starts=3, few=2)
+    texts = (("then victor", "clay ."), ("then tom", "clay ."))
+    asked = [targets.Asked(*(tuple(ID[w] for w in text.split()) for text in pair)) for pair in texts]
+    run.run_geometry(config, story, asked, log)
+    rows = log.frame()
+    assert rows["part"].tolist() == ["geometry"] * 2
+    assert rows[["within", "between", "nearest", "moved"]].abs().to_numpy().max() <= 1
+    assert (rows["barrier_near"] < 1).all()
+    assert (rows["barrier_other"] > rows["barrier_near"]).all()
+    assert figures.places(log.at()).data
+    assert figures.barriers(log.at()).data
 
 
 def test_questions_of_the_world_are_different_and_end_in_their_terminators(story):

@@ -103,11 +103,12 @@ def _shelf(found, shelf, how, shape, slots, keep, done, graph) -> None:
         left = [job for job in shelf if (job.name, job.restart) not in done and not _beaten(job, how, done)]
         if not left:
             return
+        most = len({job.name for job in left}) if how.any else len(left)  # of a target one restart at a time
         try:
-            _Queue(found, how, left, shape, min(size, len(left)), keep, done).run(graph)
+            _Queue(found, how, left, shape, min(size, most), keep, done).run(graph)
             return
         except torch.OutOfMemoryError as error:
-            size = min(size, len(left)) // 2
+            size = min(size, most) // 2
             if not size:
                 told = f"one content of {shape[0]} vectors with {shape[1]} texts of {shape[2]} tokens does not fit"
                 raise MemoryError(f"{told} into the memory of {found.device}; use a smaller k or model") from error

@@ -242,9 +242,9 @@ def geometry(rows: pd.DataFrame) -> dict[str, pd.Series]:
     found = frames.rows(rows, part="geometry")
     if not len(found):
         return {}
-    of = lambda name: frames.per_seed(found, name)
+    of = lambda name: frames.per_seed(found, name).dropna()
     return {
-        "m9_cosine_within_minus_between": of("within") - of("between"),
+        "m9_cosine_within_minus_between": (of("within") - of("between")).dropna(),
         "m9_nearest_token": of("nearest"),
         "m9_barrier": of("barrier"),
         "m9_barrier_near_start": of("barrier_near"),

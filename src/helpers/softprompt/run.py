@@ -207,10 +207,11 @@ def run_geometry(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> 
         barrier, beside, away = lines(two), lines(near), lines(other)
         out = []
         for j, i in enumerate(pairs):
-            row = {"within": measures.cosine(one[j], two[j]), "between": measures.cosine(one[j], other[j])}
+            apart = float("nan") if len(pairs) == 1 else 1.0  # a pair alone has no other
+            row = {"within": measures.cosine(one[j], two[j]), "between": apart * measures.cosine(one[j], other[j])}
             begun = prompts.start(found, found_of[i][0].job, how)
             row |= {"nearest": measures.nearest(found, one[j]), "moved": measures.cosine(one[j], begun)}
-            row |= {"barrier": barrier[j], "barrier_near": beside[j], "barrier_other": away[j]}
+            row |= {"barrier": barrier[j], "barrier_near": beside[j], "barrier_other": apart * away[j]}
             out.append(measures.record(log, "geometry", "pairs", how.k, i, asked[i], [row]))
         return out
 
