@@ -57,7 +57,7 @@ chosen = {
     "rates": s.rates,
     "modes": s.modes,
 }
-config = softprompt.Sweep(pairs=s.seeds, rate=rate, **chosen)
+config = softprompt.Ablations(pairs=s.seeds, rate=rate, **chosen)
 base = softprompt.Pairing(pairs=s.seeds, k=s.k, steps=s.steps, rate=rate, draws=4)
 log = here.log(softprompt.CHAPTERS[here.name])
 here.box()

@@ -11,7 +11,15 @@ from helpers import sources
 
 HELPERS = Path(sources.source("helpers")).parent
 EXPERIMENTS = {"dtdr", "pedagogy", "topology", "softprompt", "separability", "encoding"}
-PARTS = sorted(EXPERIMENTS & {p.name for p in HELPERS.iterdir()})
+
+
+def faces(house):
+    """A part's own name, or, of a part that is several experiments, a name a sub-package: 'separability.foundation'."""
+    inner = [p.name for p in (HELPERS / house).iterdir() if (p / "__init__.py").is_file()]
+    return [f"{house}.{name}" for name in inner] or [house]
+
+
+PARTS = sorted(face for house in EXPERIMENTS & {p.name for p in HELPERS.iterdir()} for face in faces(house))
 ORDER = {
     "config": 0,
     "damage": 0,  # in Part I: the conditions that its config is made of, frozen dataclasses too
@@ -120,7 +128,16 @@ def test_what_measures_and_draws_neither_trains_nor_holds_a_model(part):
             seen.add(name)
             assert not name.endswith(".run"), f"{start} reaches {name}"
             assert not {n for n in GRAPH[name] if n.partition(".")[0] == "torch"}, f"{start} reaches torch by {name}"
-            todo += {n for n in inside(name) if n.startswith(f"helpers.{part}.")} - seen
+            todo += {n for n in inside(name) if n.startswith(f"helpers.{part.partition('.')[0]}.")} - seen
+
+
+def test_an_experiment_of_several_knows_what_they_share_and_not_the_others():
+    """Sub-packages never import each other, and what stands above them imports none of them."""
+    nested = {part for part in PARTS if "." in part}
+    owner = lambda name: next((p for p in nested if name.startswith(f"helpers.{p}.") or name == f"helpers.{p}"), None)
+    for name, others in GRAPH.items():
+        if any(name.startswith(f"helpers.{p.partition('.')[0]}") for p in nested):
+            assert not [o for o in others if owner(o) not in (None, owner(name))], name
 
 
 def test_a_private_name_stays_in_its_module():
@@ -152,7 +169,7 @@ def test_a_package_shows_few_names(package):
 
 def test_a_config_names_no_device_and_no_path():
     for part in PARTS:
-        for node in ast.walk(FILES[HELPERS / part / "config.py"]):
+        for node in ast.walk(FILES[HELPERS / part.replace(".", "/") / "config.py"]):
             if isinstance(node, ast.AnnAssign):
                 field, kind = ast.unparse(node.target), ast.unparse(node.annotation)
                 assert field not in ("device", "path", "folder", "work", "cache"), f"{part}: {field}"

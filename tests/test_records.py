@@ -1,10 +1,11 @@
 import json
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import records
+from helpers import files, records
 from helpers.records import Pace, Record
 
 
@@ -145,3 +146,32 @@ def test_a_corrupt_bundle_is_named(tmp_path, damage):
     (tmp_path / records.BUNDLE).write_bytes(damage)
     with pytest.raises(ValueError, match=r"records\.jsonl\.gz is corrupt"):
         records.load(tmp_path)
+
+
+def test_the_aggregator_knows_cohens_d_and_says_nan_where_the_documents_example_has_one_run_a_group():
+    runs = records.MetricAggregator()
+    for name, values in {"constraint": (0.60, 0.62, 0.64), "naive_clamp": (0.01, 0.02, 0.03), "one": (0.5,)}.items():
+        for value in values:
+            runs.add_run(name, value)
+    pooled = math.sqrt((0.02**2 + 0.01**2) / 2)
+    assert runs.compute_cohens_d("constraint", "naive_clamp") == pytest.approx(0.6 / pooled)
+    assert math.isnan(runs.compute_cohens_d("constraint", "one"))
+    table = runs.summary()
+    assert table.loc["constraint", ["n", "mean", "min", "max"]].tolist() == pytest.approx([3, 0.62, 0.60, 0.64])
+    assert table.loc["constraint", "std"] == pytest.approx(0.02)
+    with pytest.raises(KeyError, match=r"'sham'.*constraint, naive_clamp, one"):
+        runs.compute_cohens_d("sham", "one")
+
+
+def test_a_time_series_is_read_from_a_log_file_as_arrays(tmp_path):
+    record = records.Record("exp_c", "high_wd", 42)
+    record.log(0, accuracy=0.1)
+    record.log(10, accuracy=0.5, A_param=2.0)
+    record.checkpoint(10, b"weights")
+    path = record.write(tmp_path)
+    steps, values = records.extract_time_series(path, "psi_accuracy")
+    assert (steps.tolist(), values.tolist()) == ([0, 10], [0.1, 0.5])
+    assert records.extract_time_series(path, "A_param")[0].tolist() == [10]
+    assert records.read(path)["checkpoints"]["10"] == files.digest(b"weights")
+    with pytest.raises(KeyError, match=r"no metric 'G'; there are A_param, psi_accuracy"):
+        records.extract_time_series(path, "G")

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from helpers import devices, files
+from helpers import devices, files, stats
 
 BUNDLE, HEADER = "records.jsonl.gz", "reference.json"
 
@@ -98,9 +99,9 @@ class Record:
         self.summary |= {"total_steps": int(step), "duration_seconds": seconds}
         return True
 
-    def checkpoint(self, step: int, file: Path) -> None:
-        """Note that `file` holds the state at `step`, by its sha256."""
-        self.checkpoints[str(int(step))] = files.digest(file)
+    def checkpoint(self, step: int, state: Path | bytes) -> None:
+        """Note what the state at `step` was, by the sha256 of its bytes or of the file that holds it."""
+        self.checkpoints[str(int(step))] = files.digest(state)
 
     @property
     def filename(self) -> str:
@@ -119,6 +120,41 @@ class Record:
     def write(self, folder: str | Path) -> Path:
         """Write the record as strict JSON under its seed-003 name. Raises OSError when it cannot."""
         return files.write_atomic(Path(folder) / self.filename, files.strict_json(self.as_dict()), sync=False)
+
+
+class MetricAggregator:
+    """One number a run, by condition, and what follows from them: seed 003's helper for effect sizes, under its names."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, list[float]] = {}
+
+    def add_run(self, condition: str, value: float) -> None:
+        """Take one run's number."""
+        self.runs.setdefault(condition, []).append(float(value))
+
+    def summary(self) -> pd.DataFrame:
+        """A row a condition: n, mean, std (NaN for one run), min, max. Its `to_csv` writes the document's table."""
+        rows = {k: pd.Series(v).agg(["count", "mean", "std", "min", "max"]) for k, v in self.runs.items()}
+        return pd.DataFrame(rows).T.rename(columns={"count": "n"}).rename_axis("condition")
+
+    def compute_cohens_d(self, a: str, b: str) -> float:
+        """Cohen's d of condition a over b (`stats.cohens_d`): NaN where one of them has fewer than two runs, as in the
+        document's own example. Raises KeyError for a condition without runs.
+        """
+        if missing := [k for k in (a, b) if k not in self.runs]:
+            raise KeyError(f"no run of {missing[0]!r} was added; there are {', '.join(self.runs) or 'none'}")
+        return stats.cohens_d(self.runs[a], self.runs[b])
+
+
+def extract_time_series(path: str | Path, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (N,) and values (N,) of one metric of a log file, rows without it left out. Raises KeyError when it is in none."""
+    rows = read(path)["metrics"]
+    found = [(row["step"], row[metric]) for row in rows if row.get(metric) is not None]
+    if not found:
+        known = sorted({k for row in rows for k in row} - {"step", "timestamp"})
+        raise KeyError(f"{path} has no metric {metric!r}; there are {', '.join(known)}")
+    steps, values = zip(*found, strict=True)
+    return np.array(steps), np.array(values, float)
 
 
 def slug(name: str, limit: int = 100) -> str:

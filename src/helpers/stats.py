@@ -172,3 +172,14 @@ def paired_effect(differences) -> float:
     x = units(differences)
     spread = x.std(ddof=1) if len(x) > 1 else 0.0
     return float(x.mean() / spread) if spread > 0 else float("nan")
+
+
+def cohens_d(a, b) -> float:
+    """Cohen's d of two groups: the difference of their means in units of the root of their mean variance (Cohen 1988, §2.3);
+    NaN where a group has fewer than two units, or where neither has any spread.
+    """
+    a, b = units(a), units(b)
+    if min(len(a), len(b)) < 2:
+        return float("nan")
+    spread = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
+    return float((a.mean() - b.mean()) / spread) if spread > 0 else float("nan")

@@ -1,6 +1,7 @@
 """What pages are made of: verdicts, their deciding tests, pictures, cards, the ledger's columns, changes, findings."""
 
 import html
+import math
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -102,27 +103,49 @@ def places(svg):
 @pytest.mark.parametrize(("above", "below", "sign"), [(0.05, None, 1), (None, -0.05, -1)])
 def test_inside_is_drawn_to_the_right_of_the_border_whichever_side_the_claim_wants(above, below, sign):
     ends = {"estimate": sign * 0.1, "low": min(sign * 0.08, sign * 0.12), "high": max(sign * 0.08, sign * 0.12)}
-    where = places(picture.draw(outcome(above=above, below=below, **ends), "supported"))
+    where = places(picture.draw(outcome(above=above, below=below, **ends), "supported", 0.05))
     assert 50 < where["reach"][0] < where["at"] < where["reach"][1] < 100
     assert where["none"][0] < 50
 
 
 def test_an_interval_outside_is_drawn_to_the_left_and_an_open_end_leaves_the_picture():
-    out = places(picture.draw(outcome(estimate=-0.1, low=-0.2, high=0.0), "refuted"))
+    out = places(picture.draw(outcome(estimate=-0.1, low=-0.2, high=0.0), "refuted", 0.05))
     assert out["reach"][0] < out["at"] < out["reach"][1] < 50
-    endless = places(picture.draw(outcome(high=None), "supported"))
+    endless = places(picture.draw(outcome(high=None), "supported", 0.05))
     assert endless["reach"][1] == 100
 
 
 def test_a_quantity_without_spread_has_no_zero_to_be_told_from():
-    assert places(picture.draw(outcome(low=0.1, high=0.1), "supported"))["none"] == []
-    assert len(places(picture.draw(outcome(), "supported"))["none"]) == 1
+    assert places(picture.draw(outcome(low=0.1, high=0.1), "supported", 0.05))["none"] == []
+    assert len(places(picture.draw(outcome(), "supported", 0.05))["none"]) == 1
+
+
+def test_one_margin_lies_half_way_to_the_edge_in_every_row():
+    """So rows of unlike quantities can be compared: zero, one margin outside of a region '> margin', has one place in all."""
+    for size in (0.05, 3.0):
+        where = places(picture.draw(outcome(above=size, estimate=2 * size, low=1.5 * size, high=3 * size), "x", size))
+        assert where["none"] == [25]
+        assert where["at"] == 75
+        assert 50 < where["reach"][0] < 75 < where["reach"][1] < 100
+
+
+@pytest.mark.parametrize(("border", "side", "wanted"), [(0.05, "above", 0.05), (0.8, "below", 0.8)])
+def test_a_margin_is_the_distance_of_the_border_from_nothing(found, border, side, wanted):
+    claim = found.claims["E1"]
+    region = {"above": -math.inf, "below": math.inf} | {side: border}
+    tests = (replace(claim.precise.tests[0], log=False, effect=None, **region),)
+    claim = replace(claim, precise=replace(claim.precise, tests=tests, controls=()))
+    test = outcome(quantity=tests[0].quantity, above=None, below=None, estimate=border, low=0.0, high=1.0) | {
+        side: border
+    }
+    assert picture.margin(claim, test) == pytest.approx(wanted)
+    assert picture.margin(claim, test | {"quantity": "other"}) == 0.5
 
 
 def test_a_region_with_two_borders_ends_within_the_picture():
     test = outcome(above=-1.0, below=1.0, estimate=0.9, low=0.7, high=1.1, region="-1 … 1")
-    assert 'width="50.0%"' in picture.draw(test, "undecided")
-    assert 'width="50.0%"' not in picture.draw(test | {"estimate": -4.0, "low": -4.5, "high": -3.5}, "refuted")
+    assert 'width="33.3%"' in picture.draw(test, "undecided", 1.0)
+    assert 'width="50.0%"' in picture.draw(test | {"below": None}, "refuted", 1.0)
 
 
 def test_the_ledger_has_columns_for_what_verdicts_carry_and_none_for_what_they_do_not(found, env):

@@ -6,7 +6,7 @@ import pytest
 
 from helpers import softprompt
 from helpers.chapter import Log
-from helpers.softprompt import figures, run, shapes, tables, targets
+from helpers.softprompt import figures, measures, prompts, run, shapes, tables, targets
 from helpers.storyteller.world import ID, WORDS
 from helpers.work import Work
 
@@ -76,7 +76,7 @@ def test_it_runs_and_goes_on_after_it_was_killed_to_the_same_records(tmp_path, s
 def test_the_ablations_run_and_their_claims_find_their_quantities(tmp_path, story, asked):
     study = softprompt.CHAPTERS["joint_qa_ablations"]
     log = Log(study, "joint_qa_ablations", tmp_path, reference=tmp_path / "none", given=dict(study.same))
-    config = softprompt.Sweep(
+    config = softprompt.Ablations(
         pairs=3, grid=(1, 2), steps=3, k=2, starts=2, few=2, modes=("tokens", "none"), rates=(0.3,)
     )
     for step in (run.run_sweep, run.run_geometry, run.run_settings):
@@ -94,18 +94,20 @@ def test_the_ablations_run_and_their_claims_find_their_quantities(tmp_path, stor
 
 
 def test_where_solutions_lie_is_measured_on_pairs_that_are_solved(tmp_path, story):
-    """Two pairs that a few updates reach: near starts end nearby, and a line to the other pair leads to other words."""
+    """Two pairs that a few updates reach; along a line to itself nothing rises, to others it does."""
     study = softprompt.CHAPTERS["joint_qa_ablations"]
     log = Log(study, "joint_qa_ablations", tmp_path, reference=tmp_path / "none", given=dict(study.same))
-    config = softprompt.Sweep(pairs=2, grid=(2,), steps=80, k=4, starts=3, few=2)
+    config = softprompt.Ablations(pairs=2, grid=(2,), steps=80, k=4, starts=3, few=2)
     texts = (("then victor", "clay ."), ("then tom", "clay ."))
     asked = [targets.Asked(*(tuple(ID[w] for w in text.split()) for text in pair)) for pair in texts]
     run.run_geometry(config, story, asked, log)
     rows = log.frame()
     assert rows["part"].tolist() == ["geometry"] * 2
     assert rows[["within", "between", "nearest", "moved"]].abs().to_numpy().max() <= 1
-    assert (rows["barrier_near"] < 1).all()
-    assert (rows["barrier_other"] > rows["barrier_near"]).all()
+    assert (rows[["barrier", "barrier_near", "barrier_other"]] >= 0).all(axis=None)
+    how, k = config.search(4), prompts.start(story, softprompt.Job(("a",), asked[0].both, 4), config.search(4))
+    same, apart = measures.rises(story, how, [(asked[0], k, k), (asked[0], k, 10 * k.flip(0))])
+    assert same < 1e-4 < apart
     assert figures.places(log.at()).data
     assert figures.barriers(log.at()).data
 

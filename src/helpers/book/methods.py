@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxRole
 
 from helpers import claims, numbers, stats
 from helpers.book.badges import badge
-from helpers.book.picture import draw
+from helpers.book.picture import draw, margin
 from helpers.book.sheet import (
     FromSheet,
     Sheet,
@@ -66,7 +66,7 @@ class Worked(FromSheet):
             "half width": f"{numbers.write((ci.high - ci.low) / 2)}, the standard error times Student's t for {len(x) - 1} "
             "degrees of freedom",
             "95 % interval": f"<b>{numbers.interval(ci.estimate, ci.low, ci.high)}</b>",
-            "against the region": draw(test, test["verdict"]),
+            "against the region": draw(test, test["verdict"], margin(claim, test)),
             "this test": word(test["verdict"]),
             "the claim": badge(self.env, found, claim.id),
         }

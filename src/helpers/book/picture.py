@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping
 from itertools import groupby
 
@@ -22,9 +23,9 @@ from helpers.book.sheet import (
     numbers_of,
     row_id,
 )
+from helpers.claims import Claim
 
-ROOM = 1.12  # of the farthest thing drawn, on both sides of the border
-FAR = 4.0  # zero is marked while it is at most so many times as far as the interval reaches
+FAR = 4.0  # zero is marked while it is at most so many margins away
 
 
 class Picture(FromSheet):
@@ -56,7 +57,7 @@ class Picture(FromSheet):
             n = "" if test.get("interval") in ("exact", "p") else str(test["n"])
         cells = (
             f'<th scope="row"><a href="{href}"><b>{name}</b> {html.escape(claim.claim)}</a></th>',
-            f'<td class="drawn">{draw(test, test["verdict"]) if test else ""}</td>',
+            f'<td class="drawn">{draw(test, test["verdict"], margin(claim, test)) if test else ""}</td>',
             f'<td class="told">{told}</td><td class="n">{n}</td><td>{badge(self.env, found, name)}</td>',
         )
         return f"<tr>{''.join(cells)}</tr>"
@@ -73,18 +74,28 @@ class Picture(FromSheet):
         return f'<details class="to-judge"><summary>{len(left)} claims to come</summary><ul>{rows}</ul></details>'
 
 
-def draw(test: Mapping, verdict: str) -> str:
-    """One interval as an SVG that takes any width. The border is in the middle, what the claim wants to the right of it;
-    a dotted line stands at zero, where that is near enough to be seen and the quantity is an estimate with a spread."""
+def margin(claim: Claim, test: Mapping) -> float:
+    """The smallest effect that a test is about, as a distance from its border; of a test without one, half of its interval."""
+    tests = (*claim.precise.tests, *claim.precise.controls)
+    planted = next((t.planted for t in tests if t.quantity == test["quantity"]), None)
+    size = abs(distance(test, planted)) if planted is not None else 0.0
+    ends = [float(test[k]) for k in ("low", "high") if test.get(k) is not None]
+    return size or (max(ends) - min(ends)) / 2 or 1.0 if ends else size or 1.0
+
+
+def draw(test: Mapping, verdict: str, size: float) -> str:
+    """One interval as an SVG that takes any width. The border is in the middle, what the claim wants to the right of it, and
+    one margin (`size`) lies half-way to the edge, in every row; what is far off is drawn together, x / (1 + |x|). A dotted line
+    stands at zero, where the quantity is an estimate with a spread."""
     at = distance(test, test["estimate"])
     ends = [distance(test, test[k]) if test.get(k) is not None else None for k in ("low", "high")]
-    reach = max(abs(v) for v in (at, *ends) if v is not None) or 1.0
     none = distance(test, 0.0)
-    near = 0 < abs(none) <= FAR * reach and test.get("low") != test.get("high")
-    span = ROOM * max(reach, abs(none) if near else 0.0)
-    place = lambda v: f"{50 + 50 * max(-1.0, min(1.0, v / span)):.1f}%"
+    near = 0 < abs(none) <= FAR * size and test.get("low") != test.get("high")
+    place = lambda v: f"{50 + 50 * _share(v, size):.1f}%"
     first, last = sorted(_open(end, i, ends, test) for i, end in enumerate(ends))
-    width = 50.0 if not _both(test) else min(50.0, 50 * (float(test["below"]) - float(test["above"])) / span)
+    borders = [float(test[k]) if test.get(k) is not None else math.inf for k in ("above", "below")]
+    both = all(map(math.isfinite, borders))
+    width = 50 * _share(borders[1] - borders[0], size) if both else 50.0
     middle = f'x1="{place(first)}" x2="{place(last)}" y1="13" y2="13"'
     zero = f'<line class="none" x1="{place(none)}" x2="{place(none)}" y1="3" y2="23"/>' if near else ""
     label = f"{numbers_of(test)}, wanted {html.escape(numbers.tidy(test['region']))}: {verdict}"
@@ -95,9 +106,9 @@ def draw(test: Mapping, verdict: str) -> str:
     )
 
 
-def _both(test: Mapping) -> bool:
-    """Whether the region has two borders."""
-    return all(test.get(k) is not None and abs(float(test[k])) != float("inf") for k in ("above", "below"))
+def _share(v: float, size: float) -> float:
+    """Where a distance is drawn, from −1 to 1: half-way for one margin."""
+    return v / (abs(v) + size) if abs(v) < 1e9 else math.copysign(1.0, v)
 
 
 def _open(end: float | None, i: int, ends: list, test: Mapping) -> float:

@@ -1,12 +1,12 @@
 """Soft prompts that say a question and its answer (seed document 002).
 
-The face of the package: the experiments' settings (`Pairing`, `Sweep`), what runs each of them into a log (`run_…`), the model
+The face of the package: the experiments' settings (`Pairing`, `Ablations`), what runs each of them into a log (`run_…`), the model
 and the pairs to ask it for (`load`, `draw`), and the chapters' studies. `weigh` measures the starts of any `Job`;
 `engine.search` finds its content, `engine.verified` lets the model say it.
 """
 
 from helpers.softprompt import controls, quantities
-from helpers.softprompt.config import Pairing, Sweep
+from helpers.softprompt.config import Ablations, Pairing
 from helpers.softprompt.config import Search as Search
 from helpers.softprompt.engine import search as search
 from helpers.softprompt.engine import weigh
@@ -45,9 +45,9 @@ CHAPTERS = {
 }
 __all__ = [
     "CHAPTERS",
+    "Ablations",
     "Job",
     "Pairing",
-    "Sweep",
     "draw",
     "load",
     "run_baselines",

@@ -106,7 +106,7 @@ class Pairing:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Ablations:
     """The ablations. grid: K of the sweep. k: vectors of the others, with `starts` of each pair for the geometry, and `few`
     pairs for modes and rates."""
 

@@ -23,11 +23,11 @@ from helpers.softprompt.slots import BROKEN, GOING, SOLVED, Slots
 
 STATES = {SOLVED: "solved", BROKEN: "not finite"}  # all others: "spent"
 LEAST = {"cpu": 1, "cuda": 32}  # slots below which a smaller stack is not faster
-Report = Callable[["Found"], None]
+Report = Callable[["Solution"], None]
 
 
 @dataclass(frozen=True)
-class Found:
+class Solution:
     """What became of one job.
 
     state: 'solved', 'spent' or 'not finite'. content (k, d): the one of least loss, or the first that was solved where the
@@ -70,7 +70,7 @@ def search(
     slots: int | None = None,
     report: Report | None = None,
     graph: bool | None = None,
-) -> list[Found]:
+) -> list[Solution]:
     """Find a content for every job, in their order; with how.any those restarts are left out that were begun by none.
 
     slots: contents at a time; by default as many as fit into memory. Where memory runs out half as many are tried, and it is
@@ -82,9 +82,9 @@ def search(
     if len(set(names)) < len(names):
         raise ValueError(f"{next(n for n in names if names.count(n) > 1)} is asked for twice; name the jobs apart")
     check(found, asked, how.front)
-    done: dict[tuple, Found] = {}
+    done: dict[tuple, Solution] = {}
 
-    def keep(result: Found) -> None:
+    def keep(result: Solution) -> None:
         done[result.job.name, result.job.restart] = result
         if report:
             report(result)
@@ -210,7 +210,7 @@ def fitting(found: LM, how: Search, shape: tuple[int, int, int]) -> int:
     return max(1, min(int(free // (2 * each)), most, MOST_SLOTS))
 
 
-def verified(found: LM, results: Sequence[Found]) -> list[Found]:
+def verified(found: LM, results: Sequence[Solution]) -> list[Solution]:
     """The results with what free-running greedy decoding says after each content, and whether it is the text.
 
     Texts of one length of prompt go through together, padded to the longest; nothing is fed but the model's own tokens.
@@ -231,12 +231,12 @@ def verified(found: LM, results: Sequence[Found]) -> list[Found]:
     return out
 
 
-def _result(job: Job, state: str, seen: dict[str, Tensor], modes: Tensor | None, stop: bool) -> Found:
+def _result(job: Job, state: str, seen: dict[str, Tensor], modes: Tensor | None, stop: bool) -> Solution:
     """What a slot has seen of a job, as a result."""
     texts, solved = len(job.texts), int(seen["solved_at"])
     reached = min(int(seen["age"]), seen["trace"].shape[1])
     reached = solved + 1 if stop and solved >= 0 else reached
-    return Found(
+    return Solution(
         job=job,
         state=state,
         content=seen["best"],
@@ -251,14 +251,14 @@ def _result(job: Job, state: str, seen: dict[str, Tensor], modes: Tensor | None,
     )
 
 
-def prompt_of(result: Found, side: int) -> Tensor:
+def prompt_of(result: Solution, side: int) -> Tensor:
     """(P, d) float32: the mode of a side, where there is one, and the content."""
     if result.modes is None:
         return result.content
     return torch.cat([result.modes[side : side + 1], result.content])
 
 
-def _alike(results: Sequence[Found], most: int = 512) -> dict[tuple, list[int]]:
+def _alike(results: Sequence[Solution], most: int = 512) -> dict[tuple, list[int]]:
     """Places of results by the length of their prompts and the padded length of their texts, at most so many together."""
     out: dict[tuple, list[int]] = {}
     counts: dict[tuple, int] = {}
@@ -270,10 +270,10 @@ def _alike(results: Sequence[Found], most: int = 512) -> dict[tuple, list[int]]:
 
 
 @torch.no_grad()
-def weigh(found: LM, asked: Sequence[Job], how: Search, slots: int = 64) -> list[Found]:
+def weigh(found: LM, asked: Sequence[Job], how: Search, slots: int = 64) -> list[Solution]:
     """What contents that are not optimised are worth: every job's start, as `search` would report it before its first step."""
     check(found, asked, how.front)
-    out: dict[int, Found] = {}
+    out: dict[int, Solution] = {}
     place = {id(job): i for i, job in enumerate(asked)}
     for shape, shelf in shelves(list(asked)).items():
         for at in range(0, len(shelf), slots):

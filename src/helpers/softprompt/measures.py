@@ -13,7 +13,7 @@ from helpers.lm import LM
 from helpers.records import Record
 from helpers.softprompt import curves, engine
 from helpers.softprompt.config import Search
-from helpers.softprompt.engine import Found
+from helpers.softprompt.engine import Solution
 from helpers.softprompt.jobs import Job
 from helpers.softprompt.targets import Asked
 from helpers.study import Log
@@ -27,7 +27,7 @@ PLACES = 11  # of a straight line, its ends among them
 NEAR = 0.01  # of a start's spread: how far starts lie apart that should end in one basin
 
 
-def measured(r: Found, sides: Sequence[str]) -> dict:
+def measured(r: Solution, sides: Sequence[str]) -> dict:
     """The numbers of one result, whose texts are of these sides."""
     out = {"state": r.state, "solved": float("nan") if r.solved_at is None else float(r.solved_at)}
     if len(sides) == 1:
@@ -40,7 +40,7 @@ def measured(r: Found, sides: Sequence[str]) -> dict:
     return out
 
 
-def followed(r: Found, rule: Mapping[str, float] | None) -> dict:
+def followed(r: Solution, rule: Mapping[str, float] | None) -> dict:
     """What the whole curve of a joint search tells."""
     q, a = r.trace.numpy()
     out = {"health": curves.health(q + a), "together": curves.together(q, a), "final": float((q + a)[-1])}
@@ -83,7 +83,7 @@ def rises(found: LM, how: Search, lines: Sequence[tuple[Asked, Tensor, Tensor]])
 
 
 def by_pair(
-    results: Sequence[Found], asked: Sequence[Asked], rule: Mapping[str, np.ndarray] | None
+    results: Sequence[Solution], asked: Sequence[Asked], rule: Mapping[str, np.ndarray] | None
 ) -> list[list[dict]]:
     """Of every pair a row a restart."""
     rows: list[list[dict]] = [[] for _ in asked]

@@ -23,8 +23,8 @@ from helpers import devices, frames, stacked
 from helpers.lm import LM
 from helpers.records import Record
 from helpers.softprompt import engine, measures, prompts, shapes, targets
-from helpers.softprompt.config import Pairing, Search, Sweep
-from helpers.softprompt.engine import Found
+from helpers.softprompt.config import Ablations, Pairing, Search
+from helpers.softprompt.engine import Solution
 from helpers.softprompt.jobs import Job, jobs
 from helpers.softprompt.measures import SIDES, measured
 from helpers.softprompt.slots import Slots
@@ -102,7 +102,7 @@ def run_controls(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -
     shift = config.search(config.single, objective="published_shift", stop=False)
     fresh = shapes.untrained(found)
     starts = lambda: engine.weigh(found, [Job(("control", i), a.both, config.k) for i, a in enumerate(asked)], how)
-    makes: dict[str, tuple[Callable[[], list[Found]], Search]] = {
+    makes: dict[str, tuple[Callable[[], list[Solution]], Search]] = {
         "random": (lambda: engine.verified(found, starts()), how),
         "untrained": (lambda: _joint(how, fresh, asked), how),
         "shift": (lambda: _joint(shift, found, asked), shift),
@@ -114,7 +114,7 @@ def run_controls(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -
         )
 
 
-def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Sequence[Found]) -> list[Record]:
+def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Sequence[Solution]) -> list[Record]:
     """The answers' losses after contents of their own questions, of other pairs', and after such as are not optimised."""
     starts = lambda shift: [made[i - shift].content for i in range(len(asked))]
     tries = {"own": starts(0), "another pair's": starts(1), "not optimised": [None] * len(asked)}
@@ -126,9 +126,9 @@ def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Se
     return out
 
 
-def _other(how: Search, found: LM, asked: Sequence[Asked], log: Log, results: Sequence[Found], rule) -> list[Record]:
+def _other(how: Search, found: LM, asked: Sequence[Asked], log: Log, results: Sequence[Solution], rule) -> list[Record]:
     """What the best content of the pair before says."""
-    best: dict[int, Found] = {}
+    best: dict[int, Solution] = {}
     for r in results:
         i = int(r.job.name[1])
         best[i] = r if i not in best or r.loss < best[i].loss else best[i]
@@ -170,7 +170,7 @@ def run_watch(config: Pairing, found: LM, asked: Sequence[Asked], log: Log, coun
     log.once(("watch", config, measures.digest(found, asked[:count]), looks), make)
 
 
-def run_sweep(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> None:
+def run_sweep(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
     """Both texts from one content at every K, stopped where solved: matched pairs, a question with another's answer, random
     tokens, and a question that is its own answer."""
     made = {"matched": asked, "shuffled": targets.shuffled(asked), "random": targets.noise(found, asked)}
@@ -187,13 +187,13 @@ def run_sweep(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> Non
         log.progress(done + 1, len(made) + 2)
 
 
-def run_geometry(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> None:
+def run_geometry(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
     """Where solutions lie: how near those of one pair are to each other, to tokens, and along straight lines. A pair enters
     with its first two successful starts; a third begins within a hundredth of the first start."""
     how = config.search(config.k, restarts=config.starts)
 
     def make() -> list[Record]:
-        found_of: list[list[Found]] = [[] for _ in asked]
+        found_of: list[list[Solution]] = [[] for _ in asked]
         for r in _joint(how, found, asked):
             if r.state == "solved" and all(r.free):
                 found_of[int(r.job.name[1])].append(r)
@@ -218,7 +218,7 @@ def run_geometry(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> 
     log.once(("geometry", config.key, measures.digest(found, asked)), make)
 
 
-def run_settings(config: Sweep, found: LM, asked: Sequence[Asked], log: Log) -> None:
+def run_settings(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
     """What stands before the content, and how fast it is moved: both texts at `k` vectors (parts "mode" and "rate")."""
     some = asked[: config.few]
     changes = [("mode", mode, {"mode": mode}) for mode in config.modes]
@@ -253,14 +253,14 @@ def half_k(log: Log, config: Pairing) -> int:
     return config.grid[-1]
 
 
-def _single(how: Search, found: LM, asked: Sequence[Asked]) -> list[list[Found]]:
+def _single(how: Search, found: LM, asked: Sequence[Asked]) -> list[list[Solution]]:
     """Questions alone, answers alone."""
     made = [jobs((f"single {s}", i), (a.both[j],), how) for j, s in enumerate(SIDES) for i, a in enumerate(asked)]
     done = engine.verified(found, engine.search(found, [job for each in made for job in each], how))
     return [done[: len(asked)], done[len(asked) :]]
 
 
-def _joint(how: Search, found: LM, asked: Sequence[Asked]) -> list[Found]:
+def _joint(how: Search, found: LM, asked: Sequence[Asked]) -> list[Solution]:
     made = [job for i, a in enumerate(asked) for job in jobs(("joint", i), a.both, how)]
     return engine.verified(found, engine.search(found, made, how))
 

@@ -1,0 +1,290 @@
+"""From a tidy frame to the quantities that S9, S10 and S15 name: one value a seed. Nothing is trained here.
+
+`Course` is one model's series after its training set was memorised; everything that is judged is read off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from helpers import devices, frames
+from helpers.separability.grokking import series
+from helpers.separability.grokking.config import CONDITIONS, HIGH, LOW, MAIN
+
+DECAYING, FREE = MAIN
+LEVEL = 0.05  # of a null, one-sided
+SURROGATES = 20  # unrelated series a seed
+WAIT = 3  # times the decaying arm's median step of transition, at which the arm without decay is judged
+TOLD = (  # what the chapter's prose says of this run, by name
+    *(
+        f"s9_{k}"
+        for k in ("step_memorised", "step_half", "width", "fall_before", "fall_inside", "rho_levels", "rho_velocities")
+    ),
+    *(f"s9_{k}" for k in ("document_rho", "document_p", "beyond_null", "planted_rho", "transitions")),
+    *("s10_amplitude_kept", "s10_no_transition", "s15_g_rise", "s15_lead"),
+)
+PRINTED = tuple(f"printed_{c}_{k}" for c in CONDITIONS for k in ("accuracy", "kept", "inside", "rho"))
+Quantities = dict[str, list[float]]
+
+
+def frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what follows from it: the document's other gloss of G, and A as a share of what it was when memorised."""
+    out = rows.copy()
+    if "G_stability" in out:
+        out["G_plasticity"] = 1 - out["G_stability"]
+    if "memorised" in out:
+        since = out[out["step"] >= out["memorised"].astype(float)]
+        first = since.groupby(["condition", "seed"])["A_param"].first().rename("then").reset_index()
+        out["A_share"] = out["A_param"] / out[["condition", "seed"]].merge(first, "left")["then"].to_numpy()
+    return out
+
+
+@dataclass(frozen=True)
+class Course:
+    """One model from the step on at which its training set was memorised (from the start, if it never was).
+
+    steps, accuracy (held out), amplitude (A_param), geometry (G): (T,). memorised: a step, or nan.
+    """
+
+    seed: int
+    memorised: float
+    steps: np.ndarray
+    accuracy: np.ndarray
+    amplitude: np.ndarray
+    geometry: np.ndarray
+
+    def crossed(self, level: float) -> float:
+        return series.reached(self.steps, self.accuracy, level)
+
+    @property
+    def transition(self) -> bool:
+        """Whether held-out accuracy has gone from below the window to above it."""
+        return bool(self.accuracy[0] < LOW and np.isfinite(self.crossed(HIGH)))
+
+    @property
+    def window(self) -> slice:
+        """From the last row at or below LOW before HIGH is reached, to the first at HIGH; empty without a transition."""
+        if not self.transition:
+            return slice(0, 0)
+        stop = int(np.argmax(self.accuracy >= HIGH))
+        return slice(int(np.flatnonzero(self.accuracy[:stop] <= LOW)[-1]), stop + 1)
+
+    @property
+    def rho(self) -> tuple[float, float]:
+        """Spearman's ρ of accuracy and A_param in the window: of levels, and of velocities a step."""
+        at = self.window
+        if at.stop - at.start < 4:
+            return np.nan, np.nan
+        both = [series.velocity(self.steps, x)[at] for x in (self.accuracy, self.amplitude)]
+        return series.spearman(self.accuracy[at], self.amplitude[at]), series.spearman(*both)
+
+    @property
+    def beyond(self) -> tuple[float, float]:
+        """p of the fall in the window, and of ρ of velocities, against the same changes of A_param at other times."""
+        at = self.window
+        return series.beyond(self.accuracy[at], np.diff(self.amplitude), at.start, at.stop)
+
+    @property
+    def fall(self) -> tuple[float, float]:
+        """Shares of the fall of A_param, from its highest value to its last, that lie before the window and before its end."""
+        return tuple(series.fall(self.steps, self.amplitude, self.crossed(LOW), self.crossed(HIGH)))
+
+    @property
+    def rise(self) -> float:
+        """G at the window's end less G at its beginning, each the mean of three rows."""
+        at = self.window
+        mean = lambda i: float(np.nanmean(self.geometry[max(0, i - 1) : i + 2])) if len(self.steps) else np.nan
+        return mean(at.stop - 1) - mean(at.start) if self.transition else np.nan
+
+    @property
+    def lead(self) -> float:
+        """ln of the step at which A_param has fallen half of its way, less ln of that at which G has risen half of its way."""
+        if not self.transition:
+            return np.nan
+        fell, rose = series.halfway(self.steps, self.amplitude, falling=True), series.halfway(self.steps, self.geometry)
+        return float(np.log(fell) - np.log(rose))
+
+
+def runs(rows: pd.DataFrame, arm: str) -> list[Course]:
+    """The models of an arm, by seed."""
+    chosen = frames.rows(rows, part="addition", arm=arm)
+    return [_run(int(seed), of) for seed, of in chosen.groupby("seed")] if len(chosen) else []
+
+
+def judged(rows: pd.DataFrame) -> Quantities:
+    """Quantities of S9, S10 and S15. Those whose arm was not run are left out."""
+    decaying = runs(rows, DECAYING)
+    found = transition(decaying) | instrument(decaying) | documented(rows) | geometry(decaying)
+    return found | without(decaying, runs(rows, FREE)) | published(rows)
+
+
+def transition(decaying: list[Course]) -> Quantities:
+    """S9: one value a seed; nan where there was no transition, but for s9_beyond_null, where it counts as not beyond."""
+    if not decaying:
+        return {}
+    rho, fall = np.array([r.rho for r in decaying]), np.array([r.fall for r in decaying])
+    return {
+        "s9_rho_levels": rho[:, 0].tolist(),
+        "s9_rho_velocities": rho[:, 1].tolist(),
+        "s9_beyond_null": [float(max(r.beyond) < LEVEL) for r in decaying],
+        "s9_fall_before": fall[:, 0].tolist(),
+        "s9_fall_inside": (fall[:, 1] - fall[:, 0]).tolist(),
+        "s9_transitions": [float(r.transition) for r in decaying],
+        "s9_step_memorised": [r.memorised for r in decaying],
+        "s9_step_half": [r.crossed(0.5) for r in decaying],
+        "s9_width": [r.crossed(HIGH) - r.crossed(LOW) for r in decaying],
+    }
+
+
+def instrument(decaying: list[Course]) -> Quantities:
+    """Known answers to S9's own statistics: a planted fall, a value a seed, and unrelated series, a share a statistic."""
+    if not decaying:
+        return {}
+    return {"s9_planted_rho": [planted(r) for r in decaying], "s9_null_rate": null_rate(decaying)}
+
+
+def without(decaying: list[Course], free: list[Course]) -> Quantities:
+    """S10: at WAIT times the median step of the decaying arm's transition; nan where that lies beyond the run."""
+    halves = [h for h in (r.crossed(0.5) for r in decaying) if np.isfinite(h)]
+    if not free:
+        return {}
+    until = WAIT * float(np.median(halves)) if halves else np.nan
+    seen = [r.steps <= until if r.steps[-1] >= until else np.zeros(len(r.steps), bool) for r in free]
+    last = lambda r, at: r.amplitude[at][-1] / r.amplitude[0] if at.any() and np.isfinite(r.memorised) else np.nan
+    return {
+        "s10_amplitude_kept": [last(r, at) for r, at in zip(free, seen, strict=True)],
+        "s10_no_transition": [
+            float(r.accuracy[at].max() < 0.5) if at.any() else np.nan for r, at in zip(free, seen, strict=True)
+        ],
+        "s10_memorised": [1.0 if np.isfinite(r.memorised) else 0.0 for r in free],
+        "s10_until": [until],
+    }
+
+
+def geometry(decaying: list[Course]) -> Quantities:
+    """S15."""
+    if not decaying:
+        return {}
+    return {"s15_g_rise": [r.rise for r in decaying], "s15_lead": [r.lead for r in decaying]}
+
+
+def documented(rows: pd.DataFrame) -> Quantities:
+    """The document's statistic (`published`) in the arm with decay 1."""
+    found = [of.sort_values("step") for _, of in frames.rows(rows, part="addition", arm=DECAYING).groupby("seed")]
+    tests = [_document(of) for of in found]
+    return {"s9_document_rho": [t[0] for t in tests], "s9_document_p": [t[1] for t in tests]} if tests else {}
+
+
+def published(rows: pd.DataFrame) -> Quantities:
+    """As the document computes it, in its own experiment: Spearman's ρ of np.gradient without steps, over all rows with an
+    accuracy inside the window; its p, as if rows were independent; rows inside; the last accuracy; A_param's last over
+    first."""
+    out: Quantities = {}
+    for name in CONDITIONS:
+        found = [of.sort_values("step") for _, of in frames.rows(rows, part="printed", condition=name).groupby("seed")]
+        if found:
+            tests = np.array([_document(of) for of in found])
+            out |= {f"printed_{name}_{what}": tests[:, i].tolist() for i, what in enumerate(("rho", "p", "inside"))}
+            out[f"printed_{name}_accuracy"] = [float(of["psi_accuracy"].iloc[-1]) for of in found]
+            out[f"printed_{name}_kept"] = [float(of["A_param"].iloc[-1] / of["A_param"].iloc[0]) for of in found]
+    return out
+
+
+def planted(run: Course) -> float:
+    """The larger ρ, of levels or of velocities, once A_param falls as accuracy rises, by as much as it falls in all, and its
+    own roughness at another time is added."""
+    at = run.window
+    if at.stop - at.start < 4:
+        return np.nan
+    rough = series.unrelated(_rough(run), devices.numpy_rng("planted", run.seed), 1)[0]
+    changes = np.diff(run.amplitude.max() - np.ptp(run.amplitude) * run.accuracy) + rough
+    amplitude = np.r_[0, np.cumsum(changes)]
+    return max(Course(**{**vars(run), "amplitude": amplitude}).rho)
+
+
+def null_rate(decaying: list[Course]) -> list[float]:
+    """Shares, by the fall and by velocities, of unrelated series that lie beyond the null: SURROGATES for each seed, with the
+    spectrum of its A_param's changes. About LEVEL if the null is right; [nan] without a transition."""
+    found = []
+    for run in decaying:
+        at, rng = run.window, devices.numpy_rng("unrelated", run.seed)
+        if at.stop - at.start >= 4:
+            changes = series.unrelated(np.diff(run.amplitude), rng, SURROGATES)
+            found += [series.beyond(run.accuracy[at], c, at.start, at.stop) for c in changes]
+    return (np.array(found) < LEVEL).mean(0).tolist() if found else [np.nan]
+
+
+def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
+    """A quantity by its name."""
+
+    def read(rows: pd.DataFrame) -> list[float]:
+        if name.startswith(("printed", "s9_document")):
+            return (published(rows) | documented(rows)).get(name, [])
+        decaying = runs(rows, DECAYING)
+        if name.startswith("s10"):
+            return without(decaying, runs(rows, FREE)).get(name, [])
+        of = (
+            instrument
+            if name in ("s9_planted_rho", "s9_null_rate")
+            else geometry
+            if name.startswith("s15")
+            else transition
+        )
+        return of(decaying).get(name, [])
+
+    return read
+
+
+def arms_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row an arm: seeds with a transition, median steps, and A_param's last value over that when memorised."""
+    return pd.DataFrame(list(_arms(rows)))
+
+
+def _arms(rows: pd.DataFrame) -> Iterator[dict]:
+    for arm in dict.fromkeys(frames.rows(rows, part="addition")["arm"]):
+        found = runs(rows, arm)
+        kept = [r.amplitude[-1] / r.amplitude[0] for r in found]
+        yield {
+            "arm": arm,
+            "transitions": f"{sum(r.transition for r in found)} of {len(found)}",
+            "memorised at": _median([r.memorised for r in found]),
+            "half held out at": _median([r.crossed(0.5) for r in found]),
+            "A at the end / when memorised": float(np.mean(kept)),
+            "share of its fall before 15 %": _median([r.fall[0] for r in found]),
+        }
+
+
+def _median(values: list[float]) -> float:
+    known = [v for v in values if np.isfinite(v)]
+    return float(np.median(known)) if known else float("nan")
+
+
+def _run(seed: int, of: pd.DataFrame) -> Course:
+    of = of.sort_values("step")
+    memorised = float(of["memorised"].iloc[0])
+    of = of[of["step"] >= memorised] if np.isfinite(memorised) else of
+    return Course(seed, memorised, *(of[k].to_numpy(float) for k in ("step", "psi_accuracy", "A_param", "G_stability")))
+
+
+def _rough(run: Course) -> np.ndarray:
+    """(T − 1,) changes of A_param about their running mean of five."""
+    changes = np.diff(run.amplitude)
+    return changes - np.convolve(changes, np.ones(5) / 5, "same")
+
+
+def _document(of: pd.DataFrame) -> tuple[float, float, float]:
+    from scipy.stats import spearmanr
+
+    accuracy, amplitude = (of[k].to_numpy(float) for k in ("psi_accuracy", "A_param"))
+    inside = series.window(accuracy, LOW, HIGH)
+    if inside.sum() < 3:
+        return np.nan, np.nan, float(inside.sum())
+    both = [np.gradient(x)[inside] for x in (accuracy, amplitude)]
+    if any(np.ptp(x) == 0 for x in both):
+        return np.nan, np.nan, float(inside.sum())
+    found = spearmanr(*both)
+    return float(found.statistic), float(found.pvalue), float(inside.sum())
