@@ -1,7 +1,7 @@
 """Soft prompts that say a question and its answer (seed document 002).
 
-The face of the package: the experiments' settings (`Pairing`, `Ablations`), what runs each of them into a log (`run_…`), the model
-and the pairs to ask it for (`load`, `draw`), and the chapters' studies. `weigh` measures the starts of any `Job`;
+The face of the package: the experiments' settings (`Pairing`, `Ablations`), what runs each of them into a log (`run_…`), the
+model and the pairs to ask it for (`load`, `draw`), and the chapters' studies. `weigh` measures the starts of any `Job`;
 `engine.search` finds its content, `engine.verified` lets the model say it.
 """
 
