@@ -146,7 +146,8 @@ softprompt.run_watch(config, found, asked, log)
 watched = log.at(part="watch")
 figures.show(
     draw.forming(watched),
-    "Losses of a question and its answer while one content is found for both. The answer, which is shorter, falls first and furthest; the question's loss stays at a plateau.",
+    f"Losses of a question and its answer while one content is found for both. At the last look the questions' mean loss is "
+    f"{watched.mean(quantities.last_loss('q'), '.2f')} nats a token and the answers' {watched.mean(quantities.last_loss('a'), '.3f')}.",
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -156,8 +157,8 @@ both = {"question": "question", "answer": "answer"}
 figures.texts(tables.spoken(watched.this), both, by="side", slider="step", caption=told, **look)
 
 # %% [markdown]
-# Read the question's line. Most of its loss is gone when the first word is still wrong, and with a wrong first word the model tells another sentence to its end. A mean over tokens hides
-# that: six tokens of seven are cheap once the first is given.
+# Read the question's line together with its loss. With a wrong first word the model tells another sentence to its end, and a mean over tokens hides
+# it: once the first is given, the other words of a question are cheap for a model that knows questions, and their small losses cover one large one.
 #
 # ## Made precise: said or not said
 #

@@ -111,7 +111,7 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The slope of log2 $K$ on log2 bits is {glue:text}`m5_slope_block`. One should not lean on the sum of bits alone: the chapter before shows that most of the work goes into one token, the first of the question.
+# The slope of log2 $K$ on log2 bits is {glue:text}`m5_slope_block`. The sum of bits is a crude measure: [the chapter before](joint_qa.ipynb) asks whether one token, the first of the question, is harder than all others.
 #
 # ## Where solutions lie
 #
@@ -139,9 +139,9 @@ for name in (*quantities.PLACES, "moved"):
     solved.say(name, quantities.ablated(name), ".2f")
 
 # %% [markdown]
-# The cosine between two starts' solutions exceeds that between pairs by {glue:text}`m9_cosine_within_minus_between`. The nearest token of a slot has a cosine of {glue:text}`m9_nearest_token`, so the slots are not words. On the line to another start's solution the loss
-# rises by {glue:text}`m9_barrier` nats, from a start close by {glue:text}`m9_barrier_near_start`, to another pair's content {glue:text}`m9_barrier_other_pair`. A start and its own end have a cosine of {glue:text}`moved`: much of a solution is where it began.
-# Whoever wants to teach a second network to guess contents, as the document plans, has to choose one of these many.
+# The cosine between two starts' solutions exceeds that between pairs by {glue:text}`m9_cosine_within_minus_between`. The nearest token of a slot has a cosine of {glue:text}`m9_nearest_token`, and would have one if the slots were words. On the line to another start's solution the loss
+# rises by {glue:text}`m9_barrier` nats, from a start close by {glue:text}`m9_barrier_near_start`, to another pair's content {glue:text}`m9_barrier_other_pair`. A start and its own end have a cosine of {glue:text}`moved`: at one a solution would be its start, at zero it would have forgotten it.
+# A second network that is to guess contents, as the document plans, needs one target a pair; the first two numbers say how far two valid ones lie apart.
 #
 # ## Modes and rates
 #

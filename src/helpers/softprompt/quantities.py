@@ -258,6 +258,11 @@ def ablated(name: str) -> Callable[[pd.DataFrame], list[float]]:
     return lambda rows: ablations(rows).get(name, [])
 
 
+def last_loss(side: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Of the pairs that are watched: a side's loss at the last look."""
+    return lambda rows: frames.per_seed(frames.last(frames.rows(rows, part="watch"), ["seed"]), f"loss_{side}")
+
+
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     """One of the chapter's quantities of a frame, by name; empty where its rows are missing."""
     return lambda rows: joint(rows).get(name, [])
