@@ -45,7 +45,9 @@ def build(model: str, device: str, dtype: str):
 
 
 def untrained(found: LM) -> LM:
-    """A model of the same config with fresh weights."""
+    """A model of the same config with fresh weights; a random shape is its own."""
+    if found.source == "random":
+        return found
     from transformers import AutoModelForCausalLM
 
     with torch.random.fork_rng(devices=[]):
