@@ -45,7 +45,7 @@ rate: float = 1.0  # 0.001..10: Adam's rate, in units of the spread of the model
 # %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"seeds": seeds, "model": model, "questions": questions, "k": k, "steps": steps, "rate": rate}
 here = chapter.start("joint_qa_ablations", profile=profile, device=device, **given)
-sizes = {"seeds": Per(3, 200), "k": Per(8, 8), "steps": Per(120, 500), "grid": Per((1, 8), (1, 2, 4, 8, 16, 32, 64))}
+sizes = {"seeds": Per(3, 200), "k": Per(8, 8), "steps": Per(105, 500), "grid": Per((1, 8), (1, 2, 4, 8, 16, 32, 64))}
 tried = {"starts": Per(3, 5), "few": Per(2, 100), "rates": Per((0.3,), (0.1, 0.3, 1.0, 3.0))}
 s = here.settings(**sizes, **tried, modes=Per(("tokens", "none"), ("tokens", "random", "learned", "swapped", "none")))
 chosen = {
