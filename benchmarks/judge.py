@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import time
 from collections import Counter
 from dataclasses import replace
@@ -27,6 +28,7 @@ import numpy as np
 from helpers import claims, devices, files
 
 SETTINGS = ("planted", "edge", "border", "null")
+LEAST = 50  # ledgers
 FEWEST = 8  # units of a criterion that names no number
 
 
@@ -97,6 +99,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
+    if asked.ledgers < LEAST:
+        parser.error(f"--ledgers {asked.ledgers}: shares of so few say nothing; use {LEAST} or more")
+    if asked.out.is_dir() or not os.access(asked.out.resolve().parent, os.W_OK):  # before minutes of work
+        parser.error(f"--out {asked.out} cannot be written; name a file in a folder that is there and yours")
     known, start, found = measured(), time.perf_counter(), {}
     for claim in claims.load().values():
         if any(t.interval in ("t", "wilson", "bootstrap") for t in claim.precise.tests):

@@ -279,7 +279,7 @@ verdict.tell("answer", "D4", {
 # ## Exercises
 #
 # :::{exercise} The cosine of a whisper
-# :run: ruc run dtdr_guided -p mode guided -p seeds 1
+# :run: ruc run dtdr_guided -p mode guided
 # :minutes: 2
 # :check: d4_guided_minus_zero_0.2 below 0
 # Predict the cosine of the weights at 20 %, guided, with the formula. Then run it and read the text. Is the loss lower than with zeros, and is anything said?
@@ -290,7 +290,7 @@ verdict.tell("answer", "D4", {
 # :::
 #
 # :::{exercise} Its own best relative
-# :run: ruc run dtdr_guided -p relative storyteller -p seeds 1
+# :run: ruc run dtdr_guided -p relative storyteller
 # :minutes: 2
 # :check: d4_guided_minus_zero_0.6 below 0
 # A model is its own best relative. What will $b^*$ be for it, and what will it be worth? And what would a prior with $\rho = 0.3$ be worth at $b = 0.6$ and 40 % kept: at which

@@ -214,13 +214,13 @@ figures.show(
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("pays", "S3", {
     "supported": "Frozen routing is paid for in amplitude after the block.",
-    "refuted": "The model does not pay in amplitude: it gets worse instead.",
+    "refuted": "After the block the constrained model is not larger; before the MLP the figure of sites says how it stands.",
     "mixed": "The tests of amplitude disagree.",
     "undecided": "Whether it pays in amplitude is open.",
 })  # fmt: skip
 judged.tell("collapse", "S4", {
     "supported": "Clamping the norm is catastrophic, as the document says.",
-    "refuted": "Clamping the norm is not catastrophic.",
+    "refuted": "Clamping the norm is not catastrophic by the document's bar: trained with it a model keeps what it has, and put on afterwards it costs much and leaves more than a twentieth.",
     "mixed": "Clamping the norm is catastrophic in one of the two ways and not in the other.",
     "undecided": "Whether clamping the norm is catastrophic is open.",
 })  # fmt: skip
@@ -242,7 +242,7 @@ judged.tell("mechanism", "S14", {
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("law", "S13", {
     "supported": "The sum predicts best.",
-    "refuted": "The sum predicts no better than its rivals: Ψ = G + A is not a law of these models.",
+    "refuted": "The sum predicts no better than its rivals over all conditions that were run; which conditions carry that, the figure of the law shows.",
     "mixed": "The sum beats one of its rivals and loses to the other.",
     "undecided": "Whether the sum is a law is open.",
 })  # fmt: skip
@@ -264,12 +264,32 @@ judged.probe_table()
 #
 # ## Exercises
 #
-# 1. With heads twice as wide, does fixing three of them cost more or less? Predict, then `ruc run separability_foundation -p d_head 4`.
-#    Check: the first figure's line of fixed patterns at three heads, against this page's.
-# 2. Move the clamp before the last LayerNorm: what should the norm clamp of a trained model cost there? Predict, then
-#    `ruc run separability_foundation -p site resid_post`. Check: the accuracy put on afterwards in the figure of clamps, against the
-#    line without a clamp.
-# 3. Give all models twice the time. Does the constraint's price shrink? Predict, then
-#    `ruc run separability_foundation -p n_epochs 20`. Check: the sentence under the first figure gives the accuracy with three patterns fixed.
-# 4. Run the document's control alone on modular addition with `ruc run separability_foundation -p dataset modular -p condition control`. Predict
-#    whether it is right on pairs that it has not seen. Check: the control's line in the figure of log files, which ends near one or near chance.
+# :::{exercise} Wider heads
+# :run: ruc run separability_foundation -p d_head 4
+# :minutes: 2
+# :check: s2_drop_patterns below 0.5
+# With heads twice as wide, does fixing three of them cost more or less?
+#
+# +++
+# The first figure's line of fixed patterns at three heads, against this page's. A wider head that stays free can carry more of what the others did.
+# :::
+#
+# :::{exercise} A clamp that changes nothing
+# :run: ruc run separability_foundation -p site resid_post
+# :minutes: 2
+# :check: s4_sham_ratio above 0.98
+# Move the clamp before the last LayerNorm. What should the norm clamp of a trained model cost there?
+#
+# +++
+# Nothing: the LayerNorm behind it divides by the length. The accuracy put on afterwards, in the figure of clamps, lies on the line without a clamp.
+# :::
+#
+# :::{exercise} Twice the time
+# :run: ruc run separability_foundation -p n_epochs 20
+# :minutes: 3
+# :check: s1_accuracy above 0.95
+# Give all models twice the time. Does the constraint's price shrink?
+#
+# +++
+# The sentence under the first figure gives the accuracy with three patterns fixed. The control has long ended where it can; what the constrained ones still gain is time, not amplitude.
+# :::

@@ -193,7 +193,7 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# G changes by {glue:text}`s15_g_rise` across the window, on a scale that ends at one. Its half-way step leads that of A by {glue:text}`s15_lead` in the
+# G changes by {glue:text}`s15_g_rise` across the window, on a scale that ends at one. Its half-way step leads that of A by {glue:text}`s15_lead_settled` in the
 # logarithm of steps.
 #
 # ## Verdict
@@ -213,8 +213,14 @@ judged.tell("falls", "S9", {
     "mixed": "Amplitude and accuracy are tied in some of the asked ways and in others not.",
     "undecided": "Whether the fall of amplitude belongs to the transition is open.",
 })  # fmt: skip
+judged.tell("cause", "S9b", {
+    "supported": "Where A_param is kept from falling nothing is understood, and where it alone falls it is.",
+    "refuted": "The fall of A_param makes nothing: networks whose A_param grows understand as well, and networks in which it alone falls do not.",
+    "mixed": "The fall of A_param is needed or enough, but not both.",
+    "undecided": "Whether the fall of A_param makes the transition is open.",
+})  # fmt: skip
 judged.tell("stays", "S10", {
-    "supported": "Without decay amplitude stays and nothing is understood.",
+    "supported": "Without decay amplitude does not fall, and nothing is understood by then.",
     "refuted": "Without decay the document's picture does not hold.",
     "mixed": "Without decay one half of the claim holds: amplitude stays, or nothing is understood, and not both.",
     "undecided": "What happens without decay is open.",
@@ -232,7 +238,7 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# {glue:text}`falls` {glue:text}`stays` {glue:text}`trade` The two known answers, an effect planted and its opposite, were told apart for
+# {glue:text}`falls` {glue:text}`cause` {glue:text}`stays` {glue:text}`trade` The two known answers, an effect planted and its opposite, were told apart for
 # {glue:text}`told_apart` claims.
 #
 # **Limits.** One task, one layer, one optimiser. With three tokens attention has little room to move: it divides between $a$, $b$ and $=$, so its drift is small whatever it does. The
@@ -240,11 +246,25 @@ judged.probe_table()
 #
 # ## Exercises
 #
-# 1. Eleven is a small prime: few sums, and few circles to place them on. Will a network understand it sooner, later or never? Predict, then `ruc run separability_grokking -p p 11`.
-#    Check: the table of arms counts the transitions.
-# 2. Train on nearly all pairs. Does a gap between knowing and understanding remain? Predict, then `ruc run separability_grokking -p share 0.95`. Check: compare *memorised at* with *half held out at*.
-# 3. A tenth of the learning rate decays the weights a tenth as fast. Predict what happens to the step of the transition, then
-#    `ruc run separability_grokking -p learning_rate 0.002`. Check: the same two columns.
+# :::{exercise} A small prime
+# :run: ruc run separability_grokking -p p 11
+# :minutes: 2
+# :check: s9_step_memorised below 1000
+# Eleven is a small prime: few sums, and few circles to place them on. Will a network understand it sooner, later or never?
+#
+# +++
+# The table of arms counts the transitions.
+# :::
+#
+# :::{exercise} A tenth of the rate
+# :run: ruc run separability_grokking -p learning_rate 0.002
+# :minutes: 2
+# :check: s10_memorised above 0.5
+# A tenth of the learning rate decays the weights a tenth as fast. Predict what happens to the step of the transition.
+#
+# +++
+# Compare *memorised at* with *half held out at* in the table of arms, here and there.
+# :::
 #
 # ## References
 #

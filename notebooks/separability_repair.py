@@ -211,7 +211,7 @@ judged.tell("costs", "S6", {
 judged.tell("shouts", "S7", {
     "supported": "Later layers compensate by amplitude: the stream is longer, and part of the loss is repaired.",
     "refuted": "Later layers do not compensate by amplitude: the stream is not longer by what the document asks, and too little is repaired.",
-    "mixed": "One half of the claim holds and the other does not: repair and amplitude do not go together here.",
+    "mixed": "One half of the claim holds and the other does not: repair and amplitude do not go together here, and who repairs, other heads or the final norm of a shorter stream, the account says.",
     "undecided": "Whether later layers compensate by amplitude is open.",
 })  # fmt: skip
 judged.tell("bystanders", "S8", {
@@ -239,10 +239,25 @@ here.box()
 #
 # ## Exercises
 #
-# 1. Is the storyteller more like the claim? Predict the sign of *final norm*, then `ruc run separability_repair -p model storyteller -p n_examples 48 -p seeds 2`. Check: the first figure's bar.
-# 2. Ablate one head of the last block in place of the three: nothing but the norm comes after its attention and one MLP. Predict *other heads*, then `ruc run separability_repair -p heads 2.0`. Check: that bar is exactly zero.
-# 3. Half the training: does the toy repair before it has learned the task well? Predict, then `ruc run separability_repair -p steps 175`. Check: *repaired* in the table beneath the first figure.
-# 4. If you have GPT-2 small on disk: `ruc run separability_repair -p model FOLDER -p n_examples 48`. Predict the ratio in the late blocks; it takes a GPU or half an hour. Check: the heatmap.
+# :::{exercise} One head
+# :run: ruc run separability_repair -p heads 2.0
+# :minutes: 2
+# :check: s6_relative_zero below 0.05
+# Ablate one head of the last block in place of the three: nothing but the norm comes after its attention and one MLP. Predict *other heads* in the first figure.
+#
+# +++
+# That bar is exactly zero: no head reads what the last block's heads write.
+# :::
+#
+# :::{exercise} Half the training
+# :run: ruc run separability_repair -p steps 175
+# :minutes: 2
+# :check: s6_baseline above 1
+# Does the toy repair before it has learned the task well?
+#
+# +++
+# *Repaired* stands in the table beneath the first figure. If you have GPT-2 small on disk, or the storyteller, `-p model FOLDER` (or `storyteller`) asks it of them; GPT-2 takes a GPU or half an hour.
+# :::
 #
 # ## References
 #

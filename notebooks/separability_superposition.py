@@ -245,7 +245,7 @@ figures.show(
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("one", "S12", {
     "supported": "Within one model the ratio lies above one in every reading: over stories, and against labels permuted over heads.",
-    "refuted": "Within one model, too, suppressors are no louder than their layer.",
+    "refuted": "In the one model that this asks, its suppressor is no louder than its layer.",
     "mixed": "Within one model the stories say that suppressors are louder, and the permuted labels do not.",
     "undecided": "Within one model it is open whether suppressors are louder than chance would have it.",
 })  # fmt: skip

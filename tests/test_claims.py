@@ -360,7 +360,16 @@ claims:
         ("", "", "X1 has no test"),
         ("{quantity: q}", "", "X1 is not well formed"),
         ("{quantity: q, above: 1, colour: red}", "", "X1 is not well formed"),
-        ("{quantity: q, above: 1}", "- id: X2", r"X2 is not well formed: KeyError\('seed'\)"),
+        ("{quantity: q, above: 1}", "- id: X2", "X2 is not well formed: it lacks 'seed'"),
+        ("{quantity: q, belw: 1}", "", "'belw' is unknown there; known are above"),
+        ("{quantity: q, above: 1}, {quantity: q, below: 3}", "", "q is tested twice"),
+        ("{quantity: q, above: 1}], planned: 3, controls: [", "", "needs 8 to be judged"),
+        ("{quantity: q, above: 1}], planned: -1, controls: [", "", "planned: -1"),
+        ("{quantity: q, above: 1}], planned: 8.7, controls: [", "", "planned: 8.7"),
+        ("{quantity: q, above: 1}], least: true, controls: [", "", "least: True"),
+        ("{quantity: q, above: 1}], arithmetic: 'no', controls: [", "", "arithmetic: 'no'"),
+        ("{quantity: q, above: 1}", "  fixed: soon", "fixed: 'soon' is no date"),
+        ("{quantity: q, above: 1}", "- a claim", "a claim is not well formed"),
         (
             "{quantity: q, above: 1}",
             "- {id: X1, seed: a, chapter: c, claim: c, printed: {text: x}, precise: {text: x}}",
@@ -396,3 +405,20 @@ def test_digest_changes_with_a_margin(root):
 )
 def test_a_statement_on_every_unit_is_refuted_by_one(values, verdict):
     assert claims.examine(claims.Test("x", above=0.5, interval="every"), values).verdict == verdict
+
+
+@pytest.mark.parametrize("text", ["", "claims:", "- id: X1", "claims: []\nfixed: 2026-01-01\nclaim_s: []"])
+def test_a_ledger_of_another_shape_is_refused(tmp_path, text):
+    (tmp_path / "claims.yml").write_text(text)
+    with pytest.raises(ValueError, match="a mapping with `fixed`"):
+        claims.load(tmp_path / "claims.yml")
+
+
+def test_an_undecided_claim_with_a_unit_without_value_has_no_p():
+    known = claims.load()
+    claim = replace(known["E1"], precise=replace(known["E1"].precise, controls=()))
+    values = {t.quantity: [0.0] * 12 for t in claim.precise.tests}
+    values[claim.precise.tests[0].quantity] = [float("nan")] * 12
+    verdict = next(v for v in claims.judge({"E1": claim}, values) if v.criterion == "precise")
+    assert verdict.verdict == claims.words.UNDECIDED
+    assert verdict.p is None

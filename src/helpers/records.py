@@ -194,7 +194,19 @@ def rounded(value: object, digits: int = 5) -> object:
 
 def header(folder: str | Path) -> dict:
     """What a committed reference says of itself: command, provenance, date, seeds. Raises ValueError when corrupt."""
-    return files.read_json(Path(folder) / HEADER)
+    path = Path(folder) / HEADER
+    try:
+        found = files.read_json(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is corrupt ({error.__cause__}); git has it as it was: git checkout -- {path}"
+        ) from error
+    numbers = found.get("quantities") or {}
+    if wrong := [k for k, v in numbers.items() if not isinstance(v, list)]:
+        raise ValueError(
+            f"{path}: quantity {wrong[0]!r} holds {numbers[wrong[0]]!r}; a list of one value a unit was expected"
+        )
+    return found
 
 
 def load(folder: str | Path) -> pd.DataFrame:

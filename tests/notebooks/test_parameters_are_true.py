@@ -26,6 +26,7 @@ TOGETHER = {  # parameters that are known to limit each other, at values where t
         "vocab_size": (35, 47, 128),
     },
     "encoding_limits": {"k": (1, 2, 3, 8), "vocab": (64, 65536), "fasta": ("embedded", "ecoli")},
+    "metric_calibration": {"samples_per_class": (24, 100, 128), "k": (3, 20, 30, 40)},
     "dtdr_guided": {
         "mode": ("all", "zero", "random", "guided"),
         "relative": ("none", "FOLDER"),

@@ -190,7 +190,7 @@ def test_references_are_judged_again_from_their_records(project):
     assert header["rejudged"].startswith("2026-02-02: ")
     assert header["claims"] == claims.digest(claims.of("kinds"))
     assert (top / "records.jsonl.gz").read_bytes() == before
-    with pytest.raises(KeyError, match="no study"):
+    with pytest.raises(ValueError, match="no study"):
         reference.study_of(project, "kinds")
 
 
@@ -221,6 +221,34 @@ def test_an_exploration_is_a_reference_only_under_a_label(project):
         reference.write(project, run)
     folder = reference.write(project, reference.newest(project, "good", label="other"), "other")
     assert folder.name == "other"
+    before = (folder / "reference.json").read_bytes()
+    for label in ("../../x", "/tmp/x", "..", "a/b", ".a"):
+        with pytest.raises(ValueError, match="letters, digits"):
+            reference.write(project, run, label)
+    again, _ = execute.run(project, execute.plan(project, "good", {"profile": "full", "seed": "3"}))
+    with pytest.raises(ValueError, match="other parameters"):
+        reference.write(project, again, "other")
+    assert (folder / "reference.json").read_bytes() == before
+    reference.write(project, again, "other", force=True)
+    quick, _ = execute.run(project, execute.plan(project, "good", {}))
+    with pytest.raises(ValueError, match="a run of the full profile"):
+        reference.write(project, quick, "another")
+
+
+def test_one_bad_file_stops_nothing_else(project):
+    (project.root / "notebooks" / "zz.py").write_text("x = (\n")
+    found = {s.name: s for s in build.status(project)}
+    assert found["zz"].state == "broken"
+    assert "parameters" in found["zz"].error
+    assert found["good"].state != "broken"
+    header = project.root / "book" / "reference" / "good" / "reference.json"
+    header.parent.mkdir(parents=True, exist_ok=True)
+    (project.root / "book" / "claims.yml").write_text("fixed: 2026-01-01\nclaims: []\n")
+    for text, said in (("{", "git checkout"), ('{"quantities": {"q": 1.0}}', "a list of one value a unit")):
+        header.write_text(text)
+        broken = {}
+        build.verdicts(project, broken)
+        assert said in broken["good"]
 
 
 def test_a_reference_that_is_too_large_is_refused(project, monkeypatch):

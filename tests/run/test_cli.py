@@ -107,6 +107,25 @@ def test_claims_in_the_terminal(root):
     assert done.returncode == 0
     assert [f"E{i}" in done.stdout for i in range(1, 11)] == [True] * 10
     assert "D1" not in done.stdout
+    other = ruc("claims", "--seed", "4", RUC_ROOT=str(root))
+    assert other.returncode == 2
+    assert "there are 000, 001" in other.stderr
+
+
+def test_a_terminal_that_knows_ascii_alone_gets_its_ledger(root):
+    done = ruc("claims", "--seed", "004", RUC_ROOT=str(root), LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert done.returncode == 0
+    assert "E1 " in done.stdout
+
+
+def test_exercises_are_listed_and_wrong_numbers_refused(root):
+    listed = ruc("exercise", "encoding_limits", RUC_ROOT=str(root))
+    assert listed.returncode == 0
+    assert "1. One letter a word" in listed.stdout
+    for words, said in ((("encoding_limits", "99"), "none of number 99"), (("benchmarks",), "has no exercises")):
+        done = ruc("exercise", *words, RUC_ROOT=str(root))
+        assert done.returncode == 2
+        assert said in done.stderr
 
 
 def test_import_pkl_converts_and_refuses(tmp_path):

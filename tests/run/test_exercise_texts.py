@@ -38,6 +38,10 @@ def test_an_exercise_is_read_as_it_is_printed():
         ("above 0.5", "near 0.5", "is no check"),
         ("+++\n", "", "a line +++"),
         ("It is large.\n", "", "an answer below"),
+        ("above 0.5", "above 0.5.1", "a number was expected"),
+        (":minutes: 2", ":minutes: nan", "a number was expected"),
+        ("'x y'", "'x y", "No closing quotation"),
+        (":minutes: 2", ":minutes: 2\n:hint: x", ":hint: is unknown"),
     ],
 )
 def test_an_exercise_that_is_not_whole_is_refused(old, new, said):
@@ -52,7 +56,6 @@ def test_an_exercise_that_is_not_whole_is_refused(old, new, said):
         ([0.9, 0.91, 0.92], BODY, [], True),
         ([0.1, 0.11, 0.12], BODY, [], False),
         ([0.1, 0.5, 0.9], BODY, [], None),
-        ([0.9], BODY, [], True),
         ([0.1, 0.11, 0.12], BODY.replace("above", "below"), [], True),
         ([2.0, 2.01], BODY.replace("0.5", "committed"), [1.0, 1.2], True),
     ],
@@ -67,3 +70,43 @@ def test_a_check_says_whether_it_came_out_as_the_answer_says(found, body, beside
 def test_a_check_against_a_committed_run_needs_one():
     with pytest.raises(ValueError, match="no committed run"):
         exercises.told(exercise(BODY.replace("0.5", "committed")), [1.0], [])
+
+
+def test_one_unit_has_no_interval_and_decides_nothing():
+    verdict, said = exercises.told(exercise(), [0.9], [])
+    assert verdict is None
+    assert "no interval" in said
+
+
+class Stub:
+    """A notebook by its text."""
+
+    def __init__(self, text):
+        self.name, self.content = (
+            "one",
+            type("Content", (), {"cells": [type("Cell", (), {"cell_type": "markdown", "source": text})]}),
+        )
+
+
+@pytest.mark.parametrize("text", [":::{exercise} A\n" + BODY, "::::{exercise} A\n" + BODY + "::::\n"])
+def test_an_exercise_that_is_not_closed_or_opened_otherwise_shifts_no_number(text):
+    whole = ":::{exercise} B\n" + BODY + ":::\n"
+    assert [e.title for e in exercises.of(Stub(whole))] == ["B"]
+    with pytest.raises(ValueError, match="opens 2 exercises"):
+        exercises.of(Stub(text + "\n" + whole))
+
+
+def test_several_conditions_of_a_seed_are_no_units(tmp_path):
+    from helpers.records import Record
+
+    def run(*conditions):
+        folder = tmp_path / str(len(conditions))
+        for name, seed in conditions:
+            record = Record("one", name, seed, {})
+            record.log(1, gap=float(seed))
+            record.write(folder / "records")
+        return type("Run", (), {"folder": folder, "facts": {"notebook": "one"}, "read": lambda self, name: None})()
+
+    assert sorted(exercises.values(run(("a", 0), ("a", 1)), "gap")) == [0.0, 1.0]
+    with pytest.raises(ValueError, match="has not measured gap"):
+        exercises.values(run(("a", 0), ("a", 1), ("b", 0)), "gap")

@@ -12,6 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 from helpers import numbers
 from helpers.book.sheet import copied
 from helpers.run import exercises
+from helpers.run.project import Project
 
 
 class ExerciseDirective(SphinxDirective):
@@ -26,7 +27,8 @@ class ExerciseDirective(SphinxDirective):
         lines = [*(f":{k}: {v}" for k, v in self.options.items()), *self.content]
         try:
             exercise = exercises.parse(name, title, "\n".join(lines))
-        except ValueError as error:
+            exercises.check(Project(root := Path(self.env.srcdir), root / "runs"), exercise)
+        except (ValueError, FileNotFoundError) as error:
             return [self.state.document.reporter.error(str(error), line=self.lineno)]
         nth = self.env.temp_data["exercises"] = self.env.temp_data.get("exercises", 0) + 1
         at = self.content.index(exercises.FOLD)

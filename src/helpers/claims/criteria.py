@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from datetime import date
 from pathlib import Path
 
 import yaml
@@ -96,6 +97,19 @@ class Criterion:
     planned: int | None = None
     arithmetic: bool = False
 
+    def __post_init__(self):
+        for name in ("least", "planned"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name}: {value!r} is no number of units; use a whole number from 1 on")
+        if not isinstance(self.arithmetic, bool):
+            raise ValueError(f"arithmetic: {self.arithmetic!r}; use true or false")
+        for test in self.tests:
+            if self.planned is not None and test.sampled and self.planned < self.needs(test):
+                raise ValueError(
+                    f"planned: {self.planned} {self.unit}s, but {test.quantity} needs {self.needs(test)} to be judged"
+                )
+
     def needs(self, test: Test) -> int:
         """Units that a test's interval needs at least."""
         named = next((n for n in (test.least, self.least) if n is not None), LEAST.get(test.interval, 1))
@@ -132,13 +146,17 @@ def load(path: str | Path | None = None) -> dict[str, Claim]:
         raw = yaml.load(path.read_text(encoding="utf-8"), LOADER)
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("claims"), list) or not {*raw} <= {"claims", "fixed"}:
+        raise ValueError(f"{path}: a mapping with `fixed`, a date, and a list `claims` was expected, and nothing else")
     claims = {}
     for entry in raw["claims"]:
-        name = entry.get("id", "?")
+        name = entry.get("id", "?") if isinstance(entry, dict) else entry
         try:
-            claim = _claim(entry, raw["fixed"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: claim {name} is not well formed: {error!r}") from error
+            claim = _claim(entry, raw.get("fixed"))
+        except KeyError as error:
+            raise ValueError(f"{path}: claim {name} is not well formed: it lacks {error}") from error
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: claim {name} is not well formed: {error}") from error
         if claim.id in claims:
             raise ValueError(f"{path}: claim {name} stands there twice")
         if not claim.precise.tests:
@@ -173,12 +191,12 @@ def _claim(entry: Mapping, fixed: object) -> Claim:
     _only(entry, known)
     return Claim(
         id=entry["id"],
-        seed=str(entry["seed"]),
+        seed=_document(entry["seed"]),
         chapter=entry["chapter"],
         claim=entry["claim"],
         printed=_criterion(entry["printed"]),
         precise=_criterion(entry["precise"]),
-        fixed=str(entry.get("fixed", fixed)),
+        fixed=_day(entry.get("fixed", fixed), "fixed"),
         notes=tuple(entry.get("notes", ())),
         scope=entry.get("scope", ""),
         earlier=tuple(_earlier(e) for e in entry.get("earlier", ())),
@@ -187,26 +205,45 @@ def _claim(entry: Mapping, fixed: object) -> Claim:
 
 def _earlier(entry: Mapping) -> Earlier:
     stated = {k: v for k, v in entry.items() if k not in ("until", "why")}
-    return Earlier(str(entry["until"]), entry["why"], _criterion({"least": 3} | stated))
+    return Earlier(_day(entry["until"], "until"), entry["why"], _criterion({"least": 3} | stated))
 
 
 def _criterion(entry: Mapping) -> Criterion:
     def tests(rows: Iterable[Mapping] | None) -> tuple[Test, ...]:
+        for row in rows or ():
+            _only(row, {f.name for f in fields(Test)})
+        named = [row["quantity"] for row in rows or ()]
+        if twice := [q for q in named if named.count(q) > 1]:
+            raise ValueError(f"{twice[0]} is tested twice; give both borders to one test")
         return tuple(Test(**row) for row in rows or ())
 
     _only(entry, {"text", "tests", "controls", "unit", "least", "planned", "arithmetic"})
-    count = lambda name: None if entry.get(name) is None else int(entry[name])
     return Criterion(
         text=entry["text"],
         tests=tests(entry.get("tests")),
         controls=tests(entry.get("controls")),
         unit=entry.get("unit", "seed"),
-        least=count("least"),
-        planned=count("planned"),
-        arithmetic=bool(entry.get("arithmetic", False)),
+        least=entry.get("least"),
+        planned=entry.get("planned"),
+        arithmetic=entry.get("arithmetic", False),
     )
 
 
+def _document(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"seed: {value!r} is no text, and loses its zeros; write '000' in quotes")
+    return value
+
+
+def _day(value: object, name: str) -> str:
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ValueError(f"{name}: {value!r} is no date; write 2026-11-28") from None
+
+
 def _only(entry: Mapping, known: set[str]) -> None:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"{entry!r} stands where a mapping was expected")
     if unknown := sorted(set(entry) - known):
         raise ValueError(f"{unknown[0]!r} is unknown there; known are {', '.join(sorted(known))}")

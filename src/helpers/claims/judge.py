@@ -236,9 +236,11 @@ def _together(name: str, kind: str, outcomes: tuple[Outcome, ...], former: bool)
 
 def _claim_p(verdict: str, outcomes: Sequence[Outcome]) -> float | None:
     """Supporting is an intersection: the largest p of all tests. Refuting is a union: the smallest, times their number; what is
-    mixed says both of one test each. None where the test that decides has no p.
+    mixed says both of one test each. None where the test that decides has no p, or a unit no value.
     """
     known, k = [o.p for o in outcomes if o.p is not None], len(outcomes)
+    if any(o.estimate is None for o in outcomes):
+        return None
     fell = any(o.verdict == REFUTED and o.p is not None for o in outcomes)
     if not known or (verdict in (REFUTED, MIXED) and not fell):
         return None

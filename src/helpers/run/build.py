@@ -12,7 +12,6 @@ import nbformat
 import yaml
 
 from helpers import claims, files, records
-from helpers.parameters import ParameterError
 from helpers.run import execute, keys
 from helpers.run.project import Notebook, Project
 from helpers.run.store import Run, Store
@@ -56,7 +55,11 @@ def status(project: Project, given: Mapping[str, object] | None = None) -> list[
     """Every notebook's state. A stale one names the parts that changed since its latest run of the same profile."""
     found, store = [], Store(project.runs)
     for name in project.names:
-        plan = execute.plan(project, name, given or {})
+        try:
+            plan = execute.plan(project, name, given or {})
+        except (ValueError, SyntaxError) as error:
+            found.append(Status(name, "broken", error=str(error)))
+            continue
         try:
             runs = store.all(name)
         except ValueError as error:
@@ -89,14 +92,14 @@ def chapters(
     """
     done = []
     for name in in_book(project):
-        plan = execute.plan(project, name, {"profile": profile} | dict((given or {}).get(name, {})))
-        page = Page(plan.notebook)
+        page, plan = Page(project.notebook(name)), None
         try:
+            plan = execute.plan(project, name, {"profile": profile} | dict((given or {}).get(name, {})))
             page.run, page.new = execute.run(project, plan, force=force, report=lambda e, n=name: report(n, e))
             page.fresh = True
-        except (ParameterError, RuntimeError) as error:
+        except (ValueError, SyntaxError, RuntimeError) as error:
             page.error = str(error)
-            page.run = _last_good(project, plan)
+            page.run = plan and _last_good(project, plan)
         done.append(page)
     return done
 
@@ -164,16 +167,22 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
     return output / "_build" / "html" / "index.html"
 
 
-def verdicts(project: Project) -> dict[str, dict]:
+def verdicts(project: Project, broken: dict[str, str] | None = None) -> dict[str, dict]:
     """The verdict that counts for every claim judged so far: of the committed reference, by the claims as they stand now; for
     a notebook without one, of its newest run that counts. A run with other parameters than the claims' own is an
-    exploration, and changes no verdict."""
-    found, store = {}, Store(project.runs)
+    exploration, and changes no verdict. broken: takes {notebook: why} for what cannot be read; the others go on."""
+    found, store, broken = {}, Store(project.runs), {} if broken is None else broken
     for name in project.names:
         notebook = project.notebook(name)
-        run = next((r for r in store.all(name) if counts(notebook, r)), None)
-        found |= claims.counting(run.read("verdicts.json")) if run else {}
-        found |= _committed(project, name)
+        try:
+            run = next((r for r in store.all(name) if counts(notebook, r)), None)
+            found |= claims.counting(run.read("verdicts.json")) if run else {}
+        except ValueError as error:
+            broken[name] = str(error)
+        try:
+            found |= _committed(project, name)
+        except ValueError as error:
+            broken[name] = str(error)
     return found
 
 
@@ -183,7 +192,7 @@ def _committed(project: Project, name: str) -> dict[str, dict]:
     if not path.is_file() or not known.is_file():
         return {}
     mine = {k: c for k, c in claims.load(known).items() if c.chapter == name}
-    judged = claims.judge(mine, files.read_json(path).get("quantities") or {})
+    judged = claims.judge(mine, records.header(path.parent).get("quantities") or {})
     precise = [v for v in judged if v.criterion == "precise" and v.verdict != claims.words.AWAITING]
     return {v.id: v.as_dict() | {"by": "reference"} for v in precise}
 

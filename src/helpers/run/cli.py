@@ -10,14 +10,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from helpers import claims as claims_module
 from helpers.run import build as building
 from helpers.run import execute, exercises
 from helpers.run import reference as reference_module
-from helpers.run.progress import words
+from helpers.run.bar import Bar
 from helpers.run.project import Notebook, Project
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -86,7 +85,7 @@ def run(context, notebook, parameter, profile, force, limit, explain) -> None:
     given = dict(parameter) | ({"profile": profile} if profile else {})
     plan = execute.plan(project, notebook, given)
     name = plan.notebook.name
-    with _Progress() as progress:
+    with Bar(err) as progress:
         done, new = execute.run(project, plan, force=force, limit=limit, report=lambda event: progress(name, event))
     what = f"done in {done.facts['seconds']:.0f} s" if new else "fresh, nothing to do (--force runs it)"
     out.print(f"{name}: {what}\n  {escape(str(done.folder))}", soft_wrap=True)
@@ -99,10 +98,14 @@ def run(context, notebook, parameter, profile, force, limit, explain) -> None:
 @click.pass_obj
 def exercise(find, notebook, number, limit) -> None:
     """Do exercise NUMBER of NOTEBOOK: run its command, unless that was done, and hold what came out against the answer. Without
-    a number: list them."""
+    a number: list them. Ends with 0 where it came out as the answer says, 1 where not, 3 where it is too uncertain to say."""
     project = find()
     source = project.notebook(notebook)
     known = exercises.of(source)
+    if not known:
+        raise ValueError(f"{source.name} has no exercises")
+    for e in known:
+        exercises.check(project, e)
     if number is None:
         for i, e in enumerate(known, 1):
             out.print(escape(f"{i}. {e.title}\n   {e.command}   (about {e.minutes:g} min)"), soft_wrap=True)
@@ -110,13 +113,14 @@ def exercise(find, notebook, number, limit) -> None:
     if not 1 <= number <= len(known):
         raise ValueError(f"{source.name} has {len(known)} exercises; there is none of number {number}")
     chosen = known[number - 1]
-    with _Progress() as progress:
+    with Bar(err) as progress:
         plan = execute.plan(project, chosen.notebook, chosen.given)
         done, _ = execute.run(project, plan, limit=limit, report=lambda event: progress(chosen.notebook, event))
     found = exercises.values(done, chosen.quantity)
     held, told = exercises.told(chosen, found, exercises.committed(project, chosen))
     color = {True: "green", False: "red", None: "yellow"}[held]
     out.print(f"[{color}]{escape(told)}[/{color}]", soft_wrap=True)
+    sys.exit({True: 0, False: 1, None: 3}[held])
 
 
 @command("build", "ruc build            (then open the page it prints)")
@@ -128,7 +132,7 @@ def exercise(find, notebook, number, limit) -> None:
 def build(find, profile, png, force, output) -> None:
     """Run what is stale, then build the static book. A chapter that fails keeps its last good page."""
     project, clock = find(), time.monotonic()
-    with _Progress() as progress:
+    with Bar(err) as progress:
         pages = building.chapters(project, profile=profile, force=force, report=progress)
     failed = [p for p in pages if p.error]
     for p in failed:
@@ -167,9 +171,13 @@ def status(find) -> None:
 def claims(find, seed) -> None:
     """The ledger: every claim, its criterion, and its verdict by the reference run or, without one, by the latest run."""
     project = find()
-    sheet = building.verdicts(project)
+    known_claims = claims_module.load(project.root / "book" / "claims.yml").values()
+    if seed is not None and seed not in (seeds := sorted({c.seed for c in known_claims})):
+        raise ValueError(f"no claim is of document {seed!r}; there are {', '.join(seeds)}")
+    broken: dict[str, str] = {}
+    sheet = building.verdicts(project, broken)
     table = Table("claim", "verdict", "by", "criterion and reason", box=None, pad_edge=False)
-    for c in claims_module.load(project.root / "book" / "claims.yml").values():
+    for c in known_claims:
         if seed and c.seed != seed:
             continue
         known = sheet.get(c.id, {"verdict": claims_module.words.AWAITING, "by": "", "reason": c.precise.text})
@@ -177,17 +185,21 @@ def claims(find, seed) -> None:
         verdict = f"[{color}]{known['verdict']}[/{color}]"
         table.add_row(c.id, verdict, known["by"], escape(f"{c.claim} — {known['reason']}"))
     out.print(table)
+    for name, why in broken.items():
+        err.print(f"[red]{name}[/red]: {escape(why)}", soft_wrap=True)
+    sys.exit(1 if broken else 0)
 
 
 @command("reference", "ruc reference learned_encoding")
 @click.argument("notebook")
 @click.option("--label", default="", metavar="NAME", help="A second reference of the same notebook, on other data.")
+@click.option("--force", is_flag=True, help="Replace a reference of that label although it has other parameters.")
 @click.option("--key", default="", help="The run to take, instead of the newest with the full profile.")
 @click.pass_obj
-def reference(find, notebook, label, key) -> None:
+def reference(find, notebook, label, key, force) -> None:
     """Keep a full-scale run of NOTEBOOK in the repository: its records and a header, under book/reference/."""
     project = find()
-    folder = reference_module.write(project, reference_module.newest(project, notebook, key, label), label)
+    folder = reference_module.write(project, reference_module.newest(project, notebook, key, label), label, force)
     for path in sorted(folder.iterdir()):
         if path.is_file():
             out.print(f"{escape(str(path.relative_to(project.root)))}  {path.stat().st_size} bytes", soft_wrap=True)
@@ -219,59 +231,6 @@ def import_pkl(source, target, block) -> None:
     out.print(f"{path}: {len(store.names())} matrices, {store.nbytes / 2**20:.1f} MiB", soft_wrap=True)
 
 
-class _Progress:
-    """A bar by cell on a terminal; elsewhere a line a cell, and one every half minute while a long cell runs."""
-
-    def __init__(self):
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[line]}"),
-            TimeElapsedColumn(),
-        )
-        self.bar = Progress(*columns, console=err) if err.is_terminal else None
-        self.task, self.name, self.far = None, "", ""
-        self.said: dict[str, float] = {}  # when each notebook was last heard of
-
-    def __enter__(self):
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_):
-        if self.bar:
-            self.bar.stop()
-
-    def __call__(self, name: str, event: dict) -> None:
-        if event["event"] == "cell":
-            self._cell(name, event)
-        elif event["event"] == "progress":
-            self.far = f"{event['done']} of {event['of']}"
-            self.far += f", about {words(event['left'])} left" if "left" in event else ""
-            if self.bar and self.task is not None:
-                self.bar.update(self.task, line=self.far)
-        elif event["event"] == "long":
-            total, limit = words(event["total"]), words(event["limit"])
-            err.print(
-                f"{name}: about {total} on this machine, and it will be ended after {limit}; --limit {event['ask']} lets "
-                "it finish",
-                soft_wrap=True,
-            )
-        elif event["event"] == "alive" and not self.bar and event["seconds"] - self.said.get(name, 0) > 30:
-            self.said[name] = event["seconds"]
-            err.print(f"{name}: still running, {event['seconds']:.0f} s{self.far and f'; {self.far}'}")
-
-    def _cell(self, name: str, event: dict) -> None:
-        self.far = ""
-        line = escape(event["line"])
-        if not self.bar:
-            err.print(f"{name}: cell {event['index']}/{event['of']}  {line}", soft_wrap=True)
-            return
-        if name != self.name:
-            self.name, self.task = name, self.bar.add_task(name, total=event["of"], line="")
-        self.bar.update(self.task, completed=event["index"], line=line[:40])
-
-
 def _explain(notebook: Notebook) -> None:
     table = Table("parameter", "type", "default", "takes", "meaning", box=None, pad_edge=False)
     for p in notebook.parameters.values():
@@ -282,6 +241,8 @@ def _explain(notebook: Notebook) -> None:
 
 def main() -> None:
     """The console command. Expected faults are one line on stderr and an exit code; only bugs show a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # where a terminal knows ASCII alone
     for stop in (signal.SIGTERM, signal.SIGHUP):  # from a batch system, or a terminal that closes: as Ctrl-C
         signal.signal(stop, signal.default_int_handler)
     try:

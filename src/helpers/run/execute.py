@@ -34,7 +34,8 @@ class RunError(RuntimeError):
     """A run that did not succeed. `kept` is the folder with its partial notebook and traceback."""
 
     def __init__(self, message: str, kept: Path | None = None, code: int = 1):
-        super().__init__(message + (f"\n  partial notebook and traceback: {kept}" if kept else ""))
+        what = "partial notebook and traceback" if kept and (kept / "notebook.ipynb").is_file() else "log"
+        super().__init__(message + (f"\n  {what}: {kept}" if kept else ""))
         self.kept, self.code = kept, code
 
 

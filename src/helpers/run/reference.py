@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from helpers.study import Study
 
 LIMIT = 300_000  # bytes a reference may take
+LABEL = re.compile(r"(?!\.)[\w.-]+", re.ASCII)
 
 
 def newest(project: Project, name: str, key: str = "", label: str = "") -> Run:
@@ -27,24 +29,31 @@ def newest(project: Project, name: str, key: str = "", label: str = "") -> Run:
         full = run.facts["parameters"].get("profile") == "full" and (label or _own(run))
         if run.facts["key"].startswith(key) if key else full:
             return run
-    wanted = f"with a key that starts with {key}" if key else "with the full profile"
-    raise FileNotFoundError(f"{name} has no finished run {wanted}; run it first: ruc run {name} --profile full")
+    if key:
+        known = ", ".join(run.facts["key"] for run in runs) or "none"
+        raise FileNotFoundError(f"{name} has no finished run with a key that starts with {key}; there are {known}")
+    raise FileNotFoundError(
+        f"{name} has no finished run with the full profile; run it first: ruc run {name} --profile full"
+    )
 
 
-def write(project: Project, run: Run, label: str = "") -> Path:
+def write(project: Project, run: Run, label: str = "", force: bool = False) -> Path:
     """Write `book/reference/NAME[/label]/`: records, and a header with all parameters (a file by its name, since its folder
     means nothing elsewhere), the digest of the claims as they stood, and what it ran on. Returns the folder.
 
-    Raises ValueError when it would exceed the limit, or when a run with other parameters than the claims' own has no label.
+    Raises ValueError when it would exceed the limit, for a label that is no plain name, when a run with other parameters than
+    the claims' own has no label, and, without `force`, when the label names a reference of other parameters.
     """
     facts, name = run.facts, run.facts["notebook"]
+    if label and not LABEL.fullmatch(label):
+        raise ValueError(f"label {label!r}: it names a folder of the book; use letters, digits, '.', '_' and '-' alone")
     if not label and not _own(run):
         raise ValueError(f"run {facts['key']} has other parameters than {name}'s claims are about; give it a --label")
     profile, seeds = (facts["parameters"].get(k) for k in ("profile", "seeds"))
-    if not label and (profile != "full" or seeds is not None):
+    if profile != "full" or (not label and seeds is not None):
         raise ValueError(
-            f"run {facts['key']} has profile={profile!r}, seeds={seeds}; the claims' own reference is a full run with the "
-            "profile's own seeds: make that one, or give this a --label"
+            f"run {facts['key']} has profile={profile!r}, seeds={seeds}; a reference is a run of the full profile, and the "
+            f"claims' own one of the profile's own seeds: ruc run {name} --profile full"
         )
     found = [records.read(path) for path in sorted((run.folder / "records").glob("audit_log_*.json"))]
     if not found:
@@ -68,6 +77,13 @@ def write(project: Project, run: Run, label: str = "") -> Path:
         "quantities": {k: [records.rounded(v) for v in vs] for k, vs in (run.read("quantities.json") or {}).items()},
     }
     folder = project.root / "book" / "reference" / name / label
+    if label and not force and (folder / records.HEADER).is_file():
+        before = records.header(folder)["parameters"]
+        if other := sorted(k for k in {*before, *named} - {"device"} if before.get(k) != named.get(k)):
+            raise ValueError(
+                f"the reference {label!r} of {name} has other parameters ({', '.join(other)}); choose another --label, or "
+                "replace it with --force"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".reference.", dir=folder.parent))
     try:

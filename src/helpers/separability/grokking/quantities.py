@@ -17,7 +17,7 @@ from helpers.separability.grokking.config import CONDITIONS, HIGH, LOW, MAIN
 
 DECAYING, FREE = MAIN
 LEVEL = 0.05  # of a null, one-sided
-SURROGATES = 20  # unrelated series a seed
+SURROGATES = 40  # unrelated series a seed
 WAIT = 3  # times the decaying arm's median step of transition, at which the arm without decay is judged
 TOLD = (  # what the chapter's prose says of this run, by name
     *(
@@ -25,7 +25,7 @@ TOLD = (  # what the chapter's prose says of this run, by name
         for k in ("step_memorised", "step_half", "width", "fall_before", "fall_inside", "rho_levels", "rho_velocities")
     ),
     *(f"s9_{k}" for k in ("document_rho", "document_p", "beyond_null", "planted_rho", "transitions")),
-    *("s10_amplitude_kept", "s10_no_transition", "s15_g_rise", "s15_lead"),
+    *("s10_amplitude_kept", "s10_no_transition", "s15_g_rise", "s15_lead_settled"),
 )
 PRINTED = tuple(f"printed_{c}_{k}" for c in CONDITIONS for k in ("accuracy", "kept", "inside", "rho"))
 Quantities = dict[str, list[float]]
@@ -47,7 +47,8 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
 class Course:
     """One model from the step on at which its training set was memorised (from the start, if it never was).
 
-    steps, accuracy (held out), amplitude (A_param), geometry (G): (T,). memorised: a step, or nan.
+    steps, accuracy (held out), amplitude (A_param), geometry (G): (T,). memorised: a step, or nan. lag: steps over which G
+    compares attention with itself; until `memorised` + `lag` it still looks back to before the training set was known.
     """
 
     seed: int
@@ -56,6 +57,7 @@ class Course:
     accuracy: np.ndarray
     amplitude: np.ndarray
     geometry: np.ndarray
+    lag: float = 0.0
 
     def crossed(self, level: float) -> float:
         return series.reached(self.steps, self.accuracy, level)
@@ -108,6 +110,12 @@ class Course:
         fell, rose = series.halfway(self.steps, self.amplitude, falling=True), series.halfway(self.steps, self.geometry)
         return float(np.log(fell) - np.log(rose))
 
+    @property
+    def settled_lead(self) -> float:
+        """The same with G read from the step on at which it compares attention after memorising with itself."""
+        old = self.steps < self.memorised + self.lag
+        return Course(**{**vars(self), "geometry": np.where(old, np.nan, self.geometry)}).lead
+
 
 def runs(rows: pd.DataFrame, arm: str) -> list[Course]:
     """The models of an arm, by seed."""
@@ -119,6 +127,7 @@ def judged(rows: pd.DataFrame) -> Quantities:
     """Quantities of S9, S10 and S15. Those whose arm was not run are left out."""
     decaying = runs(rows, DECAYING)
     found = transition(decaying) | instrument(decaying) | documented(rows) | geometry(decaying)
+    found |= apart(*(runs(rows, arm) for arm in ("decay of all but W_V", "decay of W_V only")))
     return found | without(decaying, runs(rows, FREE)) | published(rows)
 
 
@@ -169,7 +178,23 @@ def geometry(decaying: list[Course]) -> Quantities:
     """S15."""
     if not decaying:
         return {}
-    return {"s15_g_rise": [r.rise for r in decaying], "s15_lead": [r.lead for r in decaying]}
+    leads = {"s15_lead": [r.lead for r in decaying], "s15_lead_settled": [r.settled_lead for r in decaying]}
+    return {"s15_g_rise": [r.rise for r in decaying]} | leads
+
+
+def apart(kept: list[Course], fallen: list[Course]) -> Quantities:
+    """S9b, one value a seed. kept: models whose A_param does not decay: 1 where there is no transition, or A_param ends below
+    what it was when memorised. fallen: models in which it alone decays: 1 where there is a transition, or it has not fallen by
+    a tenth."""
+    if not (kept and fallen):
+        return {}
+    share = lambda r: r.amplitude[-1] / r.amplitude[0]
+    return {
+        "s9b_needed": [float(not (r.transition and share(r) > 1)) for r in kept],
+        "s9b_enough": [float(not (not r.transition and share(r) < 0.9)) for r in fallen],
+        "s9b_amplitude_kept": [float(share(r)) for r in kept],
+        "s9b_amplitude_fallen": [float(share(r)) for r in fallen],
+    }
 
 
 def documented(rows: pd.DataFrame) -> Quantities:
@@ -227,6 +252,8 @@ def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
         decaying = runs(rows, DECAYING)
         if name.startswith("s10"):
             return without(decaying, runs(rows, FREE)).get(name, [])
+        if name.startswith("s9b"):
+            return judged(rows).get(name, [])
         of = (
             instrument
             if name in ("s9_planted_rho", "s9_null_rate")
@@ -266,8 +293,11 @@ def _median(values: list[float]) -> float:
 def _run(seed: int, of: pd.DataFrame) -> Course:
     of = of.sort_values("step")
     memorised = float(of["memorised"].iloc[0])
+    known = of["step"][np.isfinite(of["G_stability"].astype(float))]
+    lag = float(known.iloc[0]) if len(known) else 0.0
     of = of[of["step"] >= memorised] if np.isfinite(memorised) else of
-    return Course(seed, memorised, *(of[k].to_numpy(float) for k in ("step", "psi_accuracy", "A_param", "G_stability")))
+    columns = (of[k].to_numpy(float) for k in ("step", "psi_accuracy", "A_param", "G_stability"))
+    return Course(seed, memorised, *columns, lag)
 
 
 def _rough(run: Course) -> np.ndarray:

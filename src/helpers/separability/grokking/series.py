@@ -9,9 +9,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-MOST = 200  # shifts of a null
-ROOM = 0.05  # of a series' length: shifts that are smaller than that are hardly shifts
-
 
 def reached(steps: np.ndarray, series: np.ndarray, level: float) -> float:
     """The first step at which the series is at or above a level; nan when it never is."""
@@ -43,25 +40,20 @@ def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray | float:
     return float(rho) if rho.ndim == 0 else rho
 
 
-def shifts(count: int) -> np.ndarray:
-    """At most MOST circular shifts of a series of that length, evenly spaced, without those that are within ROOM of none."""
-    near = max(1, round(ROOM * count))
-    return np.unique(np.linspace(near, count - near, MOST).round().astype(int))
-
-
 def beyond(accuracy: np.ndarray, change: np.ndarray, start: int, stop: int) -> tuple[float, float]:
     """Two p that amplitude, had its changes come at another time, would fall as far inside the window, and would go with
     accuracy there as negatively: of the fall, and of ρ of velocities.
 
     accuracy: (W,) levels in the window, rows start … stop − 1 of a run. change: (T,) amplitude's changes from each row of the
-    run to the next, all of them moved in a circle by every shift, so that a trend stays a trend. ρ of levels would be blind
+    run to the next, all of them moved in a circle by every shift, the small ones too, for a test by shifts is exact over the
+    whole set alone; so a trend stays a trend. ρ of levels would be blind
     here, for it is −1 of every steady fall. One is added to both counts (Davison and Hinkley 1997, §4.2). nan for fewer than
     four rows.
     """
     if stop - start < 4 or len(change) < 20:
         return np.nan, np.nan
     moved = np.stack(
-        [np.roll(change, k)[start : stop - 1] for k in (0, *shifts(len(change)))]
+        [np.roll(change, k)[start : stop - 1] for k in range(len(change))]
     )  # (1 + R, W − 1), unmoved first
     falls, rho = moved.sum(1), spearman(np.diff(accuracy), moved)
     return _p(falls[0], falls[1:]), _p(rho[0], rho[1:])
