@@ -15,4 +15,6 @@ SMALL = {  # parameters by notebook: everything the quick profile does, with few
     "separability_superposition": {"seeds": 2, "steps": 20, "train_steps": 5, "model": "none"},
     "separability_repair": {"seeds": 2, "steps": 50, "n_examples": 1},
     "storyteller": {"seeds": 1, "steps": 20},
+    "joint_qa": {"seeds": 2, "steps": 4},
+    "joint_qa_ablations": {"seeds": 2, "steps": 4},
 }

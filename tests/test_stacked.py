@@ -302,3 +302,41 @@ def test_fewer_steps_than_warm_up_with_a_table_by_the_step():
     params = {"w": torch.ones(2, device="cuda")}
     stacked.fit(params, lambda p, t: p["w"] * table.index_select(0, t.view(1))[0], lr=0.1, steps=1)
     assert torch.allclose(params["w"].cpu(), torch.full((2,), 0.9))
+
+
+def test_training_goes_on_from_its_memory_with_fewer_models():
+    """Stopped in the middle, two of three models go on: each ends where an uninterrupted training does, on its schedule."""
+    rates = torch.tensor([0.01, 0.03, 0.02], dtype=torch.float64)
+    loss = lambda p, t: (p["w"] ** 4 - p["w"] ** 2).sum(1)
+    start = noise(3, 5, key="memory")
+    falling = lambda rate: lambda age: rate / (1 + age.double() / 10)
+    whole = {"w": start.clone()}
+    stacked.fit(whole, loss, lr=falling(rates), steps=30, clip=0.5)
+    memory, params = {}, {"w": start.clone()}
+    stop = lambda step, p: False if step == 12 else None
+    stacked.fit(params, loss, lr=falling(rates), steps=30, clip=0.5, refill=stop, every=4, memory=memory)
+    assert memory["age"].tolist() == [12, 12, 12]
+    keep = [0, 2]
+    params, memory = {"w": params["w"][keep].clone()}, {k: v[keep] for k, v in memory.items()}
+    stacked.fit(params, loss, lr=falling(rates[keep]), steps=18, clip=0.5, memory=memory)
+    assert torch.allclose(params["w"], whole["w"][keep], atol=1e-12)
+    assert memory["age"].tolist() == [30, 30]
+    with pytest.raises(ValueError, match=r"memory\['first.w'\] is \(2, 5\); \(3, 5\) was expected"):
+        stacked.fit({"w": start.clone()}, loss, lr=0.1, steps=1, memory=memory)
+
+
+def test_what_the_loss_keeps_is_what_it_saw(device):
+    """The least loss so far and the steps counted by the loss itself: the same with a recorded step, which is tried first."""
+    w, least, count = noise(2, 3).to(device), torch.full((2,), math.inf, device=device), torch.zeros(2, device=device)
+
+    def loss(p, t):
+        value = p["w"].square().sum(1)
+        least.copy_(torch.minimum(least, value.detach()))
+        count.add_(1)
+        return value
+
+    params = {"w": w.clone()}
+    stacked.fit(params, loss, lr=0.01, steps=7, keeps=[least, count])
+    assert count.tolist() == [7, 7]
+    assert (least < w.square().sum(1)).all()
+    assert (least > params["w"].square().sum(1)).all()

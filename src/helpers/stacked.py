@@ -24,7 +24,7 @@ Params = dict[str, Tensor]
 Each = float | Tensor | Callable[[Tensor], Tensor]
 """A value a model: one for all, (M,), or a schedule. A schedule takes the number of steps that a model has behind it, ()
 or (M,), and gives the value for its next, () or (M,), entry by entry and in tensors alone, so that it can be recorded."""
-Refill = Callable[[int, Params], Mapping[int, Mapping[str, Tensor] | None] | None]
+Refill = Callable[[int, Params], Mapping[int, Mapping[str, Tensor] | None] | bool | None]
 T = TypeVar("T")
 
 
@@ -60,6 +60,8 @@ def fit(
     probe: Callable[[Params], Tensor] | None = None,
     refill: Refill | None = None,
     every: int = 1,
+    keeps: Sequence[Tensor] = (),
+    memory: dict[str, Tensor] | None = None,
     graph: bool | None = None,
 ) -> list[Tensor]:
     """Train in place with Adam (Kingma & Ba 2015, algorithm 1), every model for itself.
@@ -71,7 +73,12 @@ def fit(
 
     refill(step, params) is called after every `every` steps but the last, and may give new models for the rows that it
     has seen enough of: {row: parameters of one model, padded as in `pile`; names left out stay}. Such a model starts
-    anew, its moments and its schedules too; {row: None} ends a row, and training ends when all rows have ended.
+    anew, its moments and its schedules too; {row: None} ends a row, and training ends when all rows have ended, or where
+    False is given in place of rows.
+
+    keeps: tensors that the loss itself writes to (what it saw, the best so far), so that steps which are tried before one is
+    recorded leave nothing in them. memory: {} takes what Adam remembers at the end; one that was filled so is gone on with, its
+    rows in the order of `params`: some of them may have been left out of both. It has `age`, the steps behind a model.
 
     graph: False keeps a GPU from recording a step as a CUDA graph, which it must when the loss has side effects in
     Python. Returns probe(params) at every step of `log` that was reached (0: before training), in order. Raises
@@ -81,7 +88,7 @@ def fit(
         raise ValueError(f"every={every}: models can be looked at after every step, or less often")
     adam = _Adam(
         params, loss, lr=lr, steps=steps, betas=betas, eps=eps, decay=decay, clip=clip, learn=learn,
-        refilled=refill is not None,
+        refilled=refill is not None, keeps=keeps, memory=memory,
     )  # fmt: skip
     seen, wanted = [], set(log)
     try:
@@ -96,20 +103,23 @@ def fit(
                 break
             if refill is not None and t and t % every == 0:
                 with torch.no_grad():
-                    adam.replace(refill(t, params) or {})
-                if adam.ended:
+                    rows = refill(t, params)
+                    adam.replace(rows or {})
+                if adam.ended or rows is False:
                     break
             step()
     finally:
         for p in adam.live:
             p.requires_grad_(False)
+    if memory is not None:
+        memory.update(adam.memory())
     return seen
 
 
 class _Adam:
     """One step for all models, and what it changes: parameters, two moments, and how many steps each has behind it."""
 
-    def __init__(self, params, loss, *, lr, steps, betas, eps, decay, clip, learn, refilled):
+    def __init__(self, params, loss, *, lr, steps, betas, eps, decay, clip, learn, refilled, keeps, memory):
         self.params, self.loss, self.betas, self.eps = params, loss, betas, eps
         learn, self.count = dict(learn or {}), len(next(iter(params.values())))
         by_name = decay if isinstance(decay, Mapping) else dict.fromkeys(params, decay)
@@ -121,15 +131,18 @@ class _Adam:
         self.masks = [self._mask(k, learn.get(k, True)) for k in self.names]
         self.lr, self.clip = self._each("lr", lr), None if clip is None else self._each("clip", clip)
         self.decay = [None if by_name.get(k) is None else self._each("decay", by_name[k]) for k in self.names]
-        self.rates = schedule(steps, betas).to(self.device, self.dtype)
+        behind = int(memory["age"].max()) if memory else 0
+        self.rates = schedule(steps + behind, betas).to(self.device, self.dtype)
         self.clock = torch.zeros((), dtype=torch.long, device=self.device)
         self.age = self.clock  # (), or (M,) where models are replaced
-        self.state = [*self.live, *self.first, *self.second, self.clock]
+        self.state = [*self.live, *self.first, *self.second, self.clock, *keeps]
         self.going: Tensor | None = None  # (M,) 1 for a row that is trained, 0 for one that has ended
-        if refilled:
+        if refilled or memory is not None:
             self.age = torch.zeros(self.count, dtype=torch.long, device=self.device)
             self.going = torch.ones(self.count, dtype=self.dtype, device=self.device)
             self.state.append(self.age)
+        if memory:
+            self._remember(memory)
 
     def _check(self, steps: int, named: set[str]) -> None:
         counts = {k: len(p) for k, p in self.params.items()}
@@ -181,6 +194,19 @@ class _Adam:
             for moment in (*self.first, *self.second):
                 moment[row].zero_()
             self.age[row], self.going[row] = 0, 1
+
+    def memory(self) -> dict[str, Tensor]:
+        """The moments by name, the steps behind each model (M,), and which models are still trained (M,)."""
+        moments = {"first": self.first, "second": self.second}
+        named = {f"{k}.{n}": m for k, each in moments.items() for n, m in zip(self.names, each, strict=True)}
+        return named | {"age": self.age, "going": self.going}
+
+    def _remember(self, memory: Mapping[str, Tensor]) -> None:
+        for name, mine in self.memory().items():
+            if name not in memory or memory[name].shape != mine.shape:
+                got = tuple(memory[name].shape) if name in memory else "nothing"
+                raise ValueError(f"memory[{name!r}] is {got}; {tuple(mine.shape)} was expected: a row a model")
+            mine.copy_(memory[name])
 
     @property
     def ended(self) -> bool:

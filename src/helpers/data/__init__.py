@@ -3,6 +3,20 @@
 from helpers.data.fetch import FILES, fetch
 from helpers.data.genome import Genome, load_genome
 from helpers.data.images import Images, load_images
+from helpers.data.pairs import Pair, PairSet
 from helpers.data.text import Text, load_text
+from helpers.data.tiers import load_pairs
 
-__all__ = ["FILES", "Genome", "Images", "Text", "fetch", "load_genome", "load_images", "load_text"]
+__all__ = [
+    "FILES",
+    "Genome",
+    "Images",
+    "Pair",
+    "PairSet",
+    "Text",
+    "fetch",
+    "load_genome",
+    "load_images",
+    "load_pairs",
+    "load_text",
+]

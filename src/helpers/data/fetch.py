@@ -31,6 +31,26 @@ FILES = {
         "254606e2722f64ca0906dfc1d41bceac41be72c335627c23f831b007939c8a48",
         "Escherichia coli K-12 MG1655, 4.6 million bases, RefSeq",
     ),
+    "squad-v1.1-dev": Remote(
+        "https://rajpurkar.github.io/SQuAD-explorer/dataset/dev-v1.1.json",
+        "95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9",
+        "SQuAD v1.1, development set, CC BY-SA 4.0",
+    ),
+    "squad-v1.1-train": Remote(
+        "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v1.1.json",
+        "3527663986b8295af4f7fcdff1ba1ff3f72d07d61a20f487cb238a6ef92fd955",
+        "SQuAD v1.1, training set, CC BY-SA 4.0",
+    ),
+    "squad-v2.0-train": Remote(
+        "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v2.0.json",
+        "68dcfbb971bd3e96d5b46c7177b16c1a4e7d4bdef19fb204502738552dede002",
+        "SQuAD v2.0, training set, CC BY-SA 4.0",
+    ),
+    "squad-v2.0-dev": Remote(
+        "https://rajpurkar.github.io/SQuAD-explorer/dataset/dev-v2.0.json",
+        "80a5225e94905956a6446d296ca1093975c4d3b3260f1d6c8f68bc2ab77182d8",
+        "SQuAD v2.0, development set, CC BY-SA 4.0",
+    ),
 }
 
 

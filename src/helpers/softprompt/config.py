@@ -1,0 +1,140 @@
+"""What an optimisation of soft prompts is, checked before anything is loaded: frozen settings, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MODES = ("tokens", "random", "learned", "swapped", "none")
+OBJECTIVES = ("aligned", "published_shift")
+MOST_SLOTS = 4096
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    """Raises ValueError, with what is wrong and what works, unless it holds."""
+    if not holds:
+        raise ValueError(otherwise)
+
+
+@dataclass(frozen=True)
+class Search:
+    """How one content is looked for: K vectors before a frozen model, by Adam on the embeddings alone.
+
+    k: vectors. restarts: starts of one target, each drawn anew. steps: updates of each. rate: Adam's, in units of the spread
+    (standard deviation) of the model's token embeddings, falling to zero along a cosine over `steps`; flat: not falling. clip:
+    largest norm of a content's gradient, None for none. spread: of the start, in the same unit.
+    mode: what stands before the content and says which side is asked for: 'tokens' are the frozen embeddings of two tokens,
+    'random' two frozen vectors, 'learned' two that are optimised with the content, 'swapped' the two tokens exchanged, 'none'
+    nothing. objective: 'aligned', or 'published_shift', where each position learns the token after the one that follows it.
+    margin: the least logit by which every right token must win to count as solved. stop: leave a content that is solved.
+    any: of a target whose one restart is solved, begin no other. every: steps between looks at the contents.
+    """
+
+    k: int = 32
+    restarts: int = 1
+    steps: int = 500
+    rate: float = 0.3
+    flat: bool = False
+    clip: float | None = 1.0
+    spread: float = 1.0
+    mode: str = "tokens"
+    objective: str = "aligned"
+    margin: float = 0.5
+    stop: bool = True
+    any: bool = False
+    every: int = 10
+
+    def __post_init__(self):
+        for name in ("k", "restarts", "steps", "every"):
+            value = getattr(self, name)
+            expect(value >= 1, f"{name}={value} is too few; use 1 or more")
+        for name in ("rate", "spread"):
+            value = getattr(self, name)
+            expect(value > 0, f"{name}={value}: use a value above 0, in units of the embeddings' spread")
+        expect(self.margin >= 0, f"margin={self.margin}: a right token wins by 0 or more; use 0.5")
+        expect(self.clip is None or self.clip > 0, f"clip={self.clip}: use a norm above 0, or None for no clipping")
+        expect(self.mode in MODES, f"mode={self.mode!r} is unknown; use one of {', '.join(MODES)}")
+        known = f"objective={self.objective!r} is unknown; use one of {', '.join(OBJECTIVES)}"
+        expect(self.objective in OBJECTIVES, known)
+        short = self.objective == "published_shift" and self.k + self.front < 2
+        expect(not short, f"k={self.k} with mode='none': the published shift needs a prompt of two vectors; use k=2")
+
+    @property
+    def front(self) -> int:
+        """Vectors before the content: 1, or 0 without a mode."""
+        return int(self.mode != "none")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The chapter's experiment: stages 0 to 3 of the document, and the controls that make them precise.
+
+    pairs: questions with their answers, each a unit. k, restarts, steps: of the joint search, which never stops early, so that
+    its losses are those of the document. single: vectors of a single target. grid: K at which single targets are tried, to
+    find the one at which half of them are said. rate: Adam's, in units of the embeddings' spread. draws: contents that are not
+    optimised, for the random baseline.
+    """
+
+    pairs: int = 200
+    k: int = 32
+    restarts: int = 5
+    steps: int = 500
+    single: int = 8
+    grid: tuple[int, ...] = (1, 2, 4, 8, 16)
+    rate: float = 1.0
+    flat: bool = True
+    draws: int = 10
+
+    def __post_init__(self):
+        for name in ("pairs", "k", "restarts", "steps", "single", "draws"):
+            value, least = getattr(self, name), 2 if name == "pairs" else 1
+            expect(value >= least, f"{name}={value} is too few; use {least} or more")
+        expect(
+            bool(self.grid) and min(self.grid) >= 1,
+            f"grid={self.grid}: a content has at least one vector; use 1 or more",
+        )
+        expect(sorted(set(self.grid)) == list(self.grid), f"grid={self.grid}: give each K once, rising")
+        self.search(self.k)
+
+    def search(self, k: int, **more) -> Search:
+        """The search with k vectors: one restart, stopped where it is solved, unless said otherwise."""
+        return Search(**{"k": k, "steps": self.steps, "rate": self.rate, "flat": self.flat} | more)
+
+    @property
+    def joint(self) -> Search:
+        """The document's: every restart to the end."""
+        return self.search(self.k, restarts=self.restarts, stop=False)
+
+
+@dataclass(frozen=True)
+class Ablations:
+    """The ablations. grid: K of the sweep. k: vectors of the others, with `starts` of each pair for the geometry, and `few`
+    pairs for modes and rates."""
+
+    pairs: int = 200
+    grid: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    steps: int = 500
+    rate: float = 1.0
+    k: int = 8
+    starts: int = 5
+    few: int = 100
+    modes: tuple[str, ...] = MODES
+    rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+
+    def __post_init__(self):
+        for name, least in {"pairs": 2, "steps": 1, "k": 1, "starts": 2, "few": 2}.items():
+            expect(getattr(self, name) >= least, f"{name}={getattr(self, name)} is too few; use {least} or more")
+        rising = f"grid={self.grid}: give each K once, rising, from 1 on"
+        expect(bool(self.grid) and min(self.grid) >= 1 and sorted(set(self.grid)) == list(self.grid), rising)
+        for mode in self.modes:
+            self.search(self.k, mode=mode)
+        for rate in (self.rate, *self.rates):
+            self.search(self.k, rate=rate)
+
+    @property
+    def key(self) -> tuple:
+        """What the contents of a sweep depend on, whatever the grid."""
+        return self.pairs, self.steps, self.rate, self.k, self.starts, self.few
+
+    def search(self, k: int, **more) -> Search:
+        """The search with k vectors, stopped where it is solved."""
+        return Search(**{"k": k, "steps": self.steps, "rate": self.rate, "flat": True} | more)

@@ -1,0 +1,159 @@
+"""The figures of the two chapters. They draw the sides they are given, and compute nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from helpers import figures, frames
+from helpers.figures import SERIES
+from helpers.sides import Sides
+from helpers.softprompt import quantities
+
+PARTS = {  # a condition as the figure of controls names it, in its order
+    "joint": "optimised for both, K as asked",
+    "half": "optimised for both, K50 of single targets",
+    "random": "not optimised",
+    "other": "another pair's content",
+    "untrained": "an untrained model",
+    "shift": "labels as published, one place early",
+}
+QUESTION, ANSWER, BOTH, RULE = SERIES[0], SERIES[1], SERIES[2], SERIES[4]
+VECTORS = {"type": "log", "tickvals": [1, 2, 4, 8, 16, 32, 64, 128]}
+
+
+def rule_and_decoding(sides: Sides) -> go.Figure:
+    """Of the first restart of every pair, by updates: the share that has met the document's rule, and that is said."""
+    fig = figures.figure("Which comes first, the rule or the text?", "updates", "share of pairs", height=440)
+    steps = sides.map(quantities.by_step)
+    for column, name, color in (("met_by", "loss rule met", RULE), ("solved_by", "both texts decoded", BOTH)):
+        figures.compare(fig, steps, column, "at", name, color, seeds=False)
+    return fig.update_yaxes(range=[-0.04, 1.08])
+
+
+def forming(sides: Sides) -> go.Figure:
+    """The two losses of a few pairs while their content is found; a menu over pairs."""
+    fig = figures.figure("How does a sentence form?", "updates", "loss (nats a token)", height=440)
+    rows, sizes, names = frames.rows(sides.this, part="watch"), [], []
+    for _, of_pair in rows.groupby("seed"):
+        names.append(str(of_pair["wanted"].iloc[0]))
+        for side, name, color in (("q", "question", QUESTION), ("a", "answer", ANSWER)):
+            look = {"mode": "lines+markers", "line": {"color": color, "width": 2.4}, "marker": {"size": 5}}
+            fig.add_scatter(x=of_pair["step"], y=of_pair[f"loss_{side}"], name=name, **look)
+        sizes.append(2)
+    fig.update_yaxes(rangemode="tozero")
+    return figures.groups(fig, names, sizes) if len(names) > 1 else fig
+
+
+def said_by_vectors(sides: Sides) -> go.Figure:
+    """The share of single targets that are decoded exactly against K, questions and answers apart; joint contents beside."""
+    fig = figures.figure("How many vectors does one text need?", "vectors K", "share decoded exactly", height=440)
+    fig.update_xaxes(**VECTORS).update_yaxes(range=[-0.04, 1.08])
+    for side, name, color in (("q", "questions alone", QUESTION), ("a", "answers alone", ANSWER)):
+        figures.compare(fig, sides, f"exact_{side}", "k", name, color, seeds=False, part="single")
+    both = sides.map(lambda rows: frames.rows(rows, part=("joint", "half"), step=0))
+    figures.compare(
+        fig, both, "exact", "k", "both from one content, first start", BOTH, seeds=False, mean_over=("part",)
+    )
+    return fig
+
+
+def losses(sides: Sides) -> go.Figure:
+    """Every joint content by its loss: those that say both texts and those that do not."""
+    fig = figures.figure("Does a low loss mean the text is said?", "loss (nats a token)", "", height=300)
+    rows = frames.rows(sides.this, part=("joint", "half"))
+    rows = rows[rows["total"].notna() & (rows["total"] > 0)] if "total" in rows else rows
+    for i, (said, name, color) in enumerate(((1.0, "both texts said", BOTH), (0.0, "not said", figures.INK))):
+        chosen = frames.rows(rows, exact=said)
+        height = i + 0.6 * (
+            (chosen["seed"].to_numpy(float) * 0.618) % 1 - 0.5
+        )  # spread, so that points do not cover each other
+        mark = {"color": color, "size": 5, "opacity": 0.6}
+        fig.add_scatter(x=chosen["total"], y=height, mode="markers", name=name, marker=mark, hoverinfo="x")
+    fig.add_vline(x=quantities.LOW, line={"color": figures.INK, "width": 1, "dash": "dot"})
+    fig.update_yaxes(tickvals=[0, 1], ticktext=["said", "not said"], range=[-0.6, 1.6])
+    return fig.update_xaxes(type="log")
+
+
+def conditions(sides: Sides) -> go.Figure:
+    """The share of pairs of which both texts are decoded, condition by condition."""
+    fig = figures.figure("What can say a pair?", "share of pairs decoded exactly", "", height=340)
+    for name, rows in sides.both.items():
+        found = {label: quantities.any_of(rows, "exact", part=part) for part, label in PARTS.items()}
+        found = {label: values for label, values in found.items() if len(values)}
+        look = {"symbol": "circle" if rows is sides.this else "diamond-open", "size": 11, "color": BOTH}
+        fig.add_scatter(
+            x=[float(np.mean(v)) for v in found.values()], y=list(found), mode="markers", name=name, marker=look,
+            customdata=[len(v) for v in found.values()], hovertemplate="%{y}: %{x:.0%} (n = %{customdata})<extra></extra>",
+        )  # fmt: skip
+    return fig.update_xaxes(range=[-0.04, 1.04]).update_yaxes(autorange="reversed")
+
+
+KINDS = {  # a kind of pair as the figures of the sweep name it, and its colour
+    "matched": ("question and its answer", BOTH),
+    "shuffled": ("another pair's answer", SERIES[3]),
+    "random": ("random tokens", SERIES[5]),
+    "repeat": ("the question twice", SERIES[7]),
+}
+
+
+def sweep(sides: Sides) -> go.Figure:
+    """The share of pairs that are said against K, by kind of pair."""
+    fig = figures.figure(
+        "Do a question and its answer share vectors?", "vectors K", "share of pairs decoded", height=460
+    )
+    for kind, (name, color) in KINDS.items():
+        figures.compare(fig, sides, "exact", "k", name, color, seeds=False, part="sweep", kind=kind)
+    return fig.update_xaxes(**VECTORS).update_yaxes(range=[-0.04, 1.08])
+
+
+def needed_by_bits(sides: Sides) -> go.Figure:
+    """The smallest sufficient K of every pair against the bits of its two texts."""
+    fig = figures.figure(
+        "Do more bits need more vectors?", "bits of both texts, after their modes alone", "smallest sufficient K"
+    )
+    rows = sides.this
+    bits = frames.rows(rows, part="baseline").set_index("seed")[["bits_q", "bits_a"]].sum(axis=1)
+    for kind in ("matched", "random"):
+        name, color = KINDS[kind]
+        found = quantities.smallest(rows, kind)
+        mark = {"color": color, "size": 6, "opacity": 0.7}
+        fig.add_scatter(x=bits.reindex(found.index), y=2**found, mode="markers", name=name, marker=mark)
+    return fig.update_yaxes(**VECTORS)
+
+
+def places(sides: Sides) -> go.Figure:
+    """Cosines of solutions: of one pair's two starts, of two pairs', to the nearest token, to where they began."""
+    fig = figures.figure("Where do solutions lie?", "cosine", "", height=320)
+    names = {
+        "within": "two starts of one pair",
+        "between": "two pairs",
+        "nearest": "a slot and its nearest token",
+        "moved": "a start and its end",
+    }
+    rows = frames.rows(sides.this, part="geometry")
+    for column, name in names.items() if len(rows) else ():
+        mark = {"color": BOTH, "size": 7, "opacity": 0.5}
+        fig.add_scatter(x=rows[column], y=[name] * len(rows), mode="markers", showlegend=False, marker=mark)
+    if not len(rows):
+        return fig
+    fig.add_vline(x=0, line={"color": figures.INK, "width": 1, "dash": "dot"})
+    return fig.update_yaxes(autorange="reversed")
+
+
+def barriers(sides: Sides) -> go.Figure:
+    """By how much the loss rises on straight lines from a solution."""
+    fig = figures.figure("Is there one basin?", "rise of the loss along a straight line (nats)", "", height=300)
+    names = {
+        "barrier_near": "from a start 1 % away",
+        "barrier": "to another start's solution",
+        "barrier_other": "to another pair's",
+    }
+    rows = frames.rows(sides.this, part="geometry")
+    for column, name in names.items() if len(rows) else ():
+        mark = {"color": BOTH, "size": 7, "opacity": 0.5}
+        fig.add_scatter(x=rows[column], y=[name] * len(rows), mode="markers", showlegend=False, marker=mark)
+    if not len(rows):
+        return fig
+    fig.add_vline(x=1, line={"color": figures.INK, "width": 1, "dash": "dot"})
+    return fig.update_yaxes(autorange="reversed")

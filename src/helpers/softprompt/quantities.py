@@ -1,0 +1,273 @@
+"""From a tidy frame to the quantities that the claims name: one value a pair, or a block of pairs. Nothing is trained here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from helpers import frames
+
+SINGLE = 8  # vectors at which single targets are judged
+LARGEST = 64  # vectors of the sweep
+BLOCK = 20  # pairs of one block, where a quantity needs several
+LOW = 0.1  # nats a token, below which a loss counts as low
+PASS = 0.9  # overlap from which a text that is not exact says the same
+RULE = {"random": 0.3, "context": 2.0}
+TIERS = {
+    "minimum": (0.4, 0.4, 2.0),
+    "good": (0.7, 0.25, 1.5),
+    "excellent": (0.9, 0.15, 1.2),
+}  # converged, ratio, balance
+LOGS = tuple(f"m6_log2_{pair}" for pair in ("matched_minus_shuffled", "random_minus_matched", "repeat_minus_matched"))
+PLACES = (
+    "m9_cosine_within_minus_between",
+    "m9_nearest_token",
+    "m9_barrier",
+    "m9_barrier_near_start",
+    "m9_barrier_other_pair",
+)
+SHARES = (  # that the pages speak of
+    *("m1_exact_q", "m1_exact_a", "m2_converged", "m2_exact_both", "m2_exact_both_at_k50", "m2_other_content"),
+    *("m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass"),
+    *("m_teacher_equals_free", "shift_second", "separate_halves"),
+)
+Quantities = dict[str, list[float]]
+
+
+def frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what follows from it. Of each side s: rule_s, whether the document's rule is met, by the pair's own
+    baselines; ratio_s, the loss over the random baseline. Of both: rule; exact, both texts are said; passed; total, the loss.
+    """
+    out = rows.copy()
+    base = frames.rows(out, part="baseline")
+    if len(base):
+        known = base.set_index("seed")
+        for name in ("random_q", "random_a", "context_a"):
+            out[name] = out["seed"].map(known[name])
+    for side in ("q", "a"):
+        if f"loss_{side}" in out and len(base):
+            out[f"ratio_{side}"] = out[f"loss_{side}"] / out[f"random_{side}"]
+            met = out[f"ratio_{side}"] < RULE["random"]
+            if side == "a":
+                met |= out["loss_a"] < RULE["context"] * out["context_a"]
+            out[f"rule_{side}"] = met.astype(float).where(out[f"loss_{side}"].notna())
+    if {"loss_q", "loss_a"} <= {*out}:
+        out["total"] = (out["loss_q"] + out["loss_a"]) / 2
+        both = lambda name: out[[f"{name}_q", f"{name}_a"]].min(axis=1, skipna=False)
+        out["exact"] = both("exact")
+        out["rule"] = both("rule") if "rule_q" in out else np.nan
+        out["passed"] = ((out["exact"] == 1) | (both("overlap") >= PASS)).astype(float).where(out["exact"].notna())
+        out["balance"] = out[["ratio_q", "ratio_a"]].max(axis=1) / out[["ratio_q", "ratio_a"]].min(axis=1)
+    return out
+
+
+def best(rows: pd.DataFrame, part: str = "joint") -> pd.DataFrame:
+    """Of every pair the restart of least loss."""
+    of_part = frames.rows(rows, part=part)
+    of_part = of_part[of_part["total"].notna()] if "total" in of_part else of_part.iloc[:0]
+    return of_part.loc[of_part.groupby("seed")["total"].idxmin()] if len(of_part) else of_part
+
+
+def any_of(rows: pd.DataFrame, column: str, **where: object) -> pd.Series:
+    """Of every pair, whether any restart has it: 0 or 1 a pair."""
+    chosen = frames.rows(rows, **where)
+    return chosen.groupby("seed")[column].max() if len(chosen) else pd.Series(dtype=float)
+
+
+def joint(rows: pd.DataFrame) -> Quantities:
+    """Quantities of `joint_qa` (claims M1 to M4). Those whose rows are missing are left out."""
+    return _there(single(rows) | paired(rows) | rule(rows) | passing(rows) | agreement(rows) | more(rows))
+
+
+def single(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    alone = {"part": "single", "k": SINGLE}
+    out = {f"m1_converged_{s}": frames.per_seed(rows, f"rule_{s}", **alone) for s in ("q", "a")}
+    out |= {f"m1_exact_{s}": frames.per_seed(rows, f"exact_{s}", **alone) for s in ("q", "a")}
+    start = frames.rows(rows, part="random")
+    said = start[["exact_q", "exact_a"]].max(axis=1) if len(start) else pd.Series(dtype=float)
+    return out | {"m1_random_content": said}
+
+
+def paired(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    chosen = best(rows)
+    return {
+        "m2_converged": frames.per_seed(chosen, "rule"),
+        "m2_exact_both": any_of(rows, "exact", part="joint"),
+        "m2_exact_both_at_k50": any_of(rows, "exact", part="half"),
+        "m2_other_content": frames.per_seed(rows, "exact", part="other"),
+        "m2_untrained_model": frames.per_seed(rows, "exact", part="untrained"),
+    }
+
+
+def rule(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    chosen = best(rows)
+    met = frames.rows(chosen, rule=1.0)
+    first = best(frames.rows(rows, part="joint", step=0))
+    early = first[first["met"].notna()] if "met" in first else first.iloc[:0]
+    return {
+        "m3_rule_met": frames.per_seed(chosen, "rule"),
+        "m3_rule_met_not_decoded": 1 - frames.per_seed(met, "exact"),
+        "m3_random_meets": frames.per_seed(rows, "rule", part="random"),
+        "m3_first_met_not_decoded": 1 - frames.per_seed(early, "met_exact"),
+    }
+
+
+def passing(rows: pd.DataFrame) -> dict[str, pd.Series | list[float]]:
+    chosen = best(rows)
+    low = chosen[chosen[["loss_q", "loss_a"]].max(axis=1) < LOW] if len(chosen) else chosen
+    return {
+        "m4_pass": frames.per_seed(frames.rows(chosen, rule=1.0), "passed"),
+        "m4_pass_low_loss": frames.per_seed(low, "exact"),
+        "m4_auc_block": blocks(rows, lambda of_block: auc(of_block["total"], of_block["exact"])),
+        "m4_shifted_labels_pass": frames.per_seed(rows, "exact", part="shift"),
+    }
+
+
+def agreement(rows: pd.DataFrame) -> dict[str, list[float]]:
+    """Of every content and text that was decoded: whether teacher-forced and free-running exactness agree."""
+    found: list[float] = []
+    for side in ("q", "a"):
+        if f"forced_{side}" in rows:
+            known = rows[rows[f"forced_{side}"].notna()]
+            found += (known[f"forced_{side}"] == known[f"exact_{side}"]).astype(float).tolist()
+    return {"m_teacher_equals_free": found}
+
+
+def more(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """What the pages say and no claim judges."""
+    shift = frames.rows(rows, part="shift")
+    return {
+        "solved_steps": frames.per_seed(frames.rows(rows, part="joint", step=0), "solved"),
+        "met_steps": frames.per_seed(frames.rows(rows, part="joint", step=0), "met"),
+        "shift_second": frames.per_seed(shift, "second_q"),
+        "transfer_gain": transfer(rows, "another pair's"),
+        "transfer_from_start": transfer(rows, "not optimised"),
+        "separate_halves": separate(rows),
+    }
+
+
+def transfer(rows: pd.DataFrame, other: str) -> pd.Series:
+    """Nats a token that the question's own content saves on its answer, against another content."""
+    return frames.paired(rows, "loss_a", {"kind": other}, {"kind": "own"}, ("seed",), part="transfer")
+
+
+def separate(rows: pd.DataFrame) -> pd.Series:
+    """Of every pair: whether both texts are said from contents of their own with half of the joint content's vectors each."""
+    whole = frames.rows(rows, part="joint")["k"]
+    if not len(whole):
+        return pd.Series(dtype=float)
+    of_half = frames.rows(rows, part="single", k=int(whole.iloc[0]) // 2)
+    return of_half.set_index("seed")[["exact_q", "exact_a"]].min(axis=1) if len(of_half) else pd.Series(dtype=float)
+
+
+def blocks(rows: pd.DataFrame, of: Callable[[pd.DataFrame], float]) -> list[float]:
+    """A value a block of pairs, over all joint contents that were optimised; blocks without one are left out."""
+    chosen = frames.rows(rows, part=("joint", "half"))
+    if not len(chosen):
+        return []
+    found = [of(part) for _, part in chosen.groupby(chosen["seed"] // BLOCK)]
+    return [v for v in found if np.isfinite(v)]
+
+
+def auc(loss: pd.Series, success: pd.Series) -> float:
+    """The probability that a success has a lower loss than a failure, ties counted half; nan where there is one kind only."""
+    good, bad = loss[success == 1].to_numpy(), loss[success == 0].to_numpy()
+    if not len(good) or not len(bad):
+        return float("nan")
+    less, same = (good[:, None] < bad[None]).mean(), (good[:, None] == bad[None]).mean()
+    return float(less + same / 2)
+
+
+def by_step(rows: pd.DataFrame, marks: int = 40) -> pd.DataFrame:
+    """Of the first restart of every pair, at marks of updates, 0 or 1: whether the document's rule has been met (`met_by`), and
+    whether both texts have been right at every token with the margin that counts (`solved_by`)."""
+    first = frames.rows(rows, part="joint", step=0)
+    if not len(first):
+        return pd.DataFrame(columns=["seed", "at", "met_by", "solved_by"])
+    last = max(1.0, np.nanmax([*first["solved"].fillna(1), *first["met"].fillna(1)]))
+    at = np.unique(np.round(np.linspace(0, last, marks)))
+    out = [
+        pd.DataFrame(
+            {"seed": seed, "at": at, "met_by": (met <= at).astype(float), "solved_by": (done <= at).astype(float)}
+        )
+        for seed, met, done in zip(first["seed"], first["met"], first["solved"], strict=True)
+    ]
+    return pd.concat(out, ignore_index=True)
+
+
+def ablations(rows: pd.DataFrame) -> Quantities:
+    """Quantities of `joint_qa_ablations` (claims M5, M6, M9). Those whose rows are missing are left out."""
+    return _there(sweep(rows) | geometry(rows) | agreement(rows))
+
+
+def sweep(rows: pd.DataFrame) -> dict[str, pd.Series | list[float]]:
+    """Shares at both ends of the sweep, slopes of log2 K on log2 bits in blocks of pairs, differences of log2 K in pairs."""
+    matched = {"part": "sweep", "kind": "matched"}
+    out = {f"m5_share_{k}": frames.per_seed(rows, "exact", k=k, **matched) for k in (1, LARGEST)}
+    needed = {kind: smallest(rows, kind) for kind in ("matched", "shuffled", "random", "repeat")}
+    base = frames.rows(rows, part="baseline")
+    if len(base) and len(needed["matched"]):
+        bits = base.set_index("seed")[["bits_q", "bits_a"]].sum(axis=1)
+        both = pd.DataFrame({"k": needed["matched"], "bits": np.log2(bits)}).dropna()
+        slopes = [slope(part["bits"], part["k"]) for _, part in both.groupby(both.index // BLOCK) if len(part) == BLOCK]
+        out["m5_slope_block"] = [v for v in slopes if np.isfinite(v)]
+    less = lambda a, b: (
+        (needed[a] - needed[b]).dropna() if len(needed[a]) and len(needed[b]) else pd.Series(dtype=float)
+    )
+    out["m6_log2_matched_minus_shuffled"] = less("matched", "shuffled")
+    out["m6_log2_random_minus_matched"] = less("random", "matched")
+    out["m6_log2_repeat_minus_matched"] = less("repeat", "matched")
+    return out
+
+
+def smallest(rows: pd.DataFrame, kind: str) -> pd.Series:
+    """log2 of the smallest K of the sweep at which a pair is said, by pair; one above the largest where it never is."""
+    chosen = frames.rows(rows, part="sweep", kind=kind)
+    if not len(chosen):
+        return pd.Series(dtype=float)
+    beyond = np.log2(chosen["k"].max()) + 1
+    said = chosen[chosen["exact"] == 1].groupby("seed")["k"].min()
+    return np.log2(said).reindex(np.sort(chosen["seed"].unique())).fillna(beyond)
+
+
+def slope(x: pd.Series, y: pd.Series) -> float:
+    """Of the line of least squares; nan where x does not vary."""
+    spread = float(((x - x.mean()) ** 2).sum())
+    return float(((x - x.mean()) * (y - y.mean())).sum() / spread) if spread > 0 else float("nan")
+
+
+def geometry(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    found = frames.rows(rows, part="geometry")
+    if not len(found):
+        return {}
+    of = lambda name: frames.per_seed(found, name).dropna()
+    return {
+        "m9_cosine_within_minus_between": (of("within") - of("between")).dropna(),
+        "m9_nearest_token": of("nearest"),
+        "m9_barrier": of("barrier"),
+        "m9_barrier_near_start": of("barrier_near"),
+        "m9_barrier_other_pair": of("barrier_other"),
+        "moved": of("moved"),
+    }
+
+
+def ablated(name: str) -> Callable[[pd.DataFrame], list[float]]:
+    """One of the second chapter's quantities of a frame, by name; empty where its rows are missing."""
+    return lambda rows: ablations(rows).get(name, [])
+
+
+def last_loss(side: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Of the pairs that are watched: a side's loss at the last look."""
+    return lambda rows: frames.per_seed(frames.last(frames.rows(rows, part="watch"), ["seed"]), f"loss_{side}")
+
+
+def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
+    """One of the chapter's quantities of a frame, by name; empty where its rows are missing."""
+    return lambda rows: joint(rows).get(name, [])
+
+
+def _there(found: Mapping[str, pd.Series | list[float]]) -> Quantities:
+    """Those that were measured, as plain numbers."""
+    return {name: [float(v) for v in values] for name, values in found.items() if len(values)}
