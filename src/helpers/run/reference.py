@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from helpers.study import Study
 
 LIMIT = 300_000  # bytes a reference may take
+DIGITS = (5, 4, 3)  # significant ones of a record's numbers
 LABEL = re.compile(r"(?!\.)[\w.-]+", re.ASCII)
 
 
@@ -87,10 +88,13 @@ def write(project: Project, run: Run, label: str = "", force: bool = False) -> P
     folder.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".reference.", dir=folder.parent))
     try:
-        records.bundle(found, made, **header)
         for path in sorted((run.folder / "kept").glob("*.json")):
             files.write_atomic(made / path.name, path.read_text(encoding="utf-8"))
-        size = sum(p.stat().st_size for p in made.iterdir())
+        for digits in DIGITS:  # as many as there is room for
+            records.bundle(found, made, digits=digits, **header, significant=digits)
+            size = sum(p.stat().st_size for p in made.iterdir())
+            if size <= LIMIT:
+                break
         if size > LIMIT:
             raise ValueError(
                 f"{folder} would take {size} bytes, more than {LIMIT}; record less, or fewer steps of each curve; what was "
