@@ -126,13 +126,16 @@ def passing(rows: pd.DataFrame) -> dict[str, pd.Series | list[float]]:
 
 
 def agreement(rows: pd.DataFrame) -> dict[str, list[float]]:
-    """Of every content and text that was decoded: whether teacher-forced and free-running exactness agree."""
-    found: list[float] = []
+    """Of every pair: the share of its texts that were decoded, of every content, in which teacher-forced and free-running
+    exactness agree."""
+    found = []
     for side in ("q", "a"):
         if f"forced_{side}" in rows:
             known = rows[rows[f"forced_{side}"].notna()]
-            found += (known[f"forced_{side}"] == known[f"exact_{side}"]).astype(float).tolist()
-    return {"m_teacher_equals_free": found}
+            agree = (known[f"forced_{side}"] == known[f"exact_{side}"]).astype(float)
+            found.append(pd.DataFrame({"seed": known["seed"], "agree": agree}))
+    shares = pd.concat(found).groupby("seed")["agree"].mean().tolist() if found else []
+    return {"m_teacher_equals_free": shares}
 
 
 def more(rows: pd.DataFrame) -> dict[str, pd.Series]:
