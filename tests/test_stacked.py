@@ -81,8 +81,9 @@ def images(device, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("dtype", LIMITS)
-def test_two_layers_of_convolutions(device, dtype):
+def test_two_layers_of_convolutions(device, dtype, monkeypatch):
     """Different widths, rates and clippings, both on a schedule; the first layer of one model frozen: as three trainings."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # what it rounds to is more than what is asked here
     rates, clips = [0.01, 0.001, 0.03], [0.1, 10.0, 0.5]
     models = [conv_model(s, width) for s, width in enumerate((4, 2, 3))]
     loss = conv_loss(*images(device, dtype))
