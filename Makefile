@@ -8,7 +8,7 @@ book: .venv/ready
 
 # Two at a time, of one thread each: threads of two processes wait for each other on two cores. The second call runs the GPU
 # kernels on the CPU, in Triton's interpreter.
-PAIR := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
+PAIR := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 test: .venv/ready
 	$(PAIR)
 	TRITON_INTERPRET=1 $(PAIR) tests/fused/test_fused.py tests/codec/test_live.py tests/codec/test_pairs.py tests/topology/test_kernels.py

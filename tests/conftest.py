@@ -17,21 +17,27 @@ from helpers.run.project import Project
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def group(path: str) -> str:
+    """What runs in one process where tests run side by side, in the order in which it begins: all that looks at the built site,
+    the exercises, and every other file."""
+    if path.startswith("tests/browser/") or path == "tests/notebooks/test_notebooks.py":
+        return "0 site"
+    return "1 exercises" if path == "tests/notebooks/test_exercises.py" else path
+
+
 def pytest_collection_modifyitems(items):
-    """Where tests run side by side, the long ones first: those of the built site in one process, the exercises in the other;
-    and every other file as a whole, so that what its tests share is made once."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
+    items.sort(key=lambda item: group(item.nodeid.partition("::")[0]))
 
-    def group(item) -> str:
-        if {"book", "site"} & set(item.fixturenames):
-            return "0 site"
-        return "1 exercises" if "runs" in item.fixturenames else str(item.path.relative_to(ROOT))
 
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=group)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid.partition("::")[0])
+
+    return ByGroup(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")
