@@ -51,7 +51,7 @@ def price(sides: Sides) -> go.Figure:
 def sites(sides: Sides) -> go.Figure:
     """Amplitude of the document's arms at every site, over the control's."""
     fig = figures.figure("Where does amplitude change?", "", "amplitude over the control's", height=430)
-    arms = {"constraint": SERIES[0], "removed_3": SERIES[1], "weights_3": SERIES[2], "again": SERIES[3]}
+    arms = {"constraint": SERIES[1], "removed_3": SERIES[4], "weights_3": SERIES[2], "again": SERIES[3]}
     for arm, color in arms.items():
         rows = frames.rows(sides.this, part="trained", arm=arm, end=True)
         if len(rows):
