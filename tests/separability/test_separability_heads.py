@@ -43,7 +43,8 @@ def test_frozen_moments_stay_zero():
     mask = heads.mask_of(ARCH, [0, 1, 3, 4])
     adam = stacked._Adam(
         params := pile(4), lambda p, t: models.forward(p, TOKENS, ARCH).square().mean((1, 2, 3)), lr=0.01, steps=5,
-        betas=stacked.BETAS, eps=stacked.EPSILON, decay=0.1, clip=None, learn=heads.learned(ARCH, mask), refilled=False, keeps=(), memory=None,
+        betas=stacked.BETAS, eps=stacked.EPSILON, decay=0.1, clip=None, learn=heads.learned(ARCH, mask), refilled=False,
+        keeps=(), memory=None,
     )  # fmt: skip
     for p in adam.live:
         p.requires_grad_(True)
