@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from helpers import devices, files, stacked
 from helpers.separability.grokking import Addition, data, models
-from helpers.separability.grokking.stack import Stack, multiplied
+from helpers.separability.grokking.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "separability"))
 import modular_oracle as oracle  # the tests' oracle is the loop that a user would write
@@ -79,7 +79,7 @@ def run_vmap(config: Addition, count: int, steps: int, device: str) -> None:
 
 def run_ours(config: Addition, count: int, steps: int, device: str, products: str) -> None:
     stack = Stack(replace(config, products=products), [("decay 1", seed) for seed in range(count)], device)
-    with multiplied(products, device):
+    with devices.tf32(products != "exact" and device.startswith("cuda")):
         stacked.fit(stack.params, stack.loss, lr=config.rate, steps=steps, betas=config.betas, decay=stack.decay)
 
 
@@ -88,7 +88,7 @@ def losses(config: Addition, device: str, products: str, dtype=torch.float32, st
     start, trained, _ = of_seed(config, 0, device, dtype)
     of, params = models.batch(trained[None], config.p, device, dtype), {k: v[None] for k, v in start.items()}
     loss = lambda params: models.surprise(models.logits(params, of, config.heads, products == "bf16"), of.sums)[0]
-    with multiplied(products, device):
+    with devices.tf32(products != "exact" and device.startswith("cuda")):
         seen = stacked.fit(
             params, lambda p, clock: loss(p), lr=config.rate, steps=steps, betas=config.betas, decay=1.0,
             log=range(steps), probe=loss,

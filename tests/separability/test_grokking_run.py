@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import claims, frames, stacked
+from helpers import claims, devices, frames, stacked
 from helpers.separability import grokking
 from helpers.separability.grokking import controls, figures, quantities
 from helpers.separability.grokking.config import ARMS
-from helpers.separability.grokking.stack import Stack, length, multiplied
+from helpers.separability.grokking.stack import Stack, length
 from helpers.study import Log, Sides
 from helpers.work import Work
 
@@ -110,7 +110,7 @@ def test_the_norm_is_kept_from_memorising_on_and_decay_ends_then():
 def test_matrix_products_are_left_as_they_were():
     before = torch.get_float32_matmul_precision()
     for products, device, inside in (("tf32", "cuda", "high"), ("exact", "cuda", "highest"), ("tf32", "cpu", before)):
-        with multiplied(products, device):
+        with devices.tf32(products != "exact" and device == "cuda"):
             assert torch.get_float32_matmul_precision() == inside
         assert torch.get_float32_matmul_precision() == before
 

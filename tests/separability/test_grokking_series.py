@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from helpers.checks import nearest_prime, prime
 from helpers.separability.grokking import data, fourier, models, series
-from helpers.separability.grokking.config import Addition, OrderedAddition, nearest_prime, prime
+from helpers.separability.grokking.config import Addition, OrderedAddition
 
 RNG = np.random.default_rng(0)
 STEPS = np.arange(0, 4000, 10.0)

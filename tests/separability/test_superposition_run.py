@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -130,3 +131,26 @@ def test_a_model_from_elsewhere_joins_the_census(tmp_path):
     assert "of 24 heads" in tables.elsewhere(log.at(), ["storyteller"])
     with pytest.raises(ValueError, match="length=200: storyteller takes 128"):
         part.run_trained(part.Foreign(held=8, length=200), 1, made(tmp_path / "other"))
+
+
+def test_other_weights_in_the_same_place_are_another_model(tmp_path, monkeypatch):
+    """What an interrupted run left is found again by the weights, not by the folder's name."""
+    from helpers import lm
+
+    work, load = Work(tmp_path / "work"), lm.load
+
+    def surprise(scale):
+        def scaled(*given, **more):
+            found = load(*given, **more)
+            with torch.no_grad():
+                found.model.get_output_embeddings().weight.mul_(scale)
+            return found
+
+        monkeypatch.setattr(lm, "load", scaled)
+        log = made(tmp_path / str(scale))
+        log.work = work
+        part.run_trained(part.Foreign(held=8, length=12), 1, log)
+        return frames.rows(log.frame(), part="heads")["direct"].to_numpy()
+
+    assert not np.allclose(surprise(1.0), surprise(0.5))
+    assert np.allclose(surprise(0.5), surprise(0.5))

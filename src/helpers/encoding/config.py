@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from helpers.checks import expect
+
 READOUTS = ("linear", "mlp", "residual")
 MOTIFS = ((1, 2, 3, 4, 5), (10, 11, 12, 13), (20, 21, 22), (30, 31, 32, 33, 34))  # of the published script, V ≥ 35
 TWO_STAGE = ("seed_ae", "seed_ae_relu", "onehot_ae", "trained_pca")  # these codes take gradient steps of the budget
@@ -30,12 +32,6 @@ CELLS = {  # source/read-out: the arms of the context-free study
     "planted12/linear": ("learned", "full"),
     "dirichlet/linear": ("learned", "full"),
 }
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises ValueError, with what is wrong and what works, unless it holds."""
-    if not holds:
-        raise ValueError(otherwise)
 
 
 class Checked:

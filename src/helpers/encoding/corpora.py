@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from helpers import devices, files
+from helpers.checks import expect
 from helpers.encoding import attention
-from helpers.encoding.config import Limits, expect
+from helpers.encoding.config import Limits
 from helpers.encoding.readers import Stream
 
 EMBEDDED = 128, 4096  # vocabularies that the embedded text has bytes and pairs for, in every version of Python

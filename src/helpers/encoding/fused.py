@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor
 
-from helpers.encoding.config import expect
+from helpers.checks import expect
 from helpers.stacked import BETAS, EPSILON, Params, schedule
 
 try:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from helpers import devices, stacked
-from helpers.encoding.config import READOUTS, expect
+from helpers.checks import expect
+from helpers.encoding.config import READOUTS
 from helpers.encoding.tasks import Chain
 from helpers.stacked import Params
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
 import torch
 from torch import Tensor
 
-from helpers import stacked
+from helpers import devices, stacked
 from helpers.encoding import attention, tasks
 from helpers.encoding.config import Reading, Rules
 from helpers.encoding.grid import Grid, Model, See
@@ -85,18 +84,7 @@ class ReaderGrid(Grid):
         def mean_loss(p, tokens):
             return sum(losses(p, t) * t.shape[1] for t in tokens.split(32, 1)) / tokens.shape[1]
 
-        with _tensor_cores():
+        with devices.tf32():
             probe = lambda p: see(torch.stack([mean_loss(p, tokens) for tokens in held], 1))
             stacked.fit(params, lambda p, t: losses(p, stream.draw(t)), probe=probe, **how)
         return {"codes": params["code"] @ params["up"]} if models[0].arm == "full" else {}
-
-
-@contextmanager
-def _tensor_cores() -> Iterator[None]:
-    """TF32 products on a GPU: ten bits of mantissa are enough for a stochastic gradient, and several times faster."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

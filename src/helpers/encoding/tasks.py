@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from helpers import devices
-from helpers.encoding.config import MOTIFS, Rules, expect
+from helpers.checks import expect
+from helpers.encoding.config import MOTIFS, Rules
 
 
 @dataclass(frozen=True)

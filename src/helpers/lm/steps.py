@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from helpers import graphs
+from helpers import devices, graphs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -29,17 +29,14 @@ def deterministic(device: str, tf32: bool = False) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
-    products = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads memory before it is written
     try:
-        with warnings.catch_warnings(), _attention() if cuda else nullcontext():
+        with warnings.catch_warnings(), _attention() if cuda else nullcontext(), devices.tf32(tf32):
             warnings.filterwarnings("ignore", message=".*deterministic.*")
             yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.utils.deterministic.fill_uninitialized_memory = filled
-        torch.set_float32_matmul_precision(products)
 
 
 def _attention():

@@ -6,6 +6,7 @@ what it has made to the model's own logits on a short text, so a kind of block t
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 
 import torch
@@ -200,3 +201,11 @@ def _differs(decoder: Decoder, model: nn.Module) -> float:
         resid = mid + decoder.mlp(layer, mid)
     own = model(tokens).logits[0].float()
     return float((decoder.logits(resid)[0].float() - own).abs().max() / own.std().clamp(min=1e-12))
+
+
+def digest(model: nn.Module) -> str:
+    """Sixteen digits of the sha256 over a model's parameters, by which what it gave is found again."""
+    total = hashlib.sha256()
+    for name, p in model.named_parameters():
+        total.update(name.encode() + p.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()[:16]

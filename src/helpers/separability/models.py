@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers import devices
+from helpers.checks import at_least
 from helpers.stacked import Params
 
 Edit = Callable[[Tensor], Tensor]
@@ -49,9 +50,7 @@ class Architecture:
     norm: bool = True
 
     def __post_init__(self):
-        for name, least in (("vocab", 2), ("length", 1), ("d", 2), ("heads", 1), ("d_head", 1), ("layers", 1)):
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name}={value} is too few; use {least} or more")
+        at_least(self, vocab=2, length=1, d=2, heads=1, d_head=1, layers=1)
         if self.d_mlp < 0:
             raise ValueError(f"d_mlp={self.d_mlp} is negative; use 0 for a model without MLP")
 

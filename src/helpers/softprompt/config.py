@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from helpers.checks import at_least, expect
+
 MODES = ("tokens", "random", "learned", "swapped", "none")
 OBJECTIVES = ("aligned", "published_shift")
 MOST_SLOTS = 4096
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises ValueError, with what is wrong and what works, unless it holds."""
-    if not holds:
-        raise ValueError(otherwise)
 
 
 @dataclass(frozen=True)
@@ -44,9 +40,7 @@ class Search:
     every: int = 10
 
     def __post_init__(self):
-        for name in ("k", "restarts", "steps", "every"):
-            value = getattr(self, name)
-            expect(value >= 1, f"{name}={value} is too few; use 1 or more")
+        at_least(self, k=1, restarts=1, steps=1, every=1)
         for name in ("rate", "spread"):
             value = getattr(self, name)
             expect(value > 0, f"{name}={value}: use a value above 0, in units of the embeddings' spread")
@@ -85,9 +79,7 @@ class Pairing:
     draws: int = 10
 
     def __post_init__(self):
-        for name in ("pairs", "k", "restarts", "steps", "single", "draws"):
-            value, least = getattr(self, name), 2 if name == "pairs" else 1
-            expect(value >= least, f"{name}={value} is too few; use {least} or more")
+        at_least(self, pairs=2, k=1, restarts=1, steps=1, single=1, draws=1)
         expect(
             bool(self.grid) and min(self.grid) >= 1,
             f"grid={self.grid}: a content has at least one vector; use 1 or more",
@@ -121,8 +113,7 @@ class Ablations:
     rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
 
     def __post_init__(self):
-        for name, least in {"pairs": 2, "steps": 1, "k": 1, "starts": 2, "few": 2}.items():
-            expect(getattr(self, name) >= least, f"{name}={getattr(self, name)} is too few; use {least} or more")
+        at_least(self, pairs=2, steps=1, k=1, starts=2, few=2)
         rising = f"grid={self.grid}: give each K once, rising, from 1 on"
         expect(bool(self.grid) and min(self.grid) >= 1 and sorted(set(self.grid)) == list(self.grid), rising)
         for mode in self.modes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -124,36 +126,33 @@ def needed_by_bits(sides: Sides) -> go.Figure:
 
 def places(sides: Sides) -> go.Figure:
     """Cosines of solutions: of one pair's two starts, of two pairs', to the nearest token, to where they began."""
-    fig = figures.figure("Where do solutions lie?", "cosine", "", height=320)
     names = {
         "within": "two starts of one pair",
         "between": "two pairs",
         "nearest": "a slot and its nearest token",
         "moved": "a start and its end",
     }
-    rows = frames.rows(sides.this, part="geometry")
-    for column, name in names.items() if len(rows) else ():
-        mark = {"color": BOTH, "size": 7, "opacity": 0.5}
-        fig.add_scatter(x=rows[column], y=[name] * len(rows), mode="markers", showlegend=False, marker=mark)
-    if not len(rows):
-        return fig
-    fig.add_vline(x=0, line={"color": figures.INK, "width": 1, "dash": "dot"})
-    return fig.update_yaxes(autorange="reversed")
+    return _strips(sides, figures.figure("Where do solutions lie?", "cosine", "", height=320), names, 0)
 
 
 def barriers(sides: Sides) -> go.Figure:
     """By how much the loss rises on straight lines from a solution."""
-    fig = figures.figure("Is there one basin?", "rise of the loss along a straight line (nats)", "", height=300)
+    axis = "rise of the loss along a straight line (nats)"
     names = {
         "barrier_near": "from a start 1 % away",
         "barrier": "to another start's solution",
         "barrier_other": "to another pair's",
     }
+    return _strips(sides, figures.figure("Is there one basin?", axis, "", height=300), names, 1)
+
+
+def _strips(sides: Sides, fig: go.Figure, names: Mapping[str, str], level: float) -> go.Figure:
+    """A row of points a column of the solutions' geometry, one point a pair, and a line at a level."""
     rows = frames.rows(sides.this, part="geometry")
-    for column, name in names.items() if len(rows) else ():
-        mark = {"color": BOTH, "size": 7, "opacity": 0.5}
-        fig.add_scatter(x=rows[column], y=[name] * len(rows), mode="markers", showlegend=False, marker=mark)
     if not len(rows):
         return fig
-    fig.add_vline(x=1, line={"color": figures.INK, "width": 1, "dash": "dot"})
+    for column, name in names.items():
+        mark = {"color": BOTH, "size": 7, "opacity": 0.5}
+        fig.add_scatter(x=rows[column], y=[name] * len(rows), mode="markers", showlegend=False, marker=mark)
+    fig.add_vline(x=level, line={"color": figures.INK, "width": 1, "dash": "dot"})
     return fig.update_yaxes(autorange="reversed")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from helpers import data, devices, storyteller
+from helpers.checks import expect
 from helpers.lm import LM
-from helpers.softprompt.config import expect
 from helpers.softprompt.jobs import ANSWER, QUESTION, Target
 from helpers.storyteller import probes
 from helpers.storyteller.world import BOS, ID

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from helpers.checks import expect
+
 MOST = 128  # points of a cloud, as the batched engine takes them
 LEAST_K = 3  # neighbours that an estimate needs
 RING = 0.2  # noise at which a ring is compared with a disc
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises ValueError, with what is wrong and what works, unless it holds."""
-    if not holds:
-        raise ValueError(otherwise)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 chapter's study."""
 
 from helpers.separability.foundation import controls, quantities
-from helpers.separability.foundation.config import CONDITIONS, FULL, NAMED, QUICK, TRAINED, Foundation
+from helpers.separability.foundation.config import CONDITIONS, FULL, TRAINED, Foundation
 from helpers.separability.foundation.run import run_foundation
 from helpers.study import Study
 
@@ -18,4 +18,4 @@ CHAPTERS = {
         same={"condition": "all", "dataset": "interleaved", "n_epochs": None, "d_head": None, "site": "resid_mid"},
     )
 }
-__all__ = ["CHAPTERS", "CONDITIONS", "FULL", "NAMED", "QUICK", "TRAINED", "Foundation", "run_foundation"]
+__all__ = ["CHAPTERS", "CONDITIONS", "FULL", "TRAINED", "Foundation", "run_foundation"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from helpers.checks import at_least, prime
+
 CONDITIONS = ("control", "constraint", "naive_clamp", "mean_preserving_clamp")  # of the document
 DATASETS = ("interleaved", "modular")
 SITES = ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
@@ -80,11 +82,11 @@ class Foundation:
     def __post_init__(self):
         self._choices()
         for name, least in (("seed", 0), ("seeds", 1), ("epochs", 1), ("epoch", 1), ("batch", 2), ("held", 4)):
-            self._least(name, least)
+            at_least(self, **{name: least})
         for name, least in (("vocab", 2), ("d", 4), ("d_mlp", 1), ("pilots", 1), ("last", 1)):
-            self._least(name, least)
+            at_least(self, **{name: least})
         if self.d_head is not None:
-            self._least("d_head", 1)
+            at_least(self, d_head=1)
         low, high = self.periods
         if not 1 <= low <= high:
             raise ValueError(
@@ -97,11 +99,7 @@ class Foundation:
             )
         if any(not 0 < rate <= 1 for rate in self.rates) or not self.rates:
             raise ValueError(f"rates={self.rates}: learning rates of Adam lie above 0 and up to 1")
-        if (
-            not 0 < self.share < 1
-            or self.prime < 5
-            or any(self.prime % k == 0 for k in range(2, int(self.prime**0.5) + 1))
-        ):
+        if not 0 < self.share < 1 or self.prime < 5 or not prime(self.prime):
             raise ValueError(
                 f"prime={self.prime}, share={self.share}: use a prime from 5 on, and a share between 0 and 1"
             )
@@ -119,10 +117,6 @@ class Foundation:
         for kind, doses in self.doses.items():
             if kind not in KINDS or any(not 1 <= n <= HEADS for n in doses):
                 raise ValueError(f"doses {kind}={doses}: kinds are {', '.join(KINDS)}, doses 1 … {HEADS}")
-
-    def _least(self, name: str, least: int) -> None:
-        if getattr(self, name) < least:
-            raise ValueError(f"{name}={getattr(self, name)} is too few; use {least} or more")
 
     @property
     def steps(self) -> int:

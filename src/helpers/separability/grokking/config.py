@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import count
+
+from helpers.checks import at_least, expect, nearest_prime, prime
 
 CONDITIONS = {"high_wd": 1.0, "no_wd": 0.0}  # of the document: weight decay, added to the gradient
 LOW, HIGH = 0.15, 0.85  # held-out accuracy inside which the document looks for the transition
 PRODUCTS = "exact", "tf32", "bf16"
 MEMORISED = 0.99  # training accuracy from which a training set counts as memorised
-
-
-def prime(n: int) -> bool:
-    """Whether n is a prime number."""
-    return n > 1 and all(n % k for k in range(2, int(n**0.5) + 1))
-
-
-def nearest_prime(n: int, least: int = 7) -> int:
-    """The prime nearest to n, the larger of two; never below `least`."""
-    return next(q for k in count() for q in (n + k, n - k) if q >= least and prime(q))
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises ValueError, with what is wrong and what works, unless it holds."""
-    if not holds:
-        raise ValueError(otherwise)
 
 
 @dataclass(frozen=True)
@@ -88,8 +73,7 @@ class Addition:
     def __post_init__(self):
         _modulus(self.p)
         expect(0 < self.share < 1, f"share={self.share} leaves no pair to train on or none to hold out; use 0.3 to 0.8")
-        for name in ("seeds", "steps", "heads", "mlp", "every", "lag", "probe", "looks"):
-            expect(getattr(self, name) >= 1, f"{name}={getattr(self, name)} is too few; use 1 or more")
+        at_least(self, seeds=1, steps=1, heads=1, mlp=1, every=1, lag=1, probe=1, looks=1)
         expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
         for name in self.arms:
             expect(name in ARMS, f"arm {name!r} is unknown; there are {', '.join(map(repr, ARMS))}")
@@ -137,8 +121,7 @@ class OrderedAddition:
         _modulus(self.p)
         known = ("all", *CONDITIONS)
         expect(self.condition in known, f"condition={self.condition!r} is unknown; use {', '.join(known)}")
-        for name in ("seeds", "steps", "batch"):
-            expect(getattr(self, name) >= 1, f"{name}={getattr(self, name)} is too few; use 1 or more")
+        at_least(self, seeds=1, steps=1, batch=1)
         more = -self.d % self.heads
         expect(not more, f"d={self.d} is not a multiple of heads={self.heads}; use {self.d + more}")
 

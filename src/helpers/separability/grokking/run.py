@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers import stacked
+from helpers import devices, stacked
 from helpers.live import LivePlot
 from helpers.records import Pace, Record
 from helpers.separability import metrics
 from helpers.separability.grokking import data, fourier, models, printed
 from helpers.separability.grokking.config import ARMS, MAIN, MEMORISED, Addition, OrderedAddition
-from helpers.separability.grokking.stack import COLUMNS, Cell, Stack, Watch, multiplied
+from helpers.separability.grokking.stack import COLUMNS, Cell, Stack, Watch
 from helpers.study import Log
 
 EXPERIMENT = "exp_c"
@@ -60,7 +60,7 @@ def _trained(config: Addition, cells: Sequence[Cell], log: Log, done: int, of: i
     looked = [i for i, (arm, _) in enumerate(cells) if arm in MAIN]
     with (
         log.live("held-out accuracy, mean of each arm", "step", "accuracy") as live,
-        multiplied(config.products, log.device),
+        devices.tf32(config.products != "exact" and log.device.startswith("cuda")),
     ):
         watch = Watch(stack, steps, looked, _teller(cells, config.steps, log, live, done, of))
         seen = stacked.fit(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -125,15 +124,3 @@ class Watch:
 def length(params: Params) -> Tensor:
     """(M,) norm of all parameters of a model together."""
     return torch.stack([v.square().flatten(1).sum(1) for v in params.values()]).sum(0).sqrt()
-
-
-@contextmanager
-def multiplied(products: str, device: str) -> Iterator[None]:
-    """On a GPU, how matrices are multiplied in here: 'exact', or with TF32. A CPU multiplies exactly."""
-    before = torch.get_float32_matmul_precision()
-    try:
-        if device.startswith("cuda"):
-            torch.set_float32_matmul_precision("highest" if products == "exact" else "high")
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from math import ceil
 
+from helpers.checks import at_least, expect
+
 KINDS = ("zero", "mean", "resample")
 CONDITIONS = ("baseline", "critical", "random")  # of the printed experiment
 TOY = "toy"
@@ -21,12 +23,6 @@ ORDERS = 2  # ABBA: the giver was named second; BABA: first
 MOVERS = 3  # heads of a set
 
 Heads = tuple[tuple[int, int], ...]
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises ValueError, with what is wrong and what works, unless it holds."""
-    if not holds:
-        raise ValueError(otherwise)
 
 
 def parse_heads(text: str) -> Heads:
@@ -94,9 +90,7 @@ class Repair:
     symbols: Symbols = field(default_factory=Symbols)
 
     def __post_init__(self):
-        for name in ("n_examples", "seeds", "triples"):
-            value = getattr(self, name)
-            expect(value >= 1, f"{name}={value} is too few; use 1 or more")
+        at_least(self, n_examples=1, seeds=1, triples=1)
         known = ("all", *CONDITIONS)
         expect(self.condition in known, f"condition={self.condition!r} is unknown; use one of {', '.join(known)}")
         if self.model == TOY:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
-import torch
 from torch import nn
 
 from helpers import devices, lm
-from helpers.separability import hooks
+from helpers.separability import decoders, hooks
 from helpers.separability.decoders import Decoder
 from helpers.separability.repair import prompts, toy
 from helpers.separability.repair.config import MOVERS, TOY, Heads, Repair
@@ -46,7 +44,7 @@ def rungs(config: Repair, device: str, work: Work) -> list[Rung]:
     loaded = lm.load(config.model, device=device, dtype="float32")
     decoder, (make, dropped) = hooks.read(loaded.model), prompts.of_language(loaded)
     config.check(decoder.layers, decoder.heads)
-    digest = _digest(loaded.model)
+    digest = decoders.digest(loaded.model)
     return [
         Rung(loaded.name, seed, loaded.model, decoder, make, digest, dropped=len(dropped))
         for seed in range(config.seeds)
@@ -58,15 +56,8 @@ def _toys(config: Repair, device: str, work: Work) -> list[Rung]:
     params = toy.trained(symbols, device, work)
     for index, (dropout, seed) in enumerate(toy.members(symbols)):
         model = toy.as_gpt2(params, index, symbols).to(device)
-        out.append(Rung(TOY, seed, model, hooks.read(model), make, _digest(model), dropout))
+        out.append(Rung(TOY, seed, model, hooks.read(model), make, decoders.digest(model), dropout))
     return out
-
-
-def _digest(model: nn.Module) -> str:
-    total = hashlib.sha256()
-    for name, p in model.named_parameters():
-        total.update(name.encode() + p.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()[:16]
 
 
 def movers(attribution: np.ndarray) -> Heads:

@@ -7,24 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from helpers.checks import at_least, expect
+
 SHAPES = {  # features n and dimensions m of bottlenecks, by profile
     "quick": ((5, 2), (10, 2), (10, 3), (10, 5), (10, 10)),
     "full": ((5, 2), (20, 2), (20, 3), (20, 5), (20, 10), (20, 20)),
 }
 LEVEL = 0.05  # of the tests that name a suppressor, before they are shared among a model's heads
-
-
-def expect(holds: bool, otherwise: str) -> None:
-    """Raises ValueError, with what is wrong and what works, unless it holds."""
-    if not holds:
-        raise ValueError(otherwise)
-
-
-def at_least(settings: object, **least: float) -> None:
-    """Raises ValueError for the first setting that lies below what is named for it."""
-    for name, lowest in least.items():
-        value = getattr(settings, name)
-        expect(value >= lowest, f"{name}={value} is too few; use {lowest} or more")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -60,20 +57,9 @@ def fit(config: Census, arch: Architecture, device: str) -> Params:
     rate = lambda age: (
         config.rate * torch.minimum((age + 1) / rise, (config.steps - age) / (config.steps - rise + 1)).clamp(max=1)
     )
-    with tensor_cores():
+    with devices.tf32():  # enough for a stochastic gradient
         stacked.fit(params, loss, lr=rate, steps=config.steps, clip=1.0)
     return params
-
-
-@contextmanager
-def tensor_cores() -> Iterator[None]:
-    """TF32 products on a GPU while a stochastic gradient is followed: ten bits of mantissa are enough for it."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def surprise(logits: Tensor, targets: Tensor) -> Tensor:

@@ -6,17 +6,15 @@ import torch
 from torch import Tensor
 
 from helpers import devices, lm, storyteller
+from helpers.lm import LM
 from helpers.separability.decoders import read
 from helpers.separability.superposition.config import Foreign
-from helpers.separability.superposition.views import Single, View
+from helpers.separability.superposition.views import Single
 
 
-def view(config: Foreign, device: str = "cpu") -> tuple[str, View, Tensor]:
-    """The model's name, the model, and (N, T + 1) tokens: held-out stories for a storyteller, for any other what it
-    writes itself.
-
-    Raises what `lm.load` and `decoders.read` raise, and ValueError for a length that the model cannot take.
-    """
+def load(config: Foreign, device: str = "cpu") -> tuple[LM, Single]:
+    """The model, and its view. Raises what `lm.load` and `decoders.read` raise, and ValueError for a length that the model
+    cannot take."""
     found = lm.load(config.name, device=device, dtype="float32")
     single = Single(read(found.model))
     logits = 4 * config.held * config.length * len(single.unembedding[0])
@@ -24,12 +22,13 @@ def view(config: Foreign, device: str = "cpu") -> tuple[str, View, Tensor]:
     longest = getattr(found.model.config, "max_position_embeddings", None) or config.length
     if config.length > longest:
         raise ValueError(f"length={config.length}: {found.name} takes {longest} tokens; use {longest} or less")
+    return found, single
+
+
+def text(found: LM, config: Foreign, device: str = "cpu") -> Tensor:
+    """(N, T + 1) tokens that it reads: held-out stories for a storyteller, for any other what it writes itself."""
     if storyteller.speaks(found):
-        return (
-            found.name,
-            single,
-            storyteller.tokens(found, count=config.held, length=config.length + 1, seed=0).to(device),
-        )
+        return storyteller.tokens(found, count=config.held, length=config.length + 1, seed=0).to(device)
     first = found.tokenizer.bos_token_id
     prompts = torch.full((config.held, 1), 0 if first is None else first)
-    return found.name, single, lm.generate(found, prompts, config.length, temperature=1.0).to(device)
+    return lm.generate(found, prompts, config.length, temperature=1.0).to(device)

@@ -109,17 +109,6 @@ def pooled(rows: pd.DataFrame) -> np.ndarray:
     return np.array([(1 + (again >= reached - 1e-12).sum()) / (1 + len(again))])
 
 
-def ratio_of_means(rows: pd.DataFrame, draws: int = DRAWS) -> np.ndarray:
-    """(draws,) bootstrap over sequences of mean suppressor variance over mean matched variance, in the model of S12;
-    empty without suppressors."""
-    found = frames.rows(rows, part="sequences", model=STORIES)
-    if not len(found):
-        return np.empty(0)
-    a, b = found["suppressors"].to_numpy(), found["matched"].to_numpy()
-    at = np.random.default_rng(0).integers(0, len(a), (draws, len(a)))
-    return a[at].mean(1) / b[at].mean(1)
-
-
 def printed(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """The printed experiment, one value a seed. s11_ratio: σ² of suppressors' outputs over clean heads', 1 where the
     set of suppressors is empty or full; printed_excludes: whether a bootstrap interval over batches leaves out 1 (0

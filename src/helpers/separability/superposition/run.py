@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from helpers.records import Record
+from helpers.separability import decoders
 from helpers.separability.superposition import bottleneck, language, others, printed, rule
 from helpers.separability.superposition.census import ABLATIONS, Found, Sweep
 from helpers.separability.superposition.config import Bottleneck, Census, Foreign, Toy
@@ -67,11 +68,12 @@ def run_census(config: Census, log: Log) -> None:
 def run_trained(config: Foreign, draws: int, log: Log) -> None:
     """The same census of a model that was trained elsewhere."""
 
-    def make() -> list[Record]:
-        name, view, tokens = others.view(config, log.device)
-        return list(_census(log, name, view, tokens, draws))
+    found, view = others.load(config, log.device)
 
-    log.once(("trained", config, draws), make)
+    def make() -> list[Record]:
+        return list(_census(log, found.name, view, others.text(found, config, log.device), draws))
+
+    log.once(("trained", config, draws, decoders.digest(found.model)), make)
 
 
 def run_bottleneck(config: Bottleneck, log: Log) -> None:
