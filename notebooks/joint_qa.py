@@ -120,7 +120,7 @@ figures.show(
 # %% [markdown]
 # {glue:text}`compared` The rule is met by {glue:text}`m2_converged` of pairs. When it is first met, {glue:text}`m3_first_met_not_decoded` of them are not said yet; at the
 # least loss of all starts {glue:text}`m3_rule_met_not_decoded` still are not. Both sides are decoded exactly from one content for
-# {glue:text}`m2_exact_both` of pairs, and for {glue:text}`m2_exact_both_at_k50` at the $K$ at which half of the single texts are said.
+# {glue:text}`m2_exact_both` of pairs, and {glue:text}`both_at_smallest` at the smallest $K$ that says half of the single texts. Where that $K$ says many more than half of them, the claim's second test has no value: it asks for a $K$ at which about half are said.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 told = "The document's gates, by its loss rule and by what the model says (shares)"
@@ -197,9 +197,9 @@ chapter.table(
 )
 
 # %% [markdown]
-# Two halves of their own say {glue:text}`separate_halves` of pairs, against {glue:text}`m2_exact_both` of the joint contents, which had several starts. The next chapter matches them.
-# And a content that was made for a question alone makes its answer cheaper than another question's content does by {glue:text}`transfer_gain` a token; against vectors that were not optimised at all, by {glue:text}`transfer_from_start`.
-# An interval that holds zero says that nothing of the answer is in it.
+# Two halves of their own say {glue:text}`separate_halves` of pairs, against {glue:text}`m2_exact_both` of the joint contents, which had several starts.
+# And a content that was made for a question alone: by how much is its answer cheaper with it than with another question's content? By {glue:text}`transfer_gain` a token; and than with vectors that were not optimised at all, by {glue:text}`transfer_from_start`. A number below zero says that it is dearer.
+# Where an interval holds zero, this many pairs do not show that anything of the answer is in the content.
 
 # %%
 figures.show(
@@ -225,6 +225,12 @@ judged.tell("joint", "M2", {
     "mixed": "One content holds a question and its answer where it has many vectors or where it has few, not in both cases.",
     "undecided": "Whether one content holds a question and its answer is open.",
 })  # fmt: skip
+judged.tell("first", "M3b", {
+    "supported": "Where the printed rule is first met, the pair is said.",
+    "refuted": "Where the printed rule is first met, the pair is not said yet: what makes it so is that the document goes on to the end.",
+    "mixed": "Where the printed rule is first met, it depends.",
+    "undecided": "Whether a pair is said where the printed rule is first met is open.",
+})  # fmt: skip
 judged.tell("rule", "M3", {
     "supported": "The printed rule marks pairs that are said.",
     "refuted": "The printed rule marks pairs that are not said.",
@@ -238,7 +244,7 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# {glue:text}`joint` {glue:text}`rule` Single texts can be reached: {verdict}`M1`. A low loss means that the text is said: {verdict}`M4`. Known answers were told apart for {glue:text}`told_apart` claims.
+# {glue:text}`joint` {glue:text}`rule` {glue:text}`first` Single texts can be reached: {verdict}`M1`. A low loss means that the text is said: {verdict}`M4`. Known answers were told apart for {glue:text}`told_apart` claims.
 #
 # ## Limits
 #
@@ -251,7 +257,7 @@ judged.probe_table()
 # :run: ruc run joint_qa -p steps 300
 # :minutes: 3
 # :check: m2_exact_both above 0.3
-# The question's first word comes last. Predict what twice the updates do to the share of pairs that meet the rule, and to the share that is said.
+# Predict what twice the updates do to the share of pairs that meet the rule, and to the share that is said.
 #
 # +++
 # The first is near its ceiling and stays; the second rises, since what is missing after fewer updates is mostly one word.
@@ -265,16 +271,6 @@ judged.probe_table()
 #
 # +++
 # Room is not what is missing: numbers that can be stored are not numbers that the model can read.
-# :::
-#
-# :::{exercise} Sums
-# :run: ruc run joint_qa -p model FOLDER -p questions arithmetic
-# :minutes: 3
-# :check: m_teacher_equals_free above 0.99
-# Take a model of your own, as a folder. Does a loss that meets the rule mean there that the sum is said?
-#
-# +++
-# Whatever the shares are, teacher-forced and free-running exactness agree: the theorem knows no model.
 # :::
 #
 # ## References

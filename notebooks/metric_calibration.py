@@ -115,8 +115,8 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# A cloud of dimension eight, without a hole, counts {glue:text}`t10_gaussian_count`. The count is a ruler for dimension. The document reports
-# 4.4 to 5.7 for one network and 6.4 to 8.0 for the other: on this curve these are hole-free clouds of two different dimensions. {glue:text}`compared`
+# A cloud of dimension eight, without a hole, counts {glue:text}`t10_gaussian_count`. The count is a tenth of the bars, and on even clouds it rises with their dimension. The document reports
+# 4.4 to 5.7 for one network and 6.4 to 8.0 for the other. Even clouds without a hole reach both; whether real features lie on this curve is another question, and the last figure's clouds answer it. {glue:text}`compared`
 #
 # ## Play with a barcode
 #
@@ -171,7 +171,7 @@ for name, column, where in (
 chapter.table(tables.shapes(sides), f"What is true of clouds of {n} points, and what is measured; means over seeds")
 
 # %% [markdown]
-# Compare the printed count with that of a Gaussian cloud of the same measured dimension, in the column beside it. Loops do not set them apart, and something else does: an even ball
+# Compare the printed count with that of a Gaussian cloud of the same measured dimension, in the column beside it. A ring is a thinner thing than a disc, so the two differ by more than a loop; signs that turn all the way and signs that move along as many factors without turning differ by a loop alone, and the table has both. And something else sets clouds apart: an even ball
 # counts {glue:text}`ball_excess` more than its Gaussian cloud, for it has no thin edge in which bars are few. So a difference of counts that is left when the dimension is
 # accounted for is not yet a hole.
 #
@@ -210,7 +210,9 @@ topology.run_eyes(eyes, images, log)
 looked = log.at(part="eyes")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-here.say("images", f"{images.name}, {len(images.train):,} for training")
+told = {"test": "the test part", "train": "the part that the judges were trained on, for the test part is too small"}
+seen = told[looked.this["source"].iloc[0]]
+here.say("images", f"{images.name}, {len(images.train):,} for training; looked at is {seen}")
 for name in ("t12_accuracy", "t12_within_ratio", "t12_pooled_ratio", "t12_within_two_trained"):
     looked.say(name, quantities.named(name), ".2f")
 
@@ -254,7 +256,7 @@ judged.tell("dimension", "T11", {
 })  # fmt: skip
 judged.tell("window", "T12", {
     "supported": "Any judge will do: trained or not, it sees the same dimension.",
-    "refuted": "It matters which judge one looks through: an untrained one sees another dimension in the same images.",
+    "refuted": "It matters which judge one looks through: by this estimate an untrained one sees another dimension in the same images.",
     "mixed": "An untrained judge sees the same dimension in one way of measuring and another in the other.",
     "undecided": "Whether an untrained judge sees the same dimension is open.",
 })  # fmt: skip
@@ -270,8 +272,8 @@ here.box()
 # %% [markdown]
 # Could the tests have said otherwise? Move the means, and nothing else, to where the answer is known: {glue:text}`told_apart` claims told the two apart.
 #
-# {glue:text}`holes` {glue:text}`dimension` {glue:text}`window` So a program that says nine dimensions and seven holes has seen a cloud, through one window, at one number of points, and has told its
-# dimension twice.
+# {glue:text}`holes` {glue:text}`dimension` {glue:text}`window` So a program that says nine dimensions and seven holes has seen a cloud, through one window, at one number of points. What it says of loops
+# cannot be told from what it says of how many bars there are.
 #
 # **Limits.** The clouds are even; real features are clustered and curved, and no calibration on even clouds transfers to them exactly. Holes in more than one dimension are not counted here, nor
 # by the document. The universal law is a conjecture with little power at a hundred points: that it finds nothing is weak evidence of absence.
@@ -297,8 +299,8 @@ here.box()
 # With five neighbours the estimate looks less far. Is it nearer to the truth in sixteen dimensions, and what does it cost?
 #
 # +++
-# It is nearer, because five neighbours span less of the cloud; and it scatters more, because a mean of four logarithms is noisier than
-# one of nineteen. The table of neighbours shows both ends.
+# It is nearer for two reasons: five neighbours span less of the cloud, and the printed formula is too large by a factor of (k − 1)/(k − 2), which is a third at five. The second is
+# no virtue: in two dimensions it overshoots. And it scatters more, because a mean of four logarithms is noisier than one of nineteen. The table of neighbours shows both ends.
 # :::
 #
 # :::{exercise} More judges

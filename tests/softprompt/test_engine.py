@@ -6,6 +6,7 @@ import pytest
 import torch
 from one_at_a_time import generator_loss, loop, published_loss
 
+from helpers import softprompt
 from helpers.softprompt import engine, prompts
 from helpers.softprompt.config import MODES, Search
 from helpers.softprompt.jobs import Job, Target
@@ -36,6 +37,24 @@ def test_every_mode_equals_the_loop(tiny, drawn, mode):
     assert (found.modes is None) == (mode == "none")
     if found.best_at == 12:
         assert (found.content - content).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("stop", [True, False])
+@pytest.mark.parametrize("mode", ["tokens", "learned", "none"])
+def test_a_result_is_worth_what_it_says(story, mode, stop):
+    """Content and modes are of one update, and give the loss that is told, also where many updates follow before a look."""
+    how = replace(HOW, mode=mode, steps=40, rate=1.0, every=25, stop=stop, margin=0.0)
+    asked = [Job(("pair", i), pair.both, 4) for i, pair in enumerate(softprompt.draw(story, 3))]
+    results = engine.search(story, asked, how)
+    for result in results:
+        for text, nll in zip(result.job.texts, result.nll, strict=True):
+            prompt = engine.prompt_of(result, text.side)  # (P, d)
+            ids = torch.tensor([text.ids])
+            read = story.model.get_input_embeddings()(ids[:, :-1])
+            with torch.no_grad():
+                logits = story.model(inputs_embeds=torch.cat([prompt[None], read], 1)).logits[:, len(prompt) - 1 :]
+            own = torch.nn.functional.cross_entropy(logits[0], ids[0])
+            assert abs(own - nll) < 1e-4
 
 
 @pytest.mark.parametrize(("objective", "loss"), [("aligned", generator_loss), ("published_shift", published_loss)])

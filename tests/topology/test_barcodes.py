@@ -13,6 +13,7 @@ from ripser import ripser
 from helpers.fused import device as kernels_run_on
 from helpers.topology import barcodes, reduction
 from helpers.topology.barcodes import padded
+from helpers.topology.bars import percentile_count
 from helpers.topology.clouds import SHAPES, cloud
 from helpers.topology.distances import distances
 
@@ -167,3 +168,16 @@ def test_the_gpu_takes_thousands_of_clouds_at_once():
 
 for test in (test_the_gpu_gives_the_cpus_bars, test_the_gpu_takes_thousands_of_clouds_at_once):
     test.pytestmark = [*getattr(test, "pytestmark", []), *GPU]
+
+
+def test_lengths_that_single_precision_cannot_tell_apart_are_counted_by_the_document_s_rule():
+    found = [np.array([[0.1, 0.4], [0.7, 1.0], [0.5, 0.8], [0.3, 0.6], [0.2, 0.5]], np.float32)]
+    bars = padded(found, (1,))
+    lengths = found[0][:, 1].astype(float) - found[0][:, 0]
+    assert (np.diff(bars.persistence[0]) <= 0).all()
+    assert percentile_count(bars)[0] == (lengths > np.percentile(lengths, 90)).sum()
+
+
+def test_distances_beyond_single_precision_are_refused():
+    with pytest.raises(ValueError, match="larger than single precision"):
+        barcodes(1e39 * np.random.default_rng(0).normal(size=(1, 30, 3)))

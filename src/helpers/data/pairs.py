@@ -82,7 +82,7 @@ def read_json(path: str | Path) -> object:
 
 def read_lines(path: str | Path) -> Iterator[tuple[str, object]]:
     """(file and line, object) of every line that is not empty of a JSON-lines file. Raises ValueError naming file and line."""
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path).split("\n"), 1):  # a string may hold other ends
         if line.strip():
             try:
                 yield f"{path}, line {number}", json.loads(line)

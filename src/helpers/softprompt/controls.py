@@ -14,6 +14,7 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "M1": ("85 % of single targets are said", "half of them are said"),
     "M2": ("three quarters of pairs are said, and half at K50", "a quarter are said, and a tenth at K50"),
     "M3": ("2 % of the pairs that meet the rule are not said", "a quarter of them are not said"),
+    "M3b": ("2 % of the starts that meet the rule are not said then", "a quarter of them are not said then"),
     "M4": ("every low loss is said, and losses order success", "80 % are said, and losses order nothing"),
     "M5": (
         "K rises with the bits from 1 to the largest",
@@ -32,16 +33,19 @@ def joint(rows: pd.DataFrame) -> Controls:
     """{claim: (quantities with its effect planted, quantities with none)} of `joint_qa`, where its pairs were run."""
     if not len(frames.rows(rows, part="joint")):
         return {}
+    half = _shares(rows, {"single": 0.5}, ("exact_q", "exact_a"))  # so that there is a K at which half are said
+    first = {"M3": "exact", "M3b": "met_exact"}
     return {
         "M1": tuple(
             quantities.joint(_shares(rows, {"single": share}, ("exact_q", "exact_a"))) for share in (0.85, 0.5)
         ),
         "M2": tuple(
-            quantities.joint(_shares(rows, {"joint": a, "half": b}, ("exact",))) for a, b in ((0.75, 0.5), (0.25, 0.1))
+            quantities.joint(_shares(half, {"joint": a, "half": b}, ("exact",))) for a, b in ((0.75, 0.5), (0.25, 0.1))
         ),
-        "M3": tuple(
-            quantities.joint(_shares(_met(rows), {"joint": share}, ("exact", "met_exact"))) for share in (0.98, 0.75)
-        ),
+        **{
+            claim: tuple(quantities.joint(_shares(_met(rows), {"joint": share}, (column,))) for share in (0.98, 0.75))
+            for claim, column in first.items()
+        },
         "M4": tuple(quantities.joint(_ordered(rows, share, sharp)) for share, sharp in ((1.0, True), (0.8, False))),
     }
 

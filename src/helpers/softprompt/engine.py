@@ -33,7 +33,7 @@ class Solution:
     state: 'solved', 'spent' or 'not finite'. content (k, d): the one of least loss, or the first that was solved where the
     search stops there; loss: the objective's; nll, margin: of each text, (R,). solved_at, best_at: updates behind it;
     solved_at is None where it never was. trace, tightness (R, T): losses and margins of every text before each update and
-    after the last. modes (2, d): what stood before it, or None. free: whether free-running greedy decoding says each text,
+    after the last. modes (2, d): what stood before it then, or None. free: whether free-running greedy decoding says each text,
     and said: what it says; None until `verified`.
     """
 
@@ -170,11 +170,10 @@ class _Queue:
 
     def hand_over(self, rows: list[int]) -> None:
         states, seen = self.slots.states(), self.slots.take(rows)
-        learned = self.params.get("mode")
         for i, row in enumerate(rows):
-            modes = self.slots.modes if learned is None else learned[row].detach()
             state = STATES.get(states[row], "spent")
             one = {name: values[i] for name, values in seen.items()}
+            modes = one["best_mode"] if self.slots.learned else self.slots.modes
             self.keep(_result(self.jobs[row], state, one, modes, self.how.stop))
 
     def shrink(self, memory: dict[str, Tensor]) -> dict[str, Tensor]:

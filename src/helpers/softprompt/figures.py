@@ -14,7 +14,7 @@ from helpers.softprompt import quantities
 
 PARTS = {  # a condition as the figure of controls names it, in its order
     "joint": "optimised for both, K as asked",
-    "half": "optimised for both, K50 of single targets",
+    "half": "optimised for both, the smallest K that says half of single targets",
     "random": "not optimised",
     "other": "another pair's content",
     "untrained": "an untrained model",

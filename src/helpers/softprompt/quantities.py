@@ -29,10 +29,11 @@ PLACES = (
     "m9_barrier_other_pair",
 )
 SHARES = (  # that the pages speak of
-    *("m1_exact_q", "m1_exact_a", "m2_converged", "m2_exact_both", "m2_exact_both_at_k50", "m2_other_content"),
+    *("m1_exact_q", "m1_exact_a", "m2_converged", "m2_exact_both", "both_at_smallest", "m2_other_content"),
     *("m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass"),
     *("m_teacher_equals_free", "shift_second", "separate_halves"),
 )
+NEAR_HALF = 0.6  # share of single targets up to which a K counts as the one at which half of them are said
 Quantities = dict[str, list[float]]
 
 
@@ -95,10 +96,22 @@ def paired(rows: pd.DataFrame) -> dict[str, pd.Series]:
     return {
         "m2_converged": frames.per_seed(chosen, "rule"),
         "m2_exact_both": any_of(rows, "exact", part="joint"),
-        "m2_exact_both_at_k50": any_of(rows, "exact", part="half"),
+        "m2_exact_both_at_k50": at_half(rows),
         "m2_other_content": frames.per_seed(rows, "exact", part="other"),
         "m2_untrained_model": frames.per_seed(rows, "exact", part="untrained"),
     }
+
+
+def at_half(rows: pd.DataFrame) -> pd.Series:
+    """Whether both texts of a pair are said at the K at which half of the single targets are; no value where the smallest K of
+    the grid already says more than NEAR_HALF of them, for then that K is not there."""
+    half = frames.rows(rows, part="half")
+    if not len(half):
+        return pd.Series(dtype=float)
+    of_k = frames.rows(rows, part="single", k=half["k"].iloc[0])
+    said = any_of(rows, "exact", part="half")
+    share = of_k[["exact_q", "exact_a"]].to_numpy(float).mean() if len(of_k) else np.nan
+    return said if share <= NEAR_HALF else said * np.nan
 
 
 def rule(rows: pd.DataFrame) -> dict[str, pd.Series]:
@@ -145,6 +158,7 @@ def more(rows: pd.DataFrame) -> dict[str, pd.Series]:
         "solved_steps": frames.per_seed(frames.rows(rows, part="joint", step=0), "solved"),
         "met_steps": frames.per_seed(frames.rows(rows, part="joint", step=0), "met"),
         "shift_second": frames.per_seed(shift, "second_q"),
+        "both_at_smallest": any_of(rows, "exact", part="half"),
         "transfer_gain": transfer(rows, "another pair's"),
         "transfer_from_start": transfer(rows, "not optimised"),
         "separate_halves": separate(rows),

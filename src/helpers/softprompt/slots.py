@@ -19,6 +19,7 @@ from helpers.softprompt.jobs import Job
 GOING, SOLVED, SPENT, BROKEN = range(4)  # what has become of a slot's content
 SEEN = (
     "best",
+    "best_mode",
     "least",
     "nll",
     "margin",
@@ -52,6 +53,10 @@ class Slots:
         self.age, self.bad = make(count, dtype=torch.long), make(count, dtype=torch.bool)
         self.trace, self.tightness = (make(count, texts, search.steps + 1, fill=float("nan")) for _ in range(2))
         self.modes = prompts.modes(found, search.mode)
+        self.learned = search.mode == "learned"
+        self.best_mode = (
+            make(count, *self.modes.shape) if self.learned else make(count, 0)
+        )  # (N, 2, d) where they are learned
         self.unit = prompts.spread(found)
 
     def __len__(self) -> int:
@@ -77,8 +82,9 @@ class Slots:
         self.best_at[row], self.solved_at[row], self.age[row], self.bad[row] = 0, -1, 0, False
         self.trace[row] = self.tightness[row] = torch.nan
         self.best[row] = content = prompts.start(self.found, job, self.search, self.unit).to(self.best.device)
-        learned = self.search.mode == "learned"
-        return {"content": content} | ({"mode": self.modes} if learned else {})
+        if self.learned:
+            self.best_mode[row] = self.modes
+        return {"content": content} | ({"mode": self.modes} if self.learned else {})
 
     def fresh(self, asked: Sequence[Job]) -> dict[str, Tensor]:
         """Put a job into each row; the stacked parameters."""
@@ -113,10 +119,10 @@ class Slots:
         nll, margin = self.forward(params)
         whole = (nll * self.weights).sum(1)
         with torch.no_grad():
-            self._note(params["content"], nll, margin, whole)
+            self._note(params, nll, margin, whole)
         return whole
 
-    def _note(self, content: Tensor, nll: Tensor, margin: Tensor, whole: Tensor) -> None:
+    def _note(self, params: dict[str, Tensor], nll: Tensor, margin: Tensor, whole: Tensor) -> None:
         last = self.trace.shape[2] - 1
         self.bad.logical_or_(~torch.isfinite(whole))
         going = (self.age <= last) & ~self.bad
@@ -128,7 +134,8 @@ class Slots:
         better = going & (whole < self.least)
         if self.search.stop:
             better = first | (better & (self.solved_at < 0))
-        self.best.copy_(torch.where(better[:, None, None], content, self.best))
+        for kept, now in ((self.best, "content"), *(((self.best_mode, "mode"),) if self.learned else ())):
+            kept.copy_(torch.where(better[:, None, None], params[now], kept))
         self.least.copy_(torch.where(better, whole, self.least))
         for old, new in ((self.nll, nll), (self.margin, margin)):
             old.copy_(torch.where(better[:, None], new, old))

@@ -52,6 +52,13 @@ def draw(
     have = data.load_pairs(tier, count=count, seed=seed)
     kept = have.fitting(lambda text: len(ids(text)), most - 1)
     expect(len(kept) >= count, f"{count} pairs were asked for, and there are fewer: {kept.report()}")
+    unknown = found.tokenizer.unk_token_id
+    strange = [p for p in kept.rows if unknown is not None and unknown in (*ids(p.question), *ids(p.answer))]
+    expect(
+        not strange,
+        f"{found.name} has no word for a part of {len(strange)} of {len(kept)} pairs of {tier}, such as "
+        f"{strange and strange[0].question!r}; give them to a model that reads them, or ask other questions",
+    )
     order = devices.numpy_rng("softprompt", "pairs", tier, seed).permutation(len(kept))[:count]
     chosen = [kept.rows[i] for i in order]
     return [Asked((*ids(p.question), end), (*ids(p.answer), end), tier) for p in chosen]

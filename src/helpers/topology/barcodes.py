@@ -31,6 +31,8 @@ def barcodes(points: Points, *, between: Points | None = None) -> Barcodes:
     between = distances(points) if between is None else _checked(torch.as_tensor(between))
     n, shape = between.shape[-1], between.shape[:-2]
     between = between.reshape(-1, n, n).float()
+    if not torch.isfinite(between).all():
+        raise ValueError("distances are larger than single precision holds; scale the points down")
     if n > MOST:
         found = [_ripser(d) for d in between.cpu().numpy()]
     elif n < 4 or not len(between):
@@ -96,6 +98,6 @@ def padded(found: list[np.ndarray], shape: tuple[int, ...]) -> Barcodes:
     values = np.full((len(found), max(map(len, found), default=0), 2), np.nan, np.float32)
     for row, bars in zip(values, found, strict=True):
         row[: len(bars)] = bars
-    key = values[..., 0] - values[..., 1]  # nan sorts last
+    key = values[..., 0].astype(float) - values[..., 1]  # in double, as persistence is read; nan sorts last
     order = np.lexsort((values[..., 0], key), axis=-1)
     return Barcodes(np.take_along_axis(values, order[..., None], -2).reshape(*shape, values.shape[1], 2))
