@@ -13,7 +13,7 @@ from helpers.topology.config import RING
 OVER = ("seed",)
 JUDGED = (4, 8, 16)  # dimensions at which the estimate is judged
 HOLLOW = 8  # dimension of the hole-free cloud in which holes are counted
-ROUND, FLAT = {"shape": "ring"}, {"shape": "disc"}
+ROUND, OPEN, FLAT = {"shape": "ring"}, {"shape": "segment"}, {"shape": "disc"}
 EYES = {  # through what images are looked at
     "pixels": "pixels",
     "trained": "trained judge",
@@ -39,6 +39,7 @@ def calibrated(rows: pd.DataFrame) -> Quantities:
     n = points(rows)
     at_ring = {"part": "shape", "noise": RING}
     found = {
+        "t10_ring_minus_segment": frames.paired(rows, "count", ROUND, OPEN, OVER, **at_ring),
         "t10_ring_minus_disc": frames.paired(rows, "count", ROUND, FLAT, OVER, **at_ring),
         "t10_gaussian_count": frames.per_seed(rows, "count", part="gaussian", d=HOLLOW, n=n),
         "t10_ring_found": 1 - frames.per_seed(rows, "clean", **at_ring, **ROUND),
