@@ -95,8 +95,8 @@ print(f"holes {count} of {len(long)} bars, by the helper {topology.percentile_co
 # %%
 topology.run_gaussians(known, log)
 topology.run_shapes(known, log)
-sides = log.at()
-n = known.n
+sides, n = log.at(), known.n
+
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("compared", log.say_run())
@@ -154,13 +154,7 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-for name, column, where in (
-    ("bare", "holes", {"shape": "ring", "noise": 0.0}),
-    ("bare_bars", "bars", {"shape": "ring", "noise": 0.0}),
-    ("drowned", "holes", {"shape": "ring", "noise": 3.0}),
-    ("ball_excess", "excess", {"shape": "ball"}),
-    ("disc_clean", "clean", {"shape": "disc", "noise": quantities.RING}),
-):
+for name, (column, where) in quantities.SPOKEN.items():
     sides.say(name, quantities.chosen(column, part="shape", **where), ".2f")
 
 # %% [markdown]
@@ -217,9 +211,7 @@ topology.run_eyes(eyes, images, log)
 looked = log.at(part="eyes")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-told = {"test": "the test part", "train": "the part that the judges were trained on, for the test part is too small"}
-seen = told[looked.this["source"].iloc[0]]
-here.say("images", f"{images.name}, {len(images.train):,} for training; looked at is {seen}")
+here.say("images", f"{images.name}, {len(images.train):,} for training; looked at is {tables.source(looked)}")
 for name in ("t12_accuracy", "t12_within_ratio", "t12_pooled_ratio", "t12_within_two_trained"):
     looked.say(name, quantities.named(name), ".2f")
 

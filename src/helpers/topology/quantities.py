@@ -20,6 +20,13 @@ EYES = {  # through what images are looked at
     "second": "another trained judge",
     "untrained": "untrained judge",
 }
+SPOKEN = {  # of shapes, by the page's name: a column and the rows
+    "bare": ("holes", {"shape": "ring", "noise": 0.0}),
+    "bare_bars": ("bars", {"shape": "ring", "noise": 0.0}),
+    "drowned": ("holes", {"shape": "ring", "noise": 3.0}),
+    "ball_excess": ("excess", {"shape": "ball"}),
+    "disc_clean": ("clean", {"shape": "disc", "noise": RING}),
+}
 Quantities = dict[str, Sequence[float]]
 
 
