@@ -16,7 +16,7 @@ from helpers.book.sheet import GLOSSARY, link_to, sheet, table
 from helpers.run.build import CHAPTERS
 
 PLAIN = ("book/intro", GLOSSARY, "book/bibliography", "book/claims", "book/status")  # pages without cards
-SKIPPED = {"code", "record", "control"}  # words that mean other things, too
+SKIPPED = {"code", "record", "control", "judge"}  # words that mean other things, too
 NEVER = (
     nodes.title,
     nodes.reference,
