@@ -10,7 +10,7 @@ from torch import Tensor
 
 from helpers import stacked
 from helpers.separability import metrics
-from helpers.separability.grokking import data, fourier, models
+from helpers.separability.grokking import data, fourier, fused, models
 from helpers.separability.grokking.config import ARMS, MEMORISED, Addition
 from helpers.stacked import Params
 
@@ -41,7 +41,8 @@ class Stack:
         self.arms = [ARMS[name] for name, _ in cells]
         splits = {seed: data.unordered(config.p, config.trained, seed) for _, seed in cells}
         trained, held = (torch.stack([torch.tensor(splits[seed][i].copy()) for _, seed in cells]) for i in (0, 1))
-        self.trained = models.batch(trained, config.p, device)
+        self.pairs = fused.pairs(trained.to(device), config.p) if fused.fits(config, device) else None
+        self.trained = models.batch(trained, config.p, device, torch.float32 if self.pairs is None else None)
         self.held, self.probe = (models.batch(x, config.p, device, None) for x in (held, held[:, : config.probe]))
         self.params = {
             k: v.to(device) for k, v in stacked.pile([models.one(config, seed) for _, seed in cells]).items()
@@ -55,7 +56,10 @@ class Stack:
     def loss(self, params: Params, clock: Tensor) -> Tensor:
         """(M,) mean cross entropy of the training pairs, nats."""
         norm = self._project(params) if self.watched else None
-        losses, correct = models.surprise(self._logits(params, self.trained), self.trained.sums)
+        if self.pairs is None:
+            losses, correct = models.surprise(self._logits(params, self.trained), self.trained.sums)
+        else:
+            losses, correct = fused.surprise(params, self.pairs, self.config.heads)
         if norm is not None:
             with torch.no_grad():
                 new = (correct >= MEMORISED) & (self.memorised == 0)
