@@ -21,8 +21,8 @@ def _attended(s0, s1, end):
 
 @triton.jit
 def mix(a, b, s0, s1, s2, v0, v1, v2, out, n, p, EACH: tl.constexpr, D: tl.constexpr, ROWS: tl.constexpr):
-    """The heads' mixed values `out` (M, N, d). a, b: (M, N) int32; s0, s1: (M, p, H); s2: (M, H); v0, v1: (M, p, d); v2: (M, d).
-    EACH: features of a head."""
+    """The heads' mixed values `out` (M, N, d). a, b: (M, N) int32; s0, s1: (M, p, H); s2: (M, H); v0, v1: (M, p, d); v2:
+    (M, d). EACH: features of a head."""
     m = tl.program_id(0).to(tl.int64)
     row = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     c = tl.arange(0, D)
@@ -99,7 +99,7 @@ def up(x, w, bias, out, n, F, D: tl.constexpr, ROWS: tl.constexpr, COLS: tl.cons
 
 @triton.jit
 def down(g, w, hidden, out, sums, n, F, P: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr, DEEP: tl.constexpr):
-    """g wᵀ where `hidden` is above 0: g (M, N, P), w (M, F, P), hidden, out (M, N, F). sums: (M, tiles, F), of a tile's rows."""
+    """g wᵀ where `hidden` is above 0: g (M, N, P), w (M, F, P), hidden, out (M, N, F). sums: (M, tiles, F), by tile."""
     m, tile = tl.program_id(0).to(tl.int64), tl.program_id(1)
     row = tile * ROWS + tl.arange(0, ROWS)
     col = tl.program_id(2) * COLS + tl.arange(0, COLS)
