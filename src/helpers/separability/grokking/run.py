@@ -5,9 +5,10 @@ A record is one arm (or condition of the document) with one seed, in the documen
 Columns. part: addition, circle or printed. arm: a name of `config.ARMS`; of the printed part condition, high_wd or no_wd. p.
 memorised: the first step with a training accuracy of MEMORISED, nan if never. step; psi_accuracy, loss: held out; train,
 train_loss: on the training pairs, nats; A_param, theta: norms of W_V and of all parameters; A_activation: mean norm of the
-stream at "=" on a probe of held-out pairs, sigma_sq: its variance there; gini: of the embedding's spectrum; G_stability: of
-attention on the probe, against `lag` steps before. At some steps of the arms in MAIN restricted, excluded: losses, nats.
-circle: k, the frequency; x, y: a list each, a number a token. printed: A_learned too, and no theta.
+stream at "=" on a probe of held-out pairs, variance: of that stream about its mean; gini: of the embedding's spectrum;
+G_stability: of attention on the probe, against `lag` steps before. At some steps of the arms in MAIN restricted, excluded:
+losses, nats. circle: k, the frequency; x, y: a list each, a number a token. printed: A_learned and sigma_sq, the
+document's, too, and no theta.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _published(config: OrderedAddition, log: Log) -> list[Record]:
         loss, accuracy = models.surprise(logits, held.sum(-1) % config.p)
         values = params["in_w"][:, -config.d :]
         known = [metrics.A_param([values[:, None]]), metrics.A_activation(stream[:, :, None])]
-        known += [metrics.A_learned(params["g3"]), metrics.sigma_sq_of_token(stream[:, :, None])]
+        known += [metrics.A_learned(params["g3"]), metrics.sigma_sq(stream[:, :, None])]
         return torch.stack([accuracy, loss, *known], 1)
 
     pace = Pace(sparse=max(Pace().sparse, config.steps // ROWS))

@@ -22,7 +22,7 @@ COLUMNS = (
     "A_param",
     "theta",
     "A_activation",
-    "sigma_sq",
+    "variance",
     "gini",
     "G_stability",
 )
@@ -114,7 +114,7 @@ class Watch:
         ]
         stream = models.stream(params, stack.probe, heads)[:, :, None]  # (M, B, 1, d)
         seen += [metrics.A_param([params["W_V"][:, None]]), length(params), metrics.A_activation(stream)]
-        seen += [metrics.sigma_sq(stream), fourier.gini(fourier.spectrum(params["W_E"][:, :-1]))]
+        seen += [metrics.variance(stream), fourier.gini(fourier.spectrum(params["W_E"][:, :-1]))]
         self.before.append(models.patterns(params, stack.probe, heads)[:, :, :, None])  # (M, B, H, 1, 3)
         whole = len(self.before) == self.before.maxlen
         g = metrics.stability(self.before[-1], self.before[0]) if whole else torch.full_like(seen[0], torch.nan)
