@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -206,9 +207,9 @@ def differs(decoder: Decoder, model: nn.Module) -> float:
     return float((decoder.logits(resid)[0].float() - own).abs().max() / own.std().clamp(min=1e-12))
 
 
-def digest(model: nn.Module) -> str:
+def digest(model: nn.Module | Mapping[str, Tensor]) -> str:
     """Sixteen digits of the sha256 over a model's parameters, by which what it gave is found again."""
     total = hashlib.sha256()
-    for name, p in model.named_parameters():
+    for name, p in model.items() if isinstance(model, Mapping) else model.named_parameters():
         total.update(name.encode() + p.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()[:16]

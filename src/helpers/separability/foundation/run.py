@@ -102,17 +102,18 @@ class _Stage:
 
     def records(self) -> list[Record]:
         """Every arm and seed after training, and the document's own on their way."""
-        params, way, stable = self.trained
+        params, way, began, stable = self.trained
         end = _plain(self.bench.measure(params) | {"G_stability": stable, "G_plasticity": 1 - stable})
         still, seeds = training.held_still(self.bench, params).tolist(), self.config.names
         out = []
         for i, (arm, seed) in enumerate((arm, seed) for arm in self.arms for seed in seeds):
-            record = Record(EXPERIMENT, arm.name, seed, self.known("trained", arm, frozen_equal=still[i]), Pace())
-            for step, found in way[:-1] if arm.name in CONDITIONS else ():
+            known = self.known("trained", arm, frozen_equal=still[i], start_time=began)
+            record = Record(EXPERIMENT, arm.name, seed, known, Pace())
+            for step, seconds, found in way[:-1] if arm.name in CONDITIONS else ():
                 told = {k: float(found[k][i]) for k in ("A_activation", "A_learned", "A_param", "sigma_sq", "margin")}
-                record.log(step, accuracy=float(found["psi_accuracy"][i]), **told)
+                record.log(step, accuracy=float(found["psi_accuracy"][i]), seconds=seconds, **told)
             record.pace = None
-            record.log(self.config.steps, **{k: v[i] for k, v in end.items()})
+            record.log(self.config.steps, seconds=way[-1][1], **{k: v[i] for k, v in end.items()})
             if arm.name in CONDITIONS:
                 one = {k: v[i].detach().cpu().contiguous() for k, v in params.items()}
                 record.checkpoint(self.config.steps, safetensors.torch.save(one))

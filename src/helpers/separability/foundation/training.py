@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import torch
@@ -22,11 +24,12 @@ WRITE = ("W_E", "W_pos", "W_O", "W_out", "b_out")  # to the stream
 
 
 class Trained(NamedTuple):
-    """A bench after training: parameters, [(step, {metric: (M,)})] on the way, and G's stability (M,) over the last
-    eighth."""
+    """A bench after training: parameters, [(step, seconds from the start, {metric: (M,)})] on the way, when training began,
+    and G's stability (M,) from half of training to its end."""
 
     params: Params
-    way: list[tuple[int, dict[str, Tensor]]]
+    way: list[tuple[int, float, dict[str, Tensor]]]
+    began: str
     stability: Tensor
 
 
@@ -40,7 +43,7 @@ def train(bench: Bench, steps: int, rate: float, looks: int = LOOKS) -> Trained:
     devices.need_memory(bench.count * each, bench.device, f"{bench.count} models side by side")
     marks = {*range(0, steps, max(1, steps // looks)), steps}
     before = steps // 2
-    way: list[tuple[int, dict[str, Tensor]]] = []
+    way: list[tuple[int, float, dict[str, Tensor]]] = []
     routes: list[Tensor] = []
     ahead = iter(sorted(marks | {before}))
 
@@ -49,13 +52,14 @@ def train(bench: Bench, steps: int, rate: float, looks: int = LOOKS) -> Trained:
         if step in (before, steps):
             routes.append(bench.routing(params))
         if step in marks:
-            way.append((step, bench.measure(params, FEW)))
+            found = {k: v.cpu() for k, v in bench.measure(params, FEW).items()}  # waits for the device
+            way.append((step, time.monotonic() - start, found))
         return bench.frozen
 
-    params = bench.start()
+    params, start, began = bench.start(), time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
     learn = heads.learned(bench.arch, bench.frozen)
     stacked.fit(params, bench.loss, lr=rate, steps=steps, learn=learn, log=marks | {before}, probe=look)
-    return Trained(params, way, metrics.stability(routes[1], routes[0]))
+    return Trained(params, way, began, metrics.stability(routes[1], routes[0]))
 
 
 def held_still(bench: Bench, params: Params) -> Tensor:

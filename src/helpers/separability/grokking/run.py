@@ -69,9 +69,9 @@ def _trained(config: Addition, cells: Sequence[Cell], log: Log, done: int, of: i
             log=steps, probe=watch,
         )  # fmt: skip
         extra = _progress(config, stack, watch, log.device)
-    series = torch.stack(seen, 1).double().cpu().numpy()  # (M, T, columns)
+    series = torch.stack(seen, 1).double().numpy()  # (M, T, columns)
     of_row = lambda i: {step: losses[looked.index(i)] for step, losses in extra.items()} if i in looked else {}
-    records = [_record(config, cell, np.array(steps), series[i], of_row(i)) for i, cell in enumerate(cells)]
+    records = [_record(config, cell, np.array(steps), series[i], of_row(i), watch) for i, cell in enumerate(cells)]
     first = (MAIN[0], config.first)
     return records + ([_circle(config, watch, looked.index(list(cells).index(first)))] if first in cells else [])
 
@@ -105,14 +105,16 @@ def _progress(config: Addition, stack: Stack, watch: Watch, device: str) -> dict
     return out
 
 
-def _record(config: Addition, cell: Cell, steps: np.ndarray, series: np.ndarray, extra: dict) -> Record:
+def _record(config: Addition, cell: Cell, steps: np.ndarray, series: np.ndarray, extra: dict, watch: Watch) -> Record:
     """series (T, columns). The first arm of MAIN keeps accuracy, A_param and G at every step, since their timing is judged; all
-    others, and all other columns, follow the adaptive pace of the document."""
+    others, and all other columns, follow the adaptive pace of the document. The step at which the training set is memorised is
+    there in every arm, since amplitude is compared with what it was then."""
     (arm, seed), of = cell, {name: series[:, i] for i, name in enumerate(COLUMNS)}
     sparse = SPARSE * config.every * (1 if arm in MAIN else 2)
     at = np.flatnonzero(of["train"] >= MEMORISED)
     memorised = int(steps[at[0]]) if len(at) else float("nan")
     facts = {"part": "addition", "arm": arm, "p": config.p, "memorised": memorised, "trained": config.trained}
+    facts["start_time"] = watch.began
     record, pace, last = (
         Record(EXPERIMENT, arm, seed, facts),
         Pace(dense=config.every, sparse=sparse),
@@ -120,12 +122,12 @@ def _record(config: Addition, cell: Cell, steps: np.ndarray, series: np.ndarray,
     )
     for i, step in enumerate(steps.tolist()):
         accuracy = float(of["psi_accuracy"][i])
-        whole = step % sparse == 0 or step in extra or i == len(steps) - 1
+        whole = step % sparse == 0 or step in extra or i == len(steps) - 1 or step == memorised
         if whole or arm == MAIN[0] or pace.due(step, last, accuracy):
             names = COLUMNS if whole else ("A_param", "G_stability")
             values = {name: float(of[name][i]) for name in names if name != "psi_accuracy"}
             more = dict(zip(("restricted", "excluded"), map(float, extra[step]), strict=True)) if step in extra else {}
-            record.log(step, accuracy=accuracy, **values, **more)
+            record.log(step, accuracy=accuracy, seconds=watch.seconds[i], **values, **more)
             last = step
     return record
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import torch
 from torch import Tensor
@@ -94,7 +96,8 @@ class Watch:
     """What is seen of a stack at every measured step: `__call__` is the probe of `stacked.fit` and gives (M, columns).
 
     G compares attention on the held-out probe with what it was `lag` steps before; where nothing is that old, it has no value.
-    snapshots: {step: parameters of the rows `looked`, on the CPU} at the steps of `looks`.
+    snapshots: {step: parameters of the rows `looked`, on the CPU} at the steps of `looks`. began: when; seconds: from
+    then to each measurement.
     """
 
     def __init__(self, stack: Stack, steps: Sequence[int], looked: Sequence[int], tell: Callable[[int, Tensor], None]):
@@ -104,6 +107,8 @@ class Watch:
         nearest = lambda step: min(steps, key=lambda s: abs(s - step))
         self.looks = {nearest(step) for step in stacked.spaced(config.steps, config.looks)}
         self.snapshots: dict[int, Params] = {}
+        self.began, self.seconds = datetime.now(UTC).isoformat(timespec="milliseconds"), []
+        self._start = time.monotonic()
 
     def __call__(self, params: Params) -> Tensor:
         step, stack, heads = next(self.steps), self.stack, self.stack.config.heads
@@ -120,7 +125,8 @@ class Watch:
         g = metrics.stability(self.before[-1], self.before[0]) if whole else torch.full_like(seen[0], torch.nan)
         if step in self.looks and self.looked:
             self.snapshots[step] = {k: v.detach()[self.looked].cpu() for k, v in params.items()}
-        out = torch.stack([*seen, g], 1)
+        out = torch.stack([*seen, g], 1).cpu()  # waits for the device
+        self.seconds.append(time.monotonic() - self._start)
         self.tell(step, out)
         return out
 

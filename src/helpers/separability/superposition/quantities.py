@@ -62,6 +62,7 @@ def census(rows: pd.DataFrame, model: str = STORIES) -> dict[str, np.ndarray]:
     half = planted_found(HALF, model)(rows)
     out["s11_planted_found"] = np.array([half.mean()] if len(half) else [])
     out["s11_false_found"] = np.array([heads["null_found"].mean()])
+    out["s12_models_log2_ratio"], out["s12_p_models"] = out["s11_log2_ratio"], pooled(rows, model)
     sequences = frames.rows(rows, part="sequences", model=model)
     units = int(heads["n"].iloc[0])
     out["s12_log_ratio"] = sequences["log_ratio"].to_numpy() if len(sequences) else np.zeros(units)
@@ -94,10 +95,10 @@ def permuted(heads: pd.DataFrame, draws: int = DRAWS) -> float:
     return float((1 + (np.array(again) >= reached - 1e-12).sum()) / (1 + draws))
 
 
-def pooled(rows: pd.DataFrame) -> np.ndarray:
+def pooled(rows: pd.DataFrame, model: str = STORIES) -> np.ndarray:
     """The same p with the labels of every model permuted at once; the statistic is the mean over models that have
     suppressors."""
-    heads = [h for _, h in models(frames.rows(rows, part="heads", model=STORIES))]
+    heads = [h for _, h in models(frames.rows(rows, part="heads", model=model))]
     facts = [(h["variance"].to_numpy(), h["layer"].to_numpy(), h["suppressor"].to_numpy() > 0) for h in heads]
     facts = [f for f in facts if f[-1].any() and not f[-1].all()]
     if not facts:
@@ -127,6 +128,15 @@ def count(column: str = "suppressor", model: str = STORIES) -> Quantity:
 def average(column: str, model: str = STORIES) -> Quantity:
     """A quantity: the mean of a column over heads, one value a model."""
     return lambda rows: frames.rows(rows, part="heads", model=model).groupby("seed")[column].mean().to_numpy(float)
+
+
+def copiers(rows: pd.DataFrame) -> np.ndarray:
+    """(1,) the share of all suppressors that are found by what they do to words already told alone, and not by working
+    against the right answer."""
+    heads = [(h, h["suppressor"].to_numpy() > 0) for _, h in models(frames.rows(rows, part="heads", model=STORIES))]
+    held = [rule.holds(_statistics(h), rule.BY["direct"], int(h["n"].iloc[0]), len(rule.BY) * len(h)) for h, _ in heads]
+    chosen = [~direct[some] for direct, (_, some) in zip(held, heads, strict=True)]
+    return np.array([np.concatenate(chosen).mean()]) if any(len(c) for c in chosen) else np.empty(0)
 
 
 def most(column: str, model: str = STORIES) -> Quantity:

@@ -57,12 +57,13 @@ def run_printed(toy: Toy, log: Log) -> None:
 def run_census(config: Census, log: Log) -> None:
     """Models of the stories, one a seed, and all of their heads."""
 
+    view = language.learned(config, log.device, log.work)
+
     def make() -> list[Record]:
-        view = language.learned(config, log.device, log.work)
         held = language.stories(config, "held").to(log.device)
         return list(_census(log, STORIES, view, held, config.draws))
 
-    log.once(("census", config), make)
+    log.once(("census", config, decoders.digest(view.params)), make)
 
 
 def run_trained(config: Foreign, draws: int, log: Log) -> None:
