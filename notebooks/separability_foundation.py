@@ -112,7 +112,7 @@ figures.show(
 # "Frozen" has two meanings, and they differ. Fixing a head's *pattern* fixes where it looks, whatever it reads. Freezing its
 # *weights* at their random start leaves a head that still looks at different places for different inputs, while everything around
 # it learns to use what it does. The second costs {glue:text}`s2_drop_weights`. Frozen only after training, and trained on for a quarter of the time,
-# three heads cost {glue:text}`s2_drop_frozen_after_training` against models that train on with all four.
+# three heads cost {glue:text}`s2_drop_frozen_while_training_on` against models that train on with all four.
 #
 # The document's first figure lays Ψ, A and σ² over each other, a line a condition. Under its hypothesis the constrained lines of A and σ² rise
 # above the control's, and the naive clamp's Ψ falls to the floor.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ NAMES = (  # of everything that is measured for a claim, or said beside it
         "s2_drop_weights",
     ),
     *("s2_drop_removed", "s2_frozen_equal", "s2_drop_frozen_after_training", "s2_drop_deleted"),
+    "s2_drop_frozen_while_training_on",
     *("s3_ratio", "s3_log2_ratio", "s3_log2_ratio_planted", "s3_log2_ratio_again"),
     *("s3_log2_ratio_mid", "s3_log2_ratio_planted_mid", "s3_log2_ratio_again_mid", "s3_louder_accuracy"),
     *("s4_accuracy_printed", "s4_cohens_d", "s4_accuracy", "s4_accuracy_trained", "s4_norm_is_set", "s4_sham_ratio"),
@@ -93,8 +95,10 @@ def quantities(rows: pd.DataFrame) -> Quantities:
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     """A quantity by the name that the claims use."""
-    of = {"s1": control, "s2": constraint, "s3": amplitude, "s4": clamps, "s5": clamps, "s13": laws, "s14": dose}
-    return lambda rows: _there(of.get(name.partition("_")[0], control)(rows)).get(name, [])
+    of = {"s1": control, "s2": constraint, "s3": amplitude, "s4": clamps, "s5": clamps, "s14": dose}
+    of |= {f"s13_{key}": partial(laws, only=(key,), planted=name.endswith("_found")) for key in LAWS}
+    read = next((q for start, q in of.items() if name.startswith(f"{start}_")), control)
+    return lambda rows: _there(read(rows)).get(name, [])
 
 
 def of_arm(column: str, arm: str, **where: object) -> Quantity:
@@ -145,7 +149,8 @@ def constraint(rows: pd.DataFrame) -> Quantities:
         "s2_drop_weights": drop("weights_3"),
         "s2_drop_removed": drop("removed_3"),
         "s2_frozen_equal": still,
-        "s2_drop_frozen_after_training": _less(
+        "s2_drop_frozen_after_training": _less(whole, _check(rows, "accuracy_frozen_late")),
+        "s2_drop_frozen_while_training_on": _less(
             _check(rows, "accuracy_trained_on"), _check(rows, "accuracy_frozen_late")
         ),
         "s2_drop_deleted": _less(whole, _check(rows, "accuracy_deleted")),
@@ -160,7 +165,10 @@ def amplitude(rows: pd.DataFrame) -> Quantities:
         seen = {"": _arm(rows, "constraint", column), "_planted": _check(rows, planted)}
         seen["_again"] = _arm(rows, "again", column)
         out |= {f"s3_log2_ratio{which}{end}": np.log2(_ratio(x, whole)) for which, x in seen.items()}
-    return out | {"s3_ratio": 2 ** out["s3_log2_ratio"]}
+    tripled = _ratio(
+        _check(rows, "A_tripled"), _arm(rows, "control", AFTER)
+    )  # of runs before 2026-11-28, set where it is read
+    return out | {"s3_ratio": 2 ** out["s3_log2_ratio"], "s3_log2_ratio_tripled": np.log2(tripled)}
 
 
 def clamps(rows: pd.DataFrame) -> Quantities:
@@ -222,21 +230,22 @@ def conditions(rows: pd.DataFrame, looking: bool = False) -> pd.DataFrame:
     return ends.rename(columns={"psi_accuracy": "psi", "G_stability": "g", AFTER: "a", MIDDLE: "a_mid"})
 
 
-def laws(rows: pd.DataFrame) -> Quantities:
+def laws(rows: pd.DataFrame, only: Sequence[str] = tuple(LAWS), planted: bool = True) -> Quantities:
     """S13: each seed's conditions by themselves, one left out at a time; and laws that were planted into the same G and A.
     By LAWS: s13_log_… of all conditions, s13_after_… and s13_mid_… of those that can look, by the site of A."""
     out: Quantities = {}
-    for name, (column, looking) in LAWS.items():
+    for name in only:
+        column, looking = LAWS[name]
         table = conditions(rows, looking)
         if len(table) and table["arm"].nunique() >= MANY:
-            out |= _law(name, table, "a" if column == AFTER else "a_mid")
+            out |= _law(name, table, "a" if column == AFTER else "a_mid", planted)
     return out
 
 
-def _law(name: str, table: pd.DataFrame, column: str) -> Quantities:
+def _law(name: str, table: pd.DataFrame, column: str, planted: bool) -> Quantities:
     """One choice of conditions and of A's site: log errors over the sum's, a value a seed, and shares recognised."""
     rivals = {f"s13_{name}_{short}_over_additive": kind for short, kind in (("product", "product"), ("g", "geometry"))}
-    found = {f"s13_{name}_sum_found": "additive", f"s13_{name}_product_found": "product"}
+    found = {f"s13_{name}_sum_found": "additive", f"s13_{name}_product_found": "product"} if planted else {}
     out: Quantities = {k: [] for k in (*rivals, *found)}
     for seed, one in table.groupby("seed"):
         psi, g, a, names = (one[c].to_numpy() for c in ("psi", "g", column, "arm"))

@@ -23,7 +23,8 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
     other sequences passes for one; `log2`, its variance over the median of its layer's other heads that are none;
     `place`, its layer and a little more; and `by.…`, whether each reading alone calls it one. Of bottlenecks:
     `density`, amplitude a dimension, amplitude / √m."""
-    out = rows.copy()
+    before = {"sigma_sq": "variance_stream"} | {c: c.replace("sigma_sq", "variance") for c in rows if "sigma_sq_" in c}
+    out = rows.rename(columns=before)  # as runs before 2026-11-28 called them
     for column in ("suppressor", "null_found", "log2", *(f"by.{name}" for name in rule.ALONE)):
         out[column] = np.nan
     if "head" in out:
@@ -216,8 +217,8 @@ def beyond_null(kind: str, model: str = STORIES) -> Quantity:
 
 def _toy(found: pd.DataFrame) -> dict[str, float]:
     chosen, heads = raised(found), range(int(found["heads"].iloc[0]))
-    outputs = found[[f"sigma_sq_head_{h}" for h in heads]].to_numpy()  # (N, H)
-    ratio = found[[f"ablated_{h}" for h in heads]].to_numpy() / found[["sigma_sq"]].to_numpy()
+    outputs = found[[f"variance_head_{h}" for h in heads]].to_numpy()  # (N, H)
+    ratio = found[[f"ablated_{h}" for h in heads]].to_numpy() / found[["variance_stream"]].to_numpy()
     some, excludes = chosen.any() and not chosen.all(), 0.0
     if some:
         at = np.random.default_rng(0).integers(0, len(found), (int(found["resamples"].iloc[0]), len(found)))
@@ -239,7 +240,7 @@ def raised(found: pd.DataFrame) -> np.ndarray:
     """(H,) which heads of the first layer are suppressors as printed: σ² without them over σ², of means over
     batches."""
     ablated = found[[f"ablated_{h}" for h in range(int(found["heads"].iloc[0]))]].mean().to_numpy()
-    return ablated / found["sigma_sq"].mean() > found["threshold"].iloc[0]
+    return ablated / found["variance_stream"].mean() > found["threshold"].iloc[0]
 
 
 def models(rows: pd.DataFrame) -> Iterator[tuple[pd.Index, pd.DataFrame]]:
