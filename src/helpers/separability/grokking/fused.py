@@ -30,7 +30,7 @@ FEW = 16  # rows of a tile without products
 POWERS = tuple(2**k for k in range(4, 13))
 
 
-class Pairs(NamedTuple):
+class TrainingPairs(NamedTuple):
     """Training pairs of every model, in int32. a, b, sums: (M, N); by_a, by_b: pairs in the order of that place's number,
     (M, N), and where each number's begin, (M, p + 1)."""
 
@@ -47,15 +47,15 @@ def fits(config: Addition, device: str) -> bool:
     return config.products == "tf32" and sizes and on.available(device)
 
 
-def pairs(of: Tensor, p: int) -> Pairs:
+def pairs(of: Tensor, p: int) -> TrainingPairs:
     """of: (M, N, 2) whole numbers below p."""
     of = of.int()
-    return Pairs(
+    return TrainingPairs(
         of[..., 0].contiguous(), of[..., 1].contiguous(), (of.sum(-1) % p).int(), *(_by(of[..., i], p) for i in (0, 1))
     )
 
 
-def surprise(params: Params, of: Pairs, heads: int) -> tuple[Tensor, Tensor]:
+def surprise(params: Params, of: TrainingPairs, heads: int) -> tuple[Tensor, Tensor]:
     """Mean cross entropy (M,) in nats, and the share (M,) of right answers, as `models.surprise` of `models.logits`."""
     first, second = models.tokens(params)
     end = params["W_E"][:, -1] + params["W_pos"][:, 2]  # (M, d)
@@ -73,7 +73,7 @@ class _Rows(torch.autograd.Function):
     """All that is done pair by pair."""
 
     @staticmethod
-    def forward(ctx, s0, s1, s2, v0, v1, v2, inner, bias, down, skip, base, of: Pairs, heads: int):
+    def forward(ctx, s0, s1, s2, v0, v1, v2, inner, bias, down, skip, base, of: TrainingPairs, heads: int):
         (m, n), (p, d), f, wide = of.a.shape, v0.shape[1:], inner.shape[2], down.shape[2]
         mixed, hidden = v0.new_empty(m, n, d), v0.new_empty(m, n, f)
         losses, right = v0.new_empty(m, n), v0.new_empty(m, n)
@@ -118,7 +118,7 @@ class _Rows(torch.autograd.Function):
 
 
 def _by(places: Tensor, p: int) -> tuple[Tensor, Tensor]:
-    """Pairs in the order of one place's number (M, N), and where each number's begin (M, p + 1)."""
+    """TrainingPairs in the order of one place's number (M, N), and where each number's begin (M, p + 1)."""
     numbers = torch.arange(p + 1, device=places.device, dtype=places.dtype).expand(len(places), -1).contiguous()
     ordered, order = places.sort(dim=1, stable=True)
     return order.int().contiguous(), torch.searchsorted(ordered.contiguous(), numbers).int()
