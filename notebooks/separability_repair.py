@@ -211,7 +211,7 @@ judged.tell("costs", "S6", {
 })  # fmt: skip
 judged.tell("shouts", "S7", {
     "supported": "Later layers compensate by amplitude: the stream is longer, and other heads and MLPs give back part of the loss.",
-    "refuted": "Later layers do not compensate by amplitude: the stream is not longer by what the document asks, and other heads and MLPs give back too little. What is repaired, the final norm repairs by dividing by less.",
+    "refuted": "Later layers do not compensate by amplitude: the stream is not longer by what the document asks, and other heads and MLPs give back too little. What the final norm gives back, by dividing by less, is no work of theirs.",
     "mixed": "Amplitude and the work of later layers do not go together. What holds: {holds}. What does not: {fails}.",
     "undecided": "Whether later layers compensate by amplitude is open.",
 })  # fmt: skip
