@@ -25,7 +25,7 @@ from torch.func import grad, vmap
 from torch.nn import functional as F
 
 from helpers import devices, files, stacked
-from helpers.separability.grokking import Addition, data, models
+from helpers.separability.grokking import Addition, data, fused, models
 from helpers.separability.grokking.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "separability"))
@@ -88,6 +88,9 @@ def losses(config: Addition, device: str, products: str, dtype=torch.float32, st
     start, trained, _ = of_seed(config, 0, device, dtype)
     of, params = models.batch(trained[None], config.p, device, dtype), {k: v[None] for k, v in start.items()}
     loss = lambda params: models.surprise(models.logits(params, of, config.heads, products == "bf16"), of.sums)[0]
+    if fused.fits(replace(config, products=products), device):
+        pairs = fused.pairs(trained[None], config.p)
+        loss = lambda params: fused.surprise(params, pairs, config.heads)[0]
     with devices.tf32(products != "exact" and device.startswith("cuda")):
         seen = stacked.fit(
             params, lambda p, clock: loss(p), lr=config.rate, steps=steps, betas=config.betas, decay=1.0,
@@ -137,7 +140,7 @@ def plan(config: Addition, device: str, scale: float) -> dict[str, tuple[Callabl
         sides[kind] = (
             lambda *a, kind=kind: run_ours(config, *a, kind),
             large,
-            n(10 * many if device == "cuda" else many),
+            n(5 * many if device == "cuda" else many),
         )
     return sides
 

@@ -107,11 +107,12 @@ figures.show(
 
 # %% [markdown]
 # With three patterns fixed accuracy is {glue:text}`s2_accuracy_patterns`; the control's is {glue:text}`s1_accuracy`. The
-# amplitude after the block is {glue:text}`s3_ratio` times the control's. {glue:text}`compared` {glue:text}`pays`
+# amplitude after the block is {glue:text}`s3_ratio` times the control's. {glue:text}`compared`
 #
 # "Frozen" has two meanings, and they differ. Fixing a head's *pattern* fixes where it looks, whatever it reads. Freezing its
 # *weights* at their random start leaves a head that still looks at different places for different inputs, while everything around
-# it learns to use what it does. The second costs {glue:text}`s2_drop_weights`.
+# it learns to use what it does. The second costs {glue:text}`s2_drop_weights`. Frozen only after training, and trained on for a quarter of the time,
+# three heads cost {glue:text}`s2_drop_frozen_while_training_on` against models that train on with all four.
 #
 # The document's first figure lays Ψ, A and σ² over each other, a line a condition. Under its hypothesis the constrained lines of A and σ² rise
 # above the control's, and the naive clamp's Ψ falls to the floor.
@@ -154,7 +155,14 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# In the middle the ratio is {glue:text}`log2_mid`. Is that length the mechanism? A clamp takes it away: to the control's
+# In the middle the ratio is {glue:text}`log2_mid`, after the block {glue:text}`s3_ratio`. {glue:text}`pays`
+#
+# Could the instrument read a larger stream? Write the same network three times as large: all that goes into the stream is
+# tripled, and what reads it divides by its length. Its accuracy changes by {glue:text}`s3_louder_accuracy`, and the binary logarithm of its
+# amplitude ratio is read as {glue:text}`s3_log2_ratio_planted_mid` in the middle and {glue:text}`s3_log2_ratio_planted` after the block. So three times the amplitude
+# can also mean nothing at all.
+#
+# Is the length in the middle the mechanism? A clamp takes it away: to the control's
 # norm, for all tokens at once, for each token, for the mean vector μ alone, for what is left without it. If length carries the
 # answer, setting the norm must be far worse than the sham, which sets every token to the model's *own* mean norm. If any
 # disturbance does it, the sham hurts too.
@@ -174,12 +182,13 @@ figures.show(
 #
 # The mean-preserving clamp in the middle keeps {glue:text}`s5_corrected_ratio` of the constrained accuracy above chance, and the naive one
 # lies {glue:text}`s5_minus_naive` below it. Preserving a random vector instead of the mean gives {glue:text}`s5_random_minus_naive` over the naive one.
-# {glue:text}`keeps`
+# Put on afterwards it keeps {glue:text}`s5_after_ratio`, and the naive one lies {glue:text}`s5_after_minus_naive` below it. {glue:text}`keeps`
 #
 # **Mean against variance.** The document says that the mean shift is the mechanism and variance its by-product. The two
 # parts add up, $\mathrm{E}\|r\|^2 = \|\mu\|^2 + \mathrm{E}\|r-\mu\|^2$, so each can lose the same amount. The mean holds
 # {glue:text}`s14_mean_share` of the squared norm; shrinking it costs {glue:text}`s14_mean_minus_variance_cost` more than shrinking the rest by
-# as much, and a random shift of equal length costs {glue:text}`s14_random_cost`. {glue:text}`mechanism`
+# as much, and {glue:text}`s14_mean_minus_alike_cost` more than shrinking the rest by the same share of itself. A random shift of equal length costs
+# {glue:text}`s14_random_cost`, which is {glue:text}`s14_mean_minus_random_cost` less. {glue:text}`mechanism`
 #
 # ## Is Ψ = G + A a law?
 #
@@ -189,17 +198,19 @@ figures.show(
 # that it has not seen. If the sum is the law, it does so better than the product and better than G alone.
 
 # %%
-errors = {k: sides.mean(quantities.named(f"s13_log_{k}_over_additive"), ".2f") for k in ("product", "g")}
 figures.show(
     draw.laws(sides, quantities.means(sides.this)),
-    f"Each dot is a condition. Left out and predicted, the log error of the product over the sum is {errors['product']}, that of G alone {errors['g']}; "
-    "above zero the sum is the better law." + sides.source,
+    f"Each dot is a condition. With A after the block the log error of the product over the sum is {mean('s13_log_product_over_additive')} over all of them, "
+    f"and {mean('s13_after_product_over_additive')} without the models that cannot look; above zero the sum is the better law." + sides.source,
 )  # fmt: skip
 
 # %% [markdown]
-# The log ratio of the errors, product over sum, is {glue:text}`s13_log_product_over_additive`; G alone over sum,
-# {glue:text}`s13_log_g_over_additive`. {glue:text}`law` Planted into the same G and A, sums were recognised in a share of
-# {glue:text}`s13_planted_sum_found` of trials and products in {glue:text}`s13_planted_product_found`.
+# Over all conditions the log ratio of the errors, product over sum, is {glue:text}`s13_log_product_over_additive`. Two of them decide that: the models
+# whose four heads all look at fixed places, or are all removed, which cannot do the task at any amplitude. Among those that can look
+# it is {glue:text}`s13_after_product_over_additive`, and for G alone over the sum {glue:text}`s13_after_g_over_additive`. With A read between attention and MLP the two
+# are {glue:text}`s13_mid_product_over_additive` and {glue:text}`s13_mid_g_over_additive`. {glue:text}`law` Planted into the same G and A, sums were recognised in a share of
+# {glue:text}`s13_after_sum_found` (after the block) and {glue:text}`s13_mid_sum_found` (in the middle) of trials, products in
+# {glue:text}`s13_after_product_found` and {glue:text}`s13_mid_product_found`.
 #
 # ## Verdict
 
@@ -213,15 +224,15 @@ figures.show(
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("pays", "S3", {
-    "supported": "Frozen routing is paid for in amplitude after the block.",
-    "refuted": "After the block the constrained model is not larger; before the MLP the figure of sites says how it stands.",
-    "mixed": "The tests of amplitude disagree.",
+    "supported": "Frozen routing is paid for in amplitude, in the middle of the block and after it.",
+    "refuted": "Frozen routing is not paid for in amplitude, neither in the middle of the block nor after it.",
+    "mixed": "Whether amplitude is twice the control's depends on where it is read. It is: {holds}. It is not: {fails}.",
     "undecided": "Whether it pays in amplitude is open.",
 })  # fmt: skip
 judged.tell("collapse", "S4", {
     "supported": "Clamping the norm is catastrophic, as the document says.",
     "refuted": "Clamping the norm is not catastrophic by the document's bar: trained with it a model keeps what it has, and put on afterwards it costs much and leaves more than a twentieth.",
-    "mixed": "Clamping the norm is catastrophic in one of the two ways and not in the other.",
+    "mixed": "Clamping the norm is catastrophic in one way and not in the other. It is: {holds}. It is not: {fails}.",
     "undecided": "Whether clamping the norm is catastrophic is open.",
 })  # fmt: skip
 
@@ -229,21 +240,21 @@ judged.tell("collapse", "S4", {
 judged.tell("keeps", "S5", {
     "supported": "A clamp that keeps the mean keeps the accuracy, and one that does not loses it.",
     "refuted": "Keeping the mean does not keep the accuracy.",
-    "mixed": "Of the two halves of that claim, that the mean-preserving clamp keeps accuracy and that the naive one does not, one holds and the other fails.",
+    "mixed": "That the mean-preserving clamp keeps accuracy and beats the naive one holds in part. What holds: {holds}. What does not: {fails}.",
     "undecided": "Whether keeping the mean is what matters is open.",
 })  # fmt: skip
 judged.tell("mechanism", "S14", {
     "supported": "The mean carries most of the norm and is what the model needs.",
     "refuted": "The mean carries less than half of the norm, and clamping it is no worse.",
-    "mixed": "The mean does not carry most of the norm and yet costs more to clamp, or the other way round: see the two tests.",
+    "mixed": "The claim holds in part. What holds: {holds}. What does not: {fails}.",
     "undecided": "Whether the mean is the mechanism is open.",
 })  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("law", "S13", {
-    "supported": "The sum predicts best.",
-    "refuted": "The sum predicts no better than its rivals over all conditions that were run; which conditions carry that, the figure of the law shows.",
-    "mixed": "The sum beats one of its rivals and loses to the other.",
+    "supported": "The sum predicts best, wherever A is read.",
+    "refuted": "The sum predicts no better than its rivals, wherever A is read.",
+    "mixed": "The sum is no law: whether it predicts better hangs on the rival and on the place at which A is read. It does: {holds}. It does not: {fails}. Open: {open}.",
     "undecided": "Whether the sum is a law is open.",
 })  # fmt: skip
 judged.table()

@@ -161,7 +161,8 @@ here.say("planted_ratio", plain.mean(quantities.planted_ratio, ".2f"))
 sides.say("spared", quantities.spared, ".2f")
 
 # %% [markdown]
-# In the late blocks the ratio is {glue:text}`late_ratio`. Could the instrument have seen a rise? A stream that is made half as long again after one late block, with no head ablated, is read as {glue:text}`planted_ratio`.
+# In the late blocks the ratio is {glue:text}`late_ratio`. Could the instrument have seen a rise? A stream that is made twice as long before the late blocks, with no head ablated, is read there as {glue:text}`planted_ratio`:
+# less than two, since these blocks go on writing what they wrote.
 #
 # Amplitude and repair can also part the other way. In the storyteller the late stream's norm is {glue:text}`tale_ratio` times what it was, and the repaired share of the direct effect is {glue:text}`tale_repaired`. If amplitude were what repairs,
 # a ratio above one would come with a share above zero, and a ratio below one with none.
@@ -198,26 +199,26 @@ figures.show(
 judged = log.verdict()
 figures.show(
     judged.forest("What do the tests say?", "as each row names it", ("S6", "S7", "S8")),
-    "Precise tests with 95 % intervals, over templates or (S8) triples. Green lies inside the shaded region, red wholly outside, yellow straddles its border.",
+    "Precise tests with 95 % intervals over models. Green lies inside the shaded region, red wholly outside, yellow straddles its border.",
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("costs", "S6", {
     "supported": "Taking out the three heads costs more than three tenths of the logit difference, whichever way they are ablated.",
     "refuted": "Taking out the three heads costs less than three tenths of the logit difference.",
-    "mixed": "Taking out the three heads costs more than three tenths of the logit difference by one kind of ablation and less by another.",
+    "mixed": "Taking out the three heads costs more than three tenths of the logit difference by one kind of ablation and less by another. More: {holds}. Less: {fails}.",
     "undecided": "Whether the three heads carry more than three tenths of the logit difference is open.",
 })  # fmt: skip
 judged.tell("shouts", "S7", {
-    "supported": "Later layers compensate by amplitude: the stream is longer, and part of the loss is repaired.",
-    "refuted": "Later layers do not compensate by amplitude: the stream is not longer by what the document asks, and too little is repaired.",
-    "mixed": "One half of the claim holds and the other does not: repair and amplitude do not go together here, and who repairs, other heads or the final norm of a shorter stream, the account says.",
+    "supported": "Later layers compensate by amplitude: the stream is longer, and other heads and MLPs give back part of the loss.",
+    "refuted": "Later layers do not compensate by amplitude: the stream is not longer by what the document asks, and other heads and MLPs give back too little. What the final norm gives back, by dividing by less, is no work of theirs.",
+    "mixed": "Amplitude and the work of later layers do not go together. What holds: {holds}. What does not: {fails}.",
     "undecided": "Whether later layers compensate by amplitude is open.",
 })  # fmt: skip
 judged.tell("bystanders", "S8", {
     "supported": "Random heads of the same blocks and loudness are bystanders.",
     "refuted": "Random heads of the same blocks and loudness are no bystanders: taking them out changes norm or answer.",
-    "mixed": "Random heads leave one of norm and answer as it was, and not the other.",
+    "mixed": "Random heads leave one of norm and answer as it was, and not the other. What holds: {holds}. What does not: {fails}.",
     "undecided": "Whether random heads are bystanders is open.",
 })  # fmt: skip
 judged.table()
@@ -231,10 +232,10 @@ display(
 here.box()
 
 # %% [markdown]
-# {glue:text}`costs` {glue:text}`shouts` {glue:text}`bystanders` The two known answers were told apart for {glue:text}`told_apart` claims. The second table asks each model alone; where the models disagree, self-repair is a property of a model and
-# of how it was trained, not of transformers.
+# {glue:text}`costs` {glue:text}`shouts` {glue:text}`bystanders` The two known answers were told apart for {glue:text}`told_apart` claims. The unit is a model that was trained from its own seed, so the second table gives a verdict on the toys alone; of every other model
+# there is one, and its numbers stand in the table of the account. Where those disagree, self-repair is a property of a model and of how it was trained, not of transformers.
 #
-# **Limits.** A toy with three blocks has no head that does nothing, and three heads are a large part of it; nothing here is a statement about GPT-2. The seeds of the toy are averaged within a template, so the intervals speak of templates and not of models. Heads are found by their direct
+# **Limits.** A toy with three blocks has no head that does nothing, and three heads are a large part of it; nothing here is a statement about GPT-2. Heads are found by their direct
 # path only. The logit difference is one direction: a model may repair another.
 #
 # ## Exercises

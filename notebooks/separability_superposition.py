@@ -136,9 +136,14 @@ if model != "none":
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides, names = log.at(), [n for n in log.frame()["model"].dropna().unique() if n != quantities.STORIES]
 ratio, found = quantities.value("s11_log2_ratio"), quantities.count()
-for name, quantity in {"ratio": ratio, "found": found, "surprise": quantities.average("surprise")}.items():
+for name, quantity in {
+    "ratio": ratio,
+    "found": found,
+    "surprise": quantities.average("surprise"),
+    "copiers": quantities.copiers,
+}.items():
     sides.say(name, quantity, ".2f")
-for name in ("s11_planted_found", "s11_false_found", "s12_log_ratio", "s12_p_heads"):
+for name in ("s11_planted_found", "s11_false_found", "s12_log_ratio", "s12_p_models"):
     sides.say(name, quantities.value(name), ".2g")
 
 # %%
@@ -153,14 +158,14 @@ judged = log.verdict()
 judged.tell("loud", "S11", {
     "supported": "Suppressors do shout: they vary more than twice as much as the heads beside them.",
     "refuted": "Suppressors do not shout: on average they vary less than twice as much as the heads beside them.",
-    "mixed": "Suppressors shout by one test and not by another.",
+    "mixed": "Suppressors shout by one test and not by another. What holds: {holds}. What does not: {fails}.",
     "undecided": "Whether suppressors vary more than twice as much as their neighbours is open.",
 })  # fmt: skip
 chapter.table(tables.alone(sides.this), "Does the answer hang on the rule? Each reading of “by function” for itself")
 
 # %% [markdown]
-# {glue:text}`loud` The models reach {glue:text}`surprise` nats a token, hold {glue:text}`found` suppressors each, and the mean log₂ ratio is
-# {glue:text}`ratio`. The table asks whether another reading of *by function* would have said something else; a row whose last number is above 1
+# {glue:text}`loud` The models reach {glue:text}`surprise` nats a token, hold {glue:text}`found` suppressors each, of which a share of {glue:text}`copiers` is known by
+# what it does to words already told alone (copy suppressors), and the mean log₂ ratio is {glue:text}`ratio`. The table asks whether another reading of *by function* would have said something else; a row whose last number is above 1
 # would speak for the document, one below zero for its opposite. {glue:text}`other`
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -237,17 +242,17 @@ figures.show(
 
 # %%
 figures.show(
-    judged.forest("Are suppressors louder?", "log₂ variance ratio; log ratio; p", ("S11", "S12")),
-    "The precise tests with 95 % intervals: over models for S11, over stories for S12. Green lies inside the shaded region, red wholly outside, "
+    judged.forest("Are suppressors louder?", "log₂ variance ratio; p", ("S11", "S12")),
+    "The precise tests with 95 % intervals over models. Green lies inside the shaded region, red wholly outside, "
     "yellow straddles its border.",
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged.tell("one", "S12", {
-    "supported": "Within one model the ratio lies above one in every reading: over stories, and against labels permuted over heads.",
-    "refuted": "In the one model that this asks, its suppressor is no louder than its layer.",
-    "mixed": "Within one model the stories say that suppressors are louder, and the permuted labels do not.",
-    "undecided": "Within one model it is open whether suppressors are louder than chance would have it.",
+    "supported": "Over models their ratio lies above one, and permuted labels do not reach it.",
+    "refuted": "Over models suppressors are no louder than the heads beside them.",
+    "mixed": "Whether suppressors are louder than their neighbours at all depends on the test. What holds: {holds}. What does not: {fails}.",
+    "undecided": "Whether suppressors are louder than their neighbours at all is open: an interval over models, and labels permuted over their heads, leave room for no difference.",
 })  # fmt: skip
 judged.table()
 
@@ -256,8 +261,8 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# {glue:text}`loud` {glue:text}`one` In the model of S12 the mean log ratio over stories is {glue:text}`s12_log_ratio`, and labels drawn at random over its heads
-# reach it with p = {glue:text}`s12_p_heads`. Known answers were told apart for {glue:text}`told_apart` claims.
+# {glue:text}`loud` {glue:text}`one` Labels drawn at random over the heads of every model reach its ratio with p = {glue:text}`s12_p_models`. Within the first model that has a
+# suppressor the mean log ratio over stories is {glue:text}`s12_log_ratio`, which speaks of that one head; another model's may say the opposite. Known answers were told apart for {glue:text}`told_apart` claims.
 #
 # **Limits.** Our models are small and their language is a grammar; in larger ones suppression may be rarer, stronger, or bound to single contexts that an average
 # over all words hides. A head is compared with its layer and not with heads of equal strength. What a planted head teaches about power holds for a head

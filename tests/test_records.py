@@ -175,3 +175,14 @@ def test_a_time_series_is_read_from_a_log_file_as_arrays(tmp_path):
     assert records.read(path)["checkpoints"]["10"] == files.digest(b"weights")
     with pytest.raises(KeyError, match=r"no metric 'G'; there are A_param, psi_accuracy"):
         records.extract_time_series(path, "G")
+
+
+def test_a_row_has_the_time_at_which_it_was_measured_not_written():
+    made = Record("exp_a", "control", 1, {"start_time": "2026-01-02T03:04:05.000+00:00"})
+    made.log(0, seconds=0.25, loss=1.0)
+    made.log(9, seconds=61.5, loss=0.5)
+    assert [row["timestamp"] for row in made.metrics] == [
+        "2026-01-02T03:04:05.250+00:00",
+        "2026-01-02T03:05:06.500+00:00",
+    ]
+    assert made.summary == {"total_steps": 9, "duration_seconds": 61.5}

@@ -236,6 +236,18 @@ def test_a_table_counts_units_from_three_on_whatever_was_planned(open_log):
     assert log.examine(log.frame(), least=4) == {"X1": claims.words.TOO_FEW}
 
 
+def test_a_sentence_names_the_tests_that_hold_and_those_that_fail(open_log, monkeypatch):
+    told = {}
+    monkeypatch.setattr(prose, "glue", told.__setitem__)
+    two = (replace(GAP, says="a tenth"), claims.Test("x1_double", above=3.0, says="three"))
+    log = fill(open_log())
+    log.study = replace(STUDY, controls=None, quantities=lambda f: quantities(f) | {"x1_double": [1.0, 1.01, 1.02]})
+    log.claims = {"X1": replace(CLAIM, precise=replace(CLAIM.precise, tests=two))}
+    sentences = dict.fromkeys(("supported", "refuted", "undecided"), "another")
+    log.verdict().tell("x", "X1", sentences | {"mixed": "Holds: {holds}. Fails: {fails}. Open: {open}."})
+    assert told == {"x": "Holds: a tenth. Fails: three. Open: none."}
+
+
 def test_rows_outside_the_judged_part_do_not_count(open_log):
     log = fill(open_log(), gap=0.5)
     for arm in "ab":

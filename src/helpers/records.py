@@ -15,7 +15,7 @@ import time
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -88,14 +88,22 @@ class Record:
         made.summary = dict(parts["summary"])
         return made
 
-    def log(self, step: int, *, accuracy: float | None = None, **values: object) -> bool:
-        """Record `values` at `step`, unless a pace says that it is too early. Returns whether it was recorded."""
+    def log(self, step: int, *, accuracy: float | None = None, seconds: float | None = None, **values: object) -> bool:
+        """Record `values` at `step`, unless a pace says that it is too early. Returns whether it was recorded.
+
+        seconds: from the record's `start_time` to the measurement, where that was earlier than now.
+        """
         last = self.metrics[-1]["step"] if self.metrics else None
         if self.pace and not self.pace.due(step, last, accuracy):
             return False
         given = values if accuracy is None else {"psi_accuracy": accuracy} | values
-        self.metrics.append({"step": int(step), "timestamp": _now()} | given)
-        seconds = round(time.monotonic() - self._started, 3)
+        at = (
+            None
+            if seconds is None
+            else datetime.fromisoformat(self.metadata["start_time"]) + timedelta(seconds=seconds)
+        )
+        self.metrics.append({"step": int(step), "timestamp": _now(at)} | given)
+        seconds = round(time.monotonic() - self._started if seconds is None else seconds, 3)
         self.summary |= {"total_steps": int(step), "duration_seconds": seconds}
         return True
 
@@ -255,5 +263,5 @@ def _checked(record: object, where: str) -> dict:
     return record
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _now(at: datetime | None = None) -> str:
+    return (at or datetime.now(UTC)).isoformat(timespec="milliseconds")

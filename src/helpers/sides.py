@@ -100,7 +100,7 @@ class Judged:
     def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> None:
         """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of
         supported, refuted, mixed and undecided. Where this run has too few units, the committed run's verdict picks, and that
-        is said.
+        is said. In a sentence {holds}, {fails} and {open} are what the tests say that hold, that fail, and that are neither.
 
         Raises KeyError for a claim that the chapter does not judge, ValueError unless every verdict has its sentence.
         """
@@ -111,10 +111,10 @@ class Judged:
         told = sentences.get(verdict.verdict)
         if told is None:
             told = f"{claim} is not decided here: {verdict.reason.partition(': ')[0]}."
-            committed = by["reference"][claim].verdict if "reference" in by else ""
-            if committed in sentences:
-                told = f"{sentences[committed]} (So the committed run says; {told})"
-        prose.glue(name, told)
+            committed = by["reference"][claim] if "reference" in by else verdict
+            if committed.verdict in sentences:
+                told, verdict = f"{sentences[committed.verdict]} (So the committed run says; {told})", committed
+        prose.glue(name, _parted(told, verdict))
 
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
         """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
@@ -164,3 +164,11 @@ class Judged:
             for s in self.sights
         ]
         return both + prose.table(pd.DataFrame(seen), "The tests on their own scatter: shares of resampled runs")
+
+
+def _parted(sentence: str, verdict: claims.Verdict) -> str:
+    """The sentence with what a verdict's tests say in the places of {holds}, {fails} and {open}."""
+    for place, wanted in (("{holds}", DECIDED[0]), ("{fails}", DECIDED[1]), ("{open}", DECIDED[3])):
+        said = "; ".join(o.says or o.quantity for o in verdict.outcomes if o.verdict == wanted)
+        sentence = sentence.replace(place, said or "none")
+    return sentence

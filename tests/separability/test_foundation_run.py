@@ -84,8 +84,16 @@ def test_no_logit_sees_a_later_token_and_the_check_would_tell(bench):
     params = bench.start()
     assert training.leak(bench, params).max() == 0
     everywhere = lambda pattern: torch.full_like(pattern, 1 / pattern.shape[-1])
-    bench.edits, before = {**bench.edits, "pattern.0": everywhere}, bench.edits
-    assert training.leak(bench, params).min() > 0
+
+    def late(pattern):  # only the last position but one sees the last
+        out = pattern.clone()
+        out[..., -2, -1] = 0.5
+        return out
+
+    before = bench.edits
+    for seeing in (everywhere, late):
+        bench.edits = {**before, "pattern.0": seeing}
+        assert training.leak(bench, params).min() > 0
     bench.edits = before
 
 
@@ -103,8 +111,34 @@ def test_clamps_are_set_where_they_are_read_and_set_nothing_else(bench):
 
 
 def test_doses_are_equal(bench):
-    found = training.doses(Bench(TINY, bench.feed, TINY.free[:1]), part(bench.start(), 0, 2), "resid_mid")
+    alone, params = Bench(TINY, bench.feed, TINY.free[:1]), part(bench.start(), 0, 2)
+    found = training.doses(alone, params, "resid_mid")
     assert found["mean"]["removed"].tolist() == pytest.approx(found["rest"]["removed"].tolist(), rel=1e-3)
+    share = alone.measure(params, sites=("resid_mid",))[
+        "mean_share_resid_mid_L0"
+    ]  # of the squared norm, of which half goes
+    alike = found["mean"]["removed"] * (1 - share) / share
+    assert found["alike"]["removed"].tolist() == pytest.approx(alike.tolist(), rel=1e-3)
+
+
+def test_going_on_with_free_heads_is_told_from_going_on_with_frozen_ones(bench):
+    alone, params = Bench(TINY, bench.feed, TINY.free[:1]), part(bench.start(), 0, 2)
+    before = {k: v.clone() for k, v in params.items()}
+    free = {k: v.clone() for k, v in params.items()}
+    later = lambda p, step: alone.loss(p, step + TINY.steps)
+    stacked.fit(free, later, lr=0.01, steps=3)
+    found = training.on(alone, params, 3, 0.01)
+    assert found["accuracy_trained_on"].tolist() == alone.accuracy(free).tolist()
+    assert all(torch.equal(params[k], before[k]) for k in params), "the trained models stay as they are"
+
+
+def test_a_louder_model_answers_alike_and_is_as_much_longer_everywhere(bench):
+    alone, params = Bench(TINY, bench.feed, TINY.free[:1]), part(bench.start(), 0, 2)
+    plain, loud = (alone.measure(p) for p in (params, training.louder(params)))
+    assert loud["margin"].tolist() == pytest.approx(plain["margin"].tolist(), rel=1e-3)
+    for site in ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post"):
+        name = f"A_activation_{site}_L0"
+        assert (loud[name] / plain[name]).tolist() == pytest.approx([3, 3], rel=1e-3)
 
 
 def test_records_are_the_documents(run):
@@ -139,7 +173,9 @@ def test_all_that_the_claims_name_is_measured(run):
             assert test.quantity in found, f"{name}: {test.quantity}"
             assert quantities.named(test.quantity)(run.frame()) == found[test.quantity]
     assert set(found) | {"s4_cohens_d"} == set(quantities.NAMES)
-    assert found["s3_log2_ratio_planted"] == pytest.approx([math.log2(3)] * 2, rel=1e-4)
+    for end in ("", "_mid"):
+        assert found[f"s3_log2_ratio_planted{end}"] == pytest.approx([math.log2(3)] * 2, rel=1e-3)
+    assert found["s3_louder_accuracy"] == pytest.approx([0, 0], abs=0.02)
     assert found["s_future_leak"] == [0, 0]
     assert found["s14_dose_ratio"] == pytest.approx([1, 1], rel=1e-3)
     assert found["s4_norm_is_set"] == [1, 1]
@@ -154,6 +190,12 @@ def test_quantities_by_hand(run):
     assert found["s2_drop_weights"] == pytest.approx(drop)
     ratio = [math.log2(end("constraint", s, "A_activation") / end("control", s, "A_activation")) for s in (42, 43)]
     assert found["s3_log2_ratio"] == pytest.approx(ratio)
+    after = lambda clamp, s: rows[
+        (rows["part"] == "posthoc") & (rows["arm"] == "constraint") & (rows["clamp"] == clamp)
+        & (rows["site"] == "resid_mid") & (rows["seed"] == s)
+    ]["psi_accuracy"].item()  # fmt: skip
+    less = [after("mean_preserving", s) - after("naive", s) for s in (42, 43)]
+    assert found["s5_after_minus_naive"] == pytest.approx(less)
     kept = [(end("mean_preserving_at_site", s) - 1 / 24) / (end("constraint", s) - 1 / 24) for s in (42, 43)]
     assert found["s5_corrected_ratio"] == pytest.approx(kept)
 

@@ -46,8 +46,15 @@ def test_a_record_for_each_arm_and_seed_under_the_documents_names(made):
     assert dense["step"].tolist() == list(range(0, 81, 10)), "where timing is judged, every measurement is kept"
     assert dense["G_stability"].isna().tolist() == [True] + 8 * [False], "G needs a pattern that is old enough"
     assert frames.rows(rows, arm=("decay 1", "decay 0"), step=80)["restricted"].notna().all()
+    known = rows[rows["step"].eq(rows["memorised"])]
+    never = rows.groupby(["arm", "seed"])["memorised"].first().isna().sum()
+    assert len(known) == 2 * len(ARMS) - never, "the row at which the training set is memorised is kept in every arm"
+    assert known["theta"].notna().all()
+    assert never < 2 * len(ARMS)
     for path in (made.folder / "records").iterdir():
-        json.loads(path.read_text(), parse_constant=pytest.fail)
+        found = json.loads(path.read_text(), parse_constant=pytest.fail)
+        times = [row["timestamp"] for row in found["metrics"]]
+        assert times == sorted(times)
 
 
 def test_an_interrupted_run_trains_nothing_twice(made, monkeypatch, tmp_path):
@@ -192,3 +199,18 @@ def test_figures_draw_one_side_or_two(made, both):
     assert all(len(fig.data) for fig in drawn)
     assert not figures.circle(made.frame().iloc[:0]).data
     assert len(drawn[-1].frames) >= 4
+
+
+def test_what_can_be_asked_of_the_documents_own_network_is_said():
+    """ρ needs three rows inside the window: two seeds have them in one condition, none in the other."""
+    rows = []
+    for condition in ("high_wd", "no_wd"):
+        for seed in range(3):
+            inside = condition == "high_wd" and seed < 2
+            accuracy = [0.1, 0.3, 0.5, 0.55, 0.9] if inside else [0.1, 0.1, 0.1, 0.1, 0.1]
+            for step, (psi, a) in enumerate(zip(accuracy, [5.0, 4.5, 3.0, 2.9, 1.0], strict=True)):
+                known = {"part": "printed", "condition": condition, "seed": seed, "step": step}
+                rows.append(known | {"psi_accuracy": psi, "A_param": a})
+    told = quantities.asked(pd.DataFrame(rows))
+    assert "With high wd, 2 of 3 seeds have −" in told
+    assert "With no wd, none of 3 seeds have them" in told

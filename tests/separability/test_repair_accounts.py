@@ -88,8 +88,14 @@ def test_amplitude_alone_repairs_by_the_norm():
     assert row["log2_norm"] < -0.02, "the stream is shorter without it"
 
 
+@torch.no_grad()
 def test_planted_amplitude_is_read_as_planted(at):
-    assert accounts.planted(at, 1.5) == pytest.approx(np.log2(1.5), abs=1e-4)
+    decoder, stream = at.decoder, 2 * at.run.resid[2]  # before the last of three blocks, which is the late one
+    mid = stream + decoder.attended(2, decoder.z(2, stream))
+    end = (mid + decoder.mlp(2, mid))[:, -1]
+    expected = float((end.norm(dim=-1) / at.run.resid[3][:, -1].norm(dim=-1)).log2().mean())
+    assert accounts.planted(at, 2.0) == pytest.approx(expected, abs=1e-4)
+    assert 0 < expected < 0.999, "what the late block writes is not made longer"
     assert accounts.planted(at, 1.0) == pytest.approx(0, abs=1e-5)
 
 

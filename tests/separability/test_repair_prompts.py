@@ -131,7 +131,7 @@ def test_heads_as_readers_write_them():
             lambda: Repair(condition="critic"),
             "condition='critic' is unknown; use one of all, baseline, critical, random",
         ),
-        (lambda: Repair(heads=((9, 9),)), r"heads=9\.9: toy has blocks 0\.\.2 of heads 0\.\.7; write found"),
+        (lambda: Repair(heads=((9, 9),)), r"heads=9\.9: toy has blocks 0\.\.2 of heads 0\.\.7; use one up to 2\.7"),
         (lambda: Repair(seeds=3), "seeds=3, of the toy 2"),
         (lambda: Symbols(d=65), "d=65 is not a multiple of heads=8; use 64"),
         (lambda: Symbols(length=5), "length=5: too few places"),

@@ -93,7 +93,7 @@ def test_a_gpt2_from_a_folder_runs_without_a_network(folder, tmp_path, monkeypat
 
 def test_what_a_model_lacks_is_refused_before_anything_runs(folder, tmp_path):
     with pytest.raises(
-        ValueError, match=r"heads=9\.9: .*my gpt2 has blocks 0\.\.1 of heads 0\.\.3; write found, or one such as 1\.0"
+        ValueError, match=r"heads=9\.9: .*my gpt2 has blocks 0\.\.1 of heads 0\.\.3; use one up to 1\.3, or found"
     ):
         repair.run_repair(Repair(model=str(folder), heads=((9, 9),)), log_in(tmp_path))
     with pytest.raises(FileNotFoundError, match="no folder"):
@@ -111,18 +111,19 @@ def test_subjects_say_what_they_are(folder):
     assert not torch.equal(both[0].make(0, 3, 0).tokens, both[1].make(0, 3, 1).tokens)
 
 
-def ledger(relative=-0.5, log2=0.5, direct=-6.0, change=-4.0, norm=0.0, logit=0.0, seeds=2, model="toy"):
-    """Rows of a run that measured exactly this, with a little scatter over templates that cancels."""
-    rows, common = [], {"model": model, "main": True, "dropout": 0.0, "critical": "0.0"}
+def ledger(relative=-0.5, log2=0.5, direct=-6.0, change=-4.0, norm=0.0, logit=0.0, seeds=10, later=True):
+    """Rows of a run that measured exactly this, with a little scatter over templates that cancels. later: what is given back
+    comes from other heads, or from the final norm."""
+    rows, common = [], {"model": "toy", "main": True, "dropout": 0.0, "critical": "0.0"}
     wave = np.where(np.arange(12) % 2, 0.01, -0.01)
     for seed in range(seeds):
         for kind in KINDS:
             for i, w in enumerate(wave):
                 known = common | {"part": "ablation", "kind": kind, "seed": seed, "step": 2 * i + 1, "ld": 10.0}
                 own = {"change": change * (1 + w), "direct": direct, "log2_norm": log2 + w}
-                rows.append(
-                    known | {"arm": "critical"} | own | {"heads": 0.0, "mlps": 0.0, "norm": change - direct, "gap": 0.0}
-                )
+                back = {"heads": 0.0, "mlps": 0.0, "norm": 0.0, "gap": 0.0}
+                back["heads" if later else "norm"] = change - direct
+                rows.append(known | {"arm": "critical"} | own | back)
                 rows.append(known | {"arm": "matched", "change": w, "direct": 0.0, "log2_norm": 0.0})
                 if kind == "zero":
                     rows.append(known | {"arm": "planted", "kind": "none", "log2_norm": np.log2(1.5) + w})
@@ -152,6 +153,8 @@ def judge(rows):
         ({"direct": -1.0, "change": -0.5}, ("supported", "undecided", "supported")),
         ({"norm": 0.2, "logit": -0.2}, ("supported", "supported", "refuted")),
         ({"norm": 0.2}, ("supported", "supported", "mixed")),
+        ({"later": False}, ("supported", "mixed", "supported")),
+        ({"seeds": 7}, ("too few", "too few", "too few")),
     ],
 )
 def test_verdicts_on_answers_that_are_known(given, wanted):
@@ -159,13 +162,19 @@ def test_verdicts_on_answers_that_are_known(given, wanted):
 
 
 def test_quantities_by_hand():
-    rows = ledger(direct=-6.0, change=-4.5)
+    rows = ledger(direct=-6.0, change=-4.5, seeds=2, later=False)
     assert quantities.repaired(rows).mean() == pytest.approx(0.25)
     assert quantities.given_back("norm")(rows).mean() == pytest.approx(0.25, abs=1e-3)
     assert quantities.lost(rows).mean() == pytest.approx(0.45)
     assert quantities.taken(rows).mean() == pytest.approx(0.6)
     assert quantities.planted_ratio(rows) == pytest.approx([1.5] * 12, rel=0.01)
     assert np.isnan(quantities.repaired(ledger(direct=-0.1))).all(), "a small direct effect has no repair fraction"
+    found = quantities.by_model(rows.assign(ld=rows["ld"] * (1 + rows["seed"])))
+    assert found["s7_model_direct"] == pytest.approx([0.6, 0.3])
+    assert found["s7_model_later"] == pytest.approx([0, 0])
+    assert quantities.by_model(ledger(seeds=2))["s7_model_later"] == pytest.approx([1 / 3, 1 / 3])
+    alone = quantities.frame(rows.drop(columns="unit").assign(model="gpt2"))
+    assert len(quantities.by_model(alone)["s6_model_zero"]) == 1, "two draws of names are one model"
     other = rows.assign(dropout=0.15, change=rows["change"].where(rows["part"].ne("ablation"), rows["change"] + 3.0))
     both = quantities.frame(pd.concat([rows, other], ignore_index=True))
     assert quantities.spared(both) == pytest.approx([0.5, 0.5])

@@ -71,3 +71,28 @@ def test_a_condition_that_alone_decides_a_coefficient_is_left_out_all_the_same()
     assert law.left_out(psi, g, RNG.random(8), np.arange(8))["geometry"] * 8 == pytest.approx(
         error + (psi[3] - others.mean() * 3 / 2) ** 2, rel=1e-6
     )
+
+
+def test_the_laws_conditions_are_those_that_can_look_and_the_site_is_the_asked_one():
+    """Ψ is a sum of G and the amplitude in the middle, but for the models without a head that looks."""
+    import pandas as pd
+
+    from helpers.separability.foundation import quantities
+
+    rows, rng = [], devices.numpy_rng("conditions")
+    for seed in range(3):
+        for i in range(12):
+            kind, dose = (
+                ("patterns", 4) if i == 0 else ("removed", 4) if i == 1 else ("weights", 4) if i == 2 else ("", 0)
+            )
+            g, mid = rng.random(2)
+            known = {"part": "trained", "end": True, "arm": f"arm {i}", "seed": seed, "kind": kind, "dose": dose}
+            psi = 0.0 if i < 2 else g - mid
+            rows.append(known | {"psi_accuracy": psi, "G_stability": g, "A_activation": rng.random()})
+            rows[-1]["A_activation_resid_mid_L0"] = mid * (100 if i < 2 else 1)
+    table = pd.DataFrame(rows)
+    assert set(quantities.conditions(table, looking=True)["arm"]) == {f"arm {i}" for i in range(2, 12)}
+    found = quantities.laws(table)
+    assert min(found["s13_mid_g_over_additive"]) > 5
+    assert max(found["s13_after_g_over_additive"]) < 2
+    assert max(found["s13_log_g_over_additive"]) < 2

@@ -66,9 +66,9 @@ def test_amplitudes():
 def test_variances_and_the_share_of_the_mean():
     flat = STREAM.flatten(1, 2).double()  # (M, B·T, d)
     hand = ((flat - flat.mean(1, keepdim=True)) ** 2).mean((1, 2))
-    assert metrics.sigma_sq(STREAM) == pytest.approx(hand.float(), rel=1e-5)
+    assert metrics.variance(STREAM) == pytest.approx(hand.float(), rel=1e-5)
     token = flat.var(-1, correction=0).sqrt().mean(1) ** 2
-    assert metrics.sigma_sq_of_token(STREAM) == pytest.approx(token.float(), rel=1e-5)
+    assert metrics.sigma_sq(STREAM) == pytest.approx(token.float(), rel=1e-5)
     share = flat.mean(1).square().sum(-1) / flat.square().sum(-1).mean(1)
     assert metrics.mean_share(STREAM) == pytest.approx(share.float(), rel=1e-5)
     assert metrics.mean_share(torch.ones(1, 2, 2, 3)).item() == pytest.approx(1)
@@ -78,10 +78,10 @@ def test_the_published_variance_is_amplitude_by_another_name():
     """For tokens whose features have mean zero and one length: A² = d σ²."""
     centred = STREAM - STREAM.mean(-1, keepdim=True)
     centred = 5 * centred / centred.norm(dim=-1, keepdim=True)
-    assert metrics.A_activation(centred) ** 2 / 8 == pytest.approx(metrics.sigma_sq_of_token(centred), rel=1e-5)
+    assert metrics.A_activation(centred) ** 2 / 8 == pytest.approx(metrics.sigma_sq(centred), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["A_activation", "sigma_sq", "sigma_sq_of_token", "mean_share"])
+@pytest.mark.parametrize("name", ["A_activation", "sigma_sq", "variance", "mean_share"])
 def test_a_stack_is_measured_as_its_models_are(name):
     measure = getattr(metrics, name)
     assert measure(STREAM) == pytest.approx(torch.stack([measure(r) for r in STREAM]))

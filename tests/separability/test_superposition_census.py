@@ -260,9 +260,9 @@ def test_the_printed_measures_against_loops():
             own = {k: v[s : s + 1] for k, v in params.items()}
             seen = models.cached(own, x, arch, keep=["resid_post.0", "z.0"])[1]
             flat = seen["resid_post.0"].reshape(-1, 8).numpy()
-            assert found["sigma_sq"][s, i] == pytest.approx(flat.var(0).mean(), rel=1e-4)
+            assert found["variance_stream"][s, i] == pytest.approx(flat.var(0).mean(), rel=1e-4)
             heads = [(seen["z.0"][0, :, :, h] @ own["W_O.0"][0, h]).reshape(-1, 8).numpy() for h in range(2)]
-            assert found["sigma_sq_head.1"][s, i] == pytest.approx(heads[1].var(0).mean(), rel=1e-4)
+            assert found["variance_head.1"][s, i] == pytest.approx(heads[1].var(0).mean(), rel=1e-4)
             assert found["against.0"][s, i] == pytest.approx(
                 np.corrcoef(heads[0].ravel(), heads[1].ravel())[0, 1], abs=1e-4
             )
@@ -280,7 +280,7 @@ def test_a_head_that_cancels_another_is_a_suppressor_as_printed():
     params["W_O.0"][:, 0] *= 20.0
     params["W_O.0"][:, 1] = -params["W_O.0"][:, 0]
     found = printed.measured(TOY, params)
-    assert (found["ablated.1"] / found["sigma_sq"] > 1.5).all()
+    assert (found["ablated.1"] / found["variance_stream"] > 1.5).all()
     assert (found["against.1"] < -0.99).all()
 
 

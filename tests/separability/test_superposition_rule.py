@@ -185,9 +185,9 @@ def toy_rows(ablated, outputs, seeds=8, batches=5):
                 "resamples": 200,
                 "loss": 5.5,
             }
-            row |= {"sigma_sq": 1.0, "sigma_sq_head_last": 1.0, "against_0": -0.1, "against_1": -0.2}
+            row |= {"variance_stream": 1.0, "variance_head_last": 1.0, "against_0": -0.1, "against_1": -0.2}
             row |= {f"ablated_{h}": v for h, v in enumerate(ablated)} | {
-                f"sigma_sq_head_{h}": v * np.exp(0.1 * rng.normal()) for h, v in enumerate(outputs)
+                f"variance_head_{h}": v * np.exp(0.1 * rng.normal()) for h, v in enumerate(outputs)
             }
             out.append(row)
     return quantities.frame(pd.DataFrame(out))

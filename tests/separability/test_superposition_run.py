@@ -67,7 +67,9 @@ def test_the_documents_own_log_files_are_written(whole):
     assert files == ["audit_log_exp_d_superposition_seed_777.json", "audit_log_exp_d_superposition_seed_778.json"]
     found = records.read(whole.folder / "records" / files[0])
     assert found["checkpoints"]["2"].startswith("sha256:")
-    assert {"sigma_sq", "psi_accuracy", "A_activation", "ablated_0", "sigma_sq_head_last"} <= set(found["metrics"][0])
+    assert {"variance_stream", "psi_accuracy", "A_activation", "ablated_0", "variance_head_last"} <= set(
+        found["metrics"][0]
+    )
 
 
 def test_a_row_a_head_and_no_value_is_missing(whole):

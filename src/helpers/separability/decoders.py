@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +101,7 @@ class GPT2(Decoder):
         self.layers, self.heads, self.centred, self.eps = config.n_layer, config.n_head, True, config.layer_norm_epsilon
         self.unembedding, self.offset = model.lm_head.weight, model.lm_head.bias
         self.gain, self.bias = self.body.ln_f.weight, self.body.ln_f.bias
+        self.tanh = config.activation_function == "gelu_new"  # which the model's own module takes eight passes for
 
     def embed(self, tokens: Tensor) -> Tensor:
         return self.body.wte(tokens) + self.body.wpe.weight[: tokens.shape[1]]
@@ -112,7 +114,9 @@ class GPT2(Decoder):
 
     def mlp(self, layer: int, mid: Tensor) -> Tensor:
         block = self.body.h[layer]
-        return block.mlp(block.ln_2(mid))
+        if not self.tanh:
+            return block.mlp(block.ln_2(mid))
+        return block.mlp.c_proj(F.gelu(block.mlp.c_fc(block.ln_2(mid)), approximate="tanh"))
 
     def out_matrix(self, layer: int) -> nn.Module:
         return self.body.h[layer].attn.c_proj
@@ -177,7 +181,7 @@ def read(model: nn.Module, *, check: bool = True) -> Decoder:
         if hasattr(getattr(model, inner[0], None), inner[1]):
             try:
                 decoder = kind(model)
-                wrong = _differs(decoder, model) if check else 0.0
+                wrong = differs(decoder, model) if check else 0.0
             except (AttributeError, RuntimeError) as error:
                 raise ValueError(f"{_named(model)}: {str(error).splitlines()[0]}") from error
             if not wrong <= CLOSE:
@@ -192,7 +196,7 @@ def _named(model: nn.Module) -> str:
     )
 
 
-def _differs(decoder: Decoder, model: nn.Module) -> float:
+def differs(decoder: Decoder, model: nn.Module) -> float:
     """Largest distance of the decoder's logits from the model's own on a short text, over their standard deviation."""
     tokens = torch.arange(min(7, len(decoder.unembedding)), device=decoder.unembedding.device)[None]
     resid = decoder.embed(tokens)
@@ -203,9 +207,9 @@ def _differs(decoder: Decoder, model: nn.Module) -> float:
     return float((decoder.logits(resid)[0].float() - own).abs().max() / own.std().clamp(min=1e-12))
 
 
-def digest(model: nn.Module) -> str:
+def digest(model: nn.Module | Mapping[str, Tensor]) -> str:
     """Sixteen digits of the sha256 over a model's parameters, by which what it gave is found again."""
     total = hashlib.sha256()
-    for name, p in model.named_parameters():
+    for name, p in model.items() if isinstance(model, Mapping) else model.named_parameters():
         total.update(name.encode() + p.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()[:16]

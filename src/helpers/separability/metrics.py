@@ -72,14 +72,15 @@ def A_param(values: Sequence[Tensor]) -> Tensor:
 
 
 def sigma_sq(stream: Tensor) -> Tensor:
-    """σ²: variance of the stream about its mean vector over prompts and positions, a coordinate. (…, B, T, d) → (…)."""
-    return stream.var(PLACES, correction=0).mean(-1)
-
-
-def sigma_sq_of_token(stream: Tensor) -> Tensor:
-    """σ² as the published code has it: the mean over tokens of the spread over features, squared. Where a token's
+    """The document's σ², as its code has it: the mean over tokens of the spread over features, squared. Where a token's
     features have mean zero this is A²/d, one number with two names. (…, B, T, d) → (…)."""
     return stream.std(-1, correction=0).mean((-2, -1)).square()
+
+
+def variance(stream: Tensor) -> Tensor:
+    """Variance of the stream about its mean vector over prompts and positions, a coordinate, which is what the document's
+    text calls σ². (…, B, T, d) → (…)."""
+    return stream.var(PLACES, correction=0).mean(-1)
 
 
 def mean_share(stream: Tensor) -> Tensor:

@@ -112,9 +112,12 @@ def create_all_figures(
         if ratios:
             last = rows.dropna(subset=ratios).iloc[-1]
             drawn[f"figure_2_{experiment}"] = plot_heatmap_layer_compensation({c[12:]: last[c] for c in ratios})
-        sites = [c for c in rows if c.startswith("sigma_sq_")]
+        sites = [c for c in rows if c.startswith(("sigma_sq_", "variance_"))]
         if sites:
-            boxes = {c.removeprefix("sigma_sq_"): rows[c].dropna() for c in sites[: len(figures.SERIES)]}
+            boxes = {
+                c.removeprefix("sigma_sq_").removeprefix("variance_"): rows[c].dropna()
+                for c in sites[: len(figures.SERIES)]
+            }
             drawn[f"figure_5_{experiment}"] = plot_box_plots_variance(boxes)
     for name, fig in drawn.items() if output_dir else ():
         _written(fig, Path(output_dir) / f"{name}{suffix}")

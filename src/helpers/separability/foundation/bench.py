@@ -108,7 +108,7 @@ class Bench:
                 name = f"{kind}_L0"
                 out[f"A_activation_{name}"] = metrics.A_activation(kept[site])
                 out[f"sigma_sq_{name}"] = metrics.sigma_sq(kept[site])
-                out[f"sigma_sq_of_token_{name}"] = metrics.sigma_sq_of_token(kept[site])
+                out[f"variance_{name}"] = metrics.variance(kept[site])
                 out[f"mean_share_{name}"] = metrics.mean_share(kept[site])
             out["A_activation"] = out[f"A_activation_{PRINTED}_L0"]
             out["sigma_sq"] = out[f"sigma_sq_{PRINTED}_L0"]

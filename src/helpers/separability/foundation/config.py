@@ -11,6 +11,7 @@ CONDITIONS = ("control", "constraint", "naive_clamp", "mean_preserving_clamp")  
 DATASETS = ("interleaved", "modular")
 SITES = ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
 HEADS, FROZEN = 4, 3  # of the document: three of four heads are constrained
+MIDDLE = "resid_mid"  # between attention and MLP
 PRINTED = "resid_post"  # where the published code clamps: before the last LayerNorm
 KINDS = ("patterns", "weights", "removed")
 # Clamps that a model can be trained with; the class signal has no directions before there is a trained unembedding.
@@ -73,7 +74,7 @@ class Foundation:
     widths: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     pilots: int = 2
     held: int = 256
-    site: str = "resid_mid"
+    site: str = MIDDLE
     doses: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: dict(QUICK))
     clamps: tuple[str, ...] = NAMED
     prime: int = 23

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,16 @@ import pandas as pd
 from helpers import devices, frames
 from helpers.records import MetricAggregator
 from helpers.separability import law
+from helpers.separability.foundation.config import HEADS
 
-AFTER = "A_activation"  # the site that S3 names in advance: the stream after the last block
+AFTER = "A_activation"  # the stream after the last block, which the document looks at
+MIDDLE = "A_activation_resid_mid_L0"  # the stream between attention and MLP, whose length the MLP meets
 MANY = 8  # conditions that the law needs
+LAWS = {
+    "log": (AFTER, False),
+    "after": (AFTER, True),
+    "mid": (MIDDLE, True),
+}  # amplitude's site; only models that can look
 NAMES = (  # of everything that is measured for a claim, or said beside it
     *(
         "s1_accuracy",
@@ -23,12 +31,17 @@ NAMES = (  # of everything that is measured for a claim, or said beside it
         "s2_drop_weights",
     ),
     *("s2_drop_removed", "s2_frozen_equal", "s2_drop_frozen_after_training", "s2_drop_deleted"),
+    "s2_drop_frozen_while_training_on",
     *("s3_ratio", "s3_log2_ratio", "s3_log2_ratio_planted", "s3_log2_ratio_again"),
+    *("s3_log2_ratio_mid", "s3_log2_ratio_planted_mid", "s3_log2_ratio_again_mid", "s3_louder_accuracy"),
     *("s4_accuracy_printed", "s4_cohens_d", "s4_accuracy", "s4_accuracy_trained", "s4_norm_is_set", "s4_sham_ratio"),
     *("s4_sham_constrained", "s4_sham_trained", "s4_chance"),
     *("s5_ratio", "s5_corrected_ratio", "s5_minus_naive", "s5_mean_share", "s5_random_minus_naive"),
-    *("s13_log_product_over_additive", "s13_log_g_over_additive", "s13_planted_sum_found", "s13_planted_product_found"),
+    *("s5_after_ratio", "s5_after_minus_naive"),
+    *(f"s13_{of}_{rival}_over_additive" for of in LAWS for rival in ("product", "g")),
+    *(f"s13_{of}_{law}_found" for of in LAWS for law in ("sum", "product")),
     *("s14_mean_share", "s14_mean_minus_variance_cost", "s14_dose_ratio", "s14_random_cost"),
+    *("s14_mean_minus_random_cost", "s14_mean_minus_alike_cost"),
 )
 TRIES = 25  # planted laws of each kind, a seed
 Quantities = dict[str, list[float]]
@@ -82,8 +95,10 @@ def quantities(rows: pd.DataFrame) -> Quantities:
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     """A quantity by the name that the claims use."""
-    of = {"s1": control, "s2": constraint, "s3": amplitude, "s4": clamps, "s5": clamps, "s13": laws, "s14": dose}
-    return lambda rows: _there(of.get(name.partition("_")[0], control)(rows)).get(name, [])
+    of = {"s1": control, "s2": constraint, "s3": amplitude, "s4": clamps, "s5": clamps, "s14": dose}
+    of |= {f"s13_{key}": partial(laws, only=(key,), planted=name.endswith("_found")) for key in LAWS}
+    read = next((q for start, q in of.items() if name.startswith(f"{start}_")), control)
+    return lambda rows: _there(read(rows)).get(name, [])
 
 
 def of_arm(column: str, arm: str, **where: object) -> Quantity:
@@ -135,20 +150,25 @@ def constraint(rows: pd.DataFrame) -> Quantities:
         "s2_drop_removed": drop("removed_3"),
         "s2_frozen_equal": still,
         "s2_drop_frozen_after_training": _less(whole, _check(rows, "accuracy_frozen_late")),
+        "s2_drop_frozen_while_training_on": _less(
+            _check(rows, "accuracy_trained_on"), _check(rows, "accuracy_frozen_late")
+        ),
         "s2_drop_deleted": _less(whole, _check(rows, "accuracy_deleted")),
     }
 
 
 def amplitude(rows: pd.DataFrame) -> Quantities:
-    """S3: the amplitude after the last block, over the control's."""
-    whole = _arm(rows, "control", AFTER)
-    ratio = _ratio(_arm(rows, "constraint", AFTER), whole)
-    return {
-        "s3_ratio": ratio,
-        "s3_log2_ratio": np.log2(ratio),
-        "s3_log2_ratio_planted": np.log2(_ratio(_check(rows, "A_tripled"), whole)),
-        "s3_log2_ratio_again": np.log2(_ratio(_arm(rows, "again", AFTER), whole)),
-    }
+    """S3: the amplitude after the last block and in its middle, over the control's."""
+    out = {"s3_louder_accuracy": _less(_check(rows, "accuracy_louder"), _arm(rows, "control"))}
+    for end, column, planted in (("", AFTER, "A_louder"), ("_mid", MIDDLE, "A_louder_mid")):
+        whole = _arm(rows, "control", column)
+        seen = {"": _arm(rows, "constraint", column), "_planted": _check(rows, planted)}
+        seen["_again"] = _arm(rows, "again", column)
+        out |= {f"s3_log2_ratio{which}{end}": np.log2(_ratio(x, whole)) for which, x in seen.items()}
+    tripled = _ratio(
+        _check(rows, "A_tripled"), _arm(rows, "control", AFTER)
+    )  # of runs before 2026-11-28, set where it is read
+    return out | {"s3_ratio": 2 ** out["s3_log2_ratio"], "s3_log2_ratio_tripled": np.log2(tripled)}
 
 
 def clamps(rows: pd.DataFrame) -> Quantities:
@@ -173,6 +193,8 @@ def clamps(rows: pd.DataFrame) -> Quantities:
         "s4_sham_trained": _ratio(trained("sham"), free),
         "s4_chance": chance,
         "s5_ratio": _ratio(_arm(rows, "mean_preserving_clamp"), free),
+        "s5_after_ratio": _ratio(above(_after(rows, "mean_preserving", here)), above(free)),
+        "s5_after_minus_naive": _less(_after(rows, "mean_preserving", here), _after(rows, "naive", here)),
         "s5_corrected_ratio": _ratio(above(trained("mean_preserving")), above(free)),
         "s5_minus_naive": _less(trained("mean_preserving"), trained("naive")),
         "s5_mean_share": _arm(rows, "constraint", f"mean_share_{here}_L0"),
@@ -187,40 +209,53 @@ def dose(rows: pd.DataFrame) -> Quantities:
     return {
         "s14_mean_share": _arm(rows, "constraint", f"mean_share_{site(rows)}_L0"),
         "s14_mean_minus_variance_cost": _less(of("rest", "psi_accuracy"), of("mean", "psi_accuracy")),
+        "s14_mean_minus_random_cost": _less(of("random", "psi_accuracy"), of("mean", "psi_accuracy")),
+        "s14_mean_minus_alike_cost": _less(of("alike", "psi_accuracy"), of("mean", "psi_accuracy")),
         "s14_dose_ratio": _ratio(of("mean", "removed"), of("rest", "removed")),
         "s14_random_cost": _less(whole, of("random", "psi_accuracy")),
     }
 
 
-def conditions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Ψ, G and A of every arm and seed that the law is asked of: all that read true targets from the common start."""
+def conditions(rows: pd.DataFrame, looking: bool = False) -> pd.DataFrame:
+    """Ψ, G and A of every arm and seed that the law is asked of: all that read true targets from the common start.
+
+    looking: without the models whose four heads all have fixed patterns, or none at all, which cannot do the task whatever
+    their amplitude is."""
     ends = frames.rows(rows, part="trained", end=True)
     if not len(ends):
         return ends
     ends = ends[~ends["arm"].isin(["again", "shuffled"])]
-    return ends.rename(columns={"psi_accuracy": "psi", "G_stability": "g", AFTER: "a"})
+    if looking:
+        ends = ends[~(ends["kind"].isin(["patterns", "removed"]) & ends["dose"].eq(HEADS))]
+    return ends.rename(columns={"psi_accuracy": "psi", "G_stability": "g", AFTER: "a", MIDDLE: "a_mid"})
 
 
-def laws(rows: pd.DataFrame) -> Quantities:
-    """S13: each seed's conditions by themselves, one left out at a time; and laws that were planted into the same G
-    and A."""
-    table = conditions(rows)
-    if not len(table) or table["arm"].nunique() < MANY:
-        return {}
-    out: Quantities = {"s13_log_product_over_additive": [], "s13_log_g_over_additive": []}
-    found: dict[str, list[float]] = {"additive": [], "product": []}
+def laws(rows: pd.DataFrame, only: Sequence[str] = tuple(LAWS), planted: bool = True) -> Quantities:
+    """S13: each seed's conditions by themselves, one left out at a time; and laws that were planted into the same G and A.
+    By LAWS: s13_log_… of all conditions, s13_after_… and s13_mid_… of those that can look, by the site of A."""
+    out: Quantities = {}
+    for name in only:
+        column, looking = LAWS[name]
+        table = conditions(rows, looking)
+        if len(table) and table["arm"].nunique() >= MANY:
+            out |= _law(name, table, "a" if column == AFTER else "a_mid", planted)
+    return out
+
+
+def _law(name: str, table: pd.DataFrame, column: str, planted: bool) -> Quantities:
+    """One choice of conditions and of A's site: log errors over the sum's, a value a seed, and shares recognised."""
+    rivals = {f"s13_{name}_{short}_over_additive": kind for short, kind in (("product", "product"), ("g", "geometry"))}
+    found = {f"s13_{name}_sum_found": "additive", f"s13_{name}_product_found": "product"} if planted else {}
+    out: Quantities = {k: [] for k in (*rivals, *found)}
     for seed, one in table.groupby("seed"):
-        psi, g, a, names = (one[c].to_numpy() for c in ("psi", "g", "a", "arm"))
+        psi, g, a, names = (one[c].to_numpy() for c in ("psi", "g", column, "arm"))
         errors = law.left_out(psi, *law.units(g, a), names)
-        out["s13_log_product_over_additive"].append(law.log_ratio(errors, "product", "additive"))
-        out["s13_log_g_over_additive"].append(law.log_ratio(errors, "geometry", "additive"))
-        for kind in found:
+        for key, kind in rivals.items():
+            out[key].append(law.log_ratio(errors, kind, "additive"))
+        for key, kind in found.items():
             rng = devices.numpy_rng("planted law", kind, int(seed))
-            found[kind].append(law.recognised(kind, g, a, names, rng, TRIES))
-    return out | {
-        f"s13_planted_{k}_found": [float(np.mean(v))]
-        for k, v in (("sum", found["additive"]), ("product", found["product"]))
-    }
+            out[key].append(law.recognised(kind, g, a, names, rng, TRIES))
+    return out | {key: [float(np.mean(out[key]))] for key in found}
 
 
 def _arm(rows: pd.DataFrame, arm: str, column: str = "psi_accuracy", **where: object) -> pd.Series:
@@ -233,7 +268,7 @@ def _after(rows: pd.DataFrame, clamp: str, at: str, arm: str = "constraint", col
 
 
 def _check(rows: pd.DataFrame, column: str) -> pd.Series:
-    return frames.per_seed(rows, column, part="checks", end=True)
+    return frames.per_seed(rows, column, part="checks", end=True) if column in rows else pd.Series(dtype=float)
 
 
 def _less(a: pd.Series, b: pd.Series) -> pd.Series:

@@ -5,11 +5,12 @@ held-out prompts after training. Of the document's four arms the way there is re
 
 Columns: part; arm, kind (patterns, weights, removed), dose (constrained heads), clamp, site; d_head, rate, chance;
 seed. Metrics have the document's names, with site and layer where they belong to one: A_activation_resid_mid_L0.
-A_activation and sigma_sq alone are those after the last block. G_stability, G_plasticity: of attention on a fixed
-probe, from half of training to its end. trained: arms, after training. posthoc: control and constraint with
-a clamp put on afterwards; set: whether every place got what the clamp sets. dose: the mean, the rest or a random
-direction of the site changed by one dose; removed: mean squared norm taken off. checks: what the claims' controls
-name. pilot: control accuracy by head width and rate, on seeds that nothing else uses."""
+A_activation and sigma_sq alone are those after the last block; variance is about the mean vector. G_stability,
+G_plasticity: of attention on a fixed probe, from half of training to its end. trained: arms, after training. posthoc:
+control and constraint with a clamp put on afterwards; set: whether every place got what the clamp sets. dose: the mean,
+the rest (by the same amount, or alike, by the same share) or a random direction of the site changed by one dose;
+removed: mean squared norm taken off. checks: what the claims' controls name. pilot: control accuracy by head width and
+rate, on seeds that nothing else uses."""
 
 from __future__ import annotations
 
@@ -101,17 +102,18 @@ class _Stage:
 
     def records(self) -> list[Record]:
         """Every arm and seed after training, and the document's own on their way."""
-        params, way, stable = self.trained
+        params, way, began, stable = self.trained
         end = _plain(self.bench.measure(params) | {"G_stability": stable, "G_plasticity": 1 - stable})
         still, seeds = training.held_still(self.bench, params).tolist(), self.config.names
         out = []
         for i, (arm, seed) in enumerate((arm, seed) for arm in self.arms for seed in seeds):
-            record = Record(EXPERIMENT, arm.name, seed, self.known("trained", arm, frozen_equal=still[i]), Pace())
-            for step, found in way[:-1] if arm.name in CONDITIONS else ():
+            known = self.known("trained", arm, frozen_equal=still[i], start_time=began)
+            record = Record(EXPERIMENT, arm.name, seed, known, Pace())
+            for step, seconds, found in way[:-1] if arm.name in CONDITIONS else ():
                 told = {k: float(found[k][i]) for k in ("A_activation", "A_learned", "A_param", "sigma_sq", "margin")}
-                record.log(step, accuracy=float(found["psi_accuracy"][i]), **told)
+                record.log(step, accuracy=float(found["psi_accuracy"][i]), seconds=seconds, **told)
             record.pace = None
-            record.log(self.config.steps, **{k: v[i] for k, v in end.items()})
+            record.log(self.config.steps, seconds=way[-1][1], **{k: v[i] for k, v in end.items()})
             if arm.name in CONDITIONS:
                 one = {k: v[i].detach().cpu().contiguous() for k, v in params.items()}
                 record.checkpoint(self.config.steps, safetensors.torch.save(one))
@@ -137,9 +139,7 @@ class _Stage:
                 out += self._each(name, self.known("dose", arm, clamp=dose, site=self.config.site), found)
         bench, params = self.alone(self.arms[:1]), part(self.trained.params, 0, self.config.seeds)
         checks = training.late(bench, params) | {"future_leak": training.leak(bench, params)}
-        checks["accuracy_frozen_late"] = training.frozen_late(
-            bench, params, max(1, self.config.steps // 4), self.config.rates[0]
-        )
+        checks |= training.on(bench, params, max(1, self.config.steps // 4), self.config.rates[0])
         return out + self._each("checks", self.known("checks", self.arms[0]), checks)
 
     def _each(self, name: str, known: dict, found: Mapping[str, Tensor]) -> list[Record]:

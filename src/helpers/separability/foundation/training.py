@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import torch
@@ -11,20 +13,23 @@ from torch import Tensor
 from helpers import devices, stacked
 from helpers.separability import clamps, heads, metrics, models
 from helpers.separability.foundation.bench import Bench, directions
-from helpers.separability.foundation.config import FROZEN, POST_HOC, PRINTED, SITES
+from helpers.separability.foundation.config import FROZEN, MIDDLE, POST_HOC, PRINTED, SITES
 from helpers.stacked import Params
 
 LOOKS = 20  # times that training is looked at
 FEW = 64  # prompts to look with
 CLOSE = 1e-4  # relative, of what a clamp sets
+LOUDER = 3.0
+WRITE = ("W_E", "W_pos", "W_O", "W_out", "b_out")  # to the stream
 
 
 class Trained(NamedTuple):
-    """A bench after training: parameters, [(step, {metric: (M,)})] on the way, and G's stability (M,) over the last
-    eighth."""
+    """A bench after training: parameters, [(step, seconds from the start, {metric: (M,)})] on the way, when training began,
+    and G's stability (M,) from half of training to its end."""
 
     params: Params
-    way: list[tuple[int, dict[str, Tensor]]]
+    way: list[tuple[int, float, dict[str, Tensor]]]
+    began: str
     stability: Tensor
 
 
@@ -38,7 +43,7 @@ def train(bench: Bench, steps: int, rate: float, looks: int = LOOKS) -> Trained:
     devices.need_memory(bench.count * each, bench.device, f"{bench.count} models side by side")
     marks = {*range(0, steps, max(1, steps // looks)), steps}
     before = steps // 2
-    way: list[tuple[int, dict[str, Tensor]]] = []
+    way: list[tuple[int, float, dict[str, Tensor]]] = []
     routes: list[Tensor] = []
     ahead = iter(sorted(marks | {before}))
 
@@ -47,13 +52,14 @@ def train(bench: Bench, steps: int, rate: float, looks: int = LOOKS) -> Trained:
         if step in (before, steps):
             routes.append(bench.routing(params))
         if step in marks:
-            way.append((step, bench.measure(params, FEW)))
+            found = {k: v.cpu() for k, v in bench.measure(params, FEW).items()}  # waits for the device
+            way.append((step, time.monotonic() - start, found))
         return bench.frozen
 
-    params = bench.start()
+    params, start, began = bench.start(), time.monotonic(), datetime.now(UTC).isoformat(timespec="milliseconds")
     learn = heads.learned(bench.arch, bench.frozen)
     stacked.fit(params, bench.loss, lr=rate, steps=steps, learn=learn, log=marks | {before}, probe=look)
-    return Trained(params, way, metrics.stability(routes[1], routes[0]))
+    return Trained(params, way, began, metrics.stability(routes[1], routes[0]))
 
 
 def held_still(bench: Bench, params: Params) -> Tensor:
@@ -70,23 +76,28 @@ def held_still(bench: Bench, params: Params) -> Tensor:
 
 
 def leak(bench: Bench, params: Params) -> Tensor:
-    """(M,) the largest change of a logit when the tokens after it are others. 0 in a causal model."""
-    tokens = bench.spread(bench.feed.held[:, :8, :-1])
-    other = tokens.clone()
-    other[..., tokens.shape[-1] // 2 :] = (other[..., tokens.shape[-1] // 2 :] + 1) % bench.feed.vocab
+    """(M,) the largest change of a logit, at any position, when all tokens after it are others. 0 in a causal model."""
+    tokens = bench.spread(bench.feed.held[:, :4, :-1])
+    other, worst = (tokens + 1) % bench.feed.vocab, torch.zeros(bench.count, device=bench.device)
     with torch.no_grad():
-        logits = [models.forward(params, x, bench.arch, bench.edits) for x in (tokens, other)]
-    change = (logits[1] - logits[0]).abs()[:, :, : tokens.shape[-1] // 2]
-    return change.flatten(1).amax(1)
+        plain = models.forward(params, tokens, bench.arch, bench.edits)
+        for cut in range(1, tokens.shape[-1]):
+            changed = torch.cat([tokens[..., :cut], other[..., cut:]], -1)
+            logits = models.forward(params, changed, bench.arch, bench.edits)
+            worst = torch.maximum(worst, (logits - plain)[:, :, :cut].abs().flatten(1).amax(1))
+    return worst
 
 
-def frozen_late(bench: Bench, params: Params, steps: int, rate: float) -> Tensor:
-    """(M,) accuracy of trained models after some more steps, in which three of their heads cannot change any more."""
-    params = {k: v.clone() for k, v in params.items()}
-    later = lambda p, step: bench.loss(p, step + bench.config.steps)
-    learn = heads.learned(bench.arch, bench.mask([FROZEN] * len(bench.arms)))
-    stacked.fit(params, later, lr=rate, steps=steps, learn=learn)
-    return bench.accuracy(params)
+def on(bench: Bench, params: Params, steps: int, rate: float) -> dict[str, Tensor]:
+    """{check: accuracy (M,)} of trained models after some more steps on the same prompts: with three of their heads, which
+    cannot change any more (frozen_late), and with all of them (trained_on)."""
+    later, out = lambda p, step: bench.loss(p, step + bench.config.steps), {}
+    for name, dose in (("frozen_late", FROZEN), ("trained_on", 0)):
+        again = {k: v.clone() for k, v in params.items()}
+        learn = heads.learned(bench.arch, bench.mask([dose] * len(bench.arms)))
+        stacked.fit(again, later, lr=rate, steps=steps, learn=learn)
+        out[f"accuracy_{name}"] = bench.accuracy(again)
+    return out
 
 
 def clamped_after(bench: Bench, params: Params, sites=SITES) -> dict[tuple[str, str], dict[str, Tensor]]:
@@ -119,10 +130,10 @@ def _is_set(bench: Bench, params: Params, name: str, kind: str, edit) -> Tensor:
 
 
 def doses(bench: Bench, params: Params, kind: str) -> dict[str, dict[str, Tensor]]:
-    """{'mean' | 'rest' | 'random': accuracy, and the mean squared norm that was taken off, (M,)} at one site.
+    """{'mean' | 'rest' | 'alike' | 'random': accuracy, and the mean squared norm that was taken off, (M,)} at one site.
 
-    The mean vector and the rest lose the same amount. The random direction is a shift as long as the one that shrinks
-    the mean."""
+    The mean vector and the rest lose the same amount; alike, the rest loses the same share as the mean does. The random
+    direction is a shift as long as the one that shrinks the mean."""
     site = bench.arch.site(kind)
     with torch.no_grad():
         plain = bench.cached(params, bench.feed.held, None, [site])[1][site]
@@ -133,6 +144,7 @@ def doses(bench: Bench, params: Params, kind: str) -> dict[str, dict[str, Tensor
     for name, edit in {
         "mean": lambda r: clamps.shrunk(r, mean=a),
         "rest": lambda r: clamps.shrunk(r, rest=s),
+        "alike": lambda r: clamps.shrunk(r, rest=a),
         "random": lambda r: clamps.random_direction(r, shift, bench.unit),
     }.items():
         found = bench.accuracy(params, {site: edit})
@@ -141,7 +153,16 @@ def doses(bench: Bench, params: Params, kind: str) -> dict[str, dict[str, Tensor
 
 
 def late(bench: Bench, params: Params, doses_of: int = FROZEN) -> dict[str, Tensor]:
-    """{check: (M,)} on trained controls: with heads deleted, and the stream after the block scaled by three."""
+    """{check: (M,)} on trained controls: accuracy with heads deleted; accuracy, and amplitude after the block and in its
+    middle, of the same function at LOUDER times the amplitude."""
     gone = {"z.0": heads.removed(bench.mask([doses_of] * len(bench.arms)))}
-    tripled = bench.measure(params, edits={bench.arch.site(PRINTED): lambda r: 3 * r}, sites=(PRINTED,))
-    return {"accuracy_deleted": bench.accuracy(params, gone), "A_tripled": tripled["A_activation"]}
+    found = bench.measure(louder(params), sites=(MIDDLE, PRINTED))
+    known = {"accuracy_louder": found["psi_accuracy"], "A_louder": found["A_activation"]}
+    known["A_louder_mid"] = found[f"A_activation_{MIDDLE}_L0"]
+    return {"accuracy_deleted": bench.accuracy(params, gone)} | known
+
+
+def louder(params: Params, times: float = LOUDER) -> Params:
+    """Models whose stream is so many times as long everywhere and that answer as before: all that is written to the stream is
+    enlarged, and all that reads it divides by its length (LayerNorm, but for its epsilon)."""
+    return {k: v * times if k.partition(".")[0] in WRITE else v for k, v in params.items()}

@@ -107,7 +107,7 @@ def scores(params: Params, heads: int) -> tuple[Tensor, Tensor, Tensor]:
     query = (end[:, None] @ params["W_Q"]).view(m, heads, -1)  # (M, H, d/H)
     keys = params["W_K"].view(m, d, heads, -1)
     toward = torch.einsum("mdhk,mhk->mdh", keys, query) * (d // heads) ** -0.5  # (M, d, H)
-    first, second = _tokens(params)
+    first, second = tokens(params)
     return first @ toward, second @ toward, (end[:, None] @ toward)[:, 0]
 
 
@@ -125,7 +125,7 @@ def stream(params: Params, of: Batch, heads: int, half: bool = False) -> Tensor:
     pattern = patterns(params, of, heads)
     m, n = of.a.shape
     end = params["W_E"][:, -1] + params["W_pos"][:, 2]
-    values = [x @ params["W_V"] for x in (*_tokens(params), end[:, None])]  # (M, p, d) twice, (M, 1, d)
+    values = [x @ params["W_V"] for x in (*tokens(params), end[:, None])]  # (M, p, d) twice, (M, 1, d)
     seen = [_Rows.apply(v, *place) for v, place in zip(values[:2], _places(of), strict=True)]
     seen.append(values[2])
     mixed = sum(
@@ -148,7 +148,7 @@ def _neurons(params: Params, x: Tensor, half: bool) -> Tensor:
     return torch.baddbmm(b_out[:, None], hidden, w_out).to(x.dtype)
 
 
-def _tokens(params: Params) -> tuple[Tensor, Tensor]:
+def tokens(params: Params) -> tuple[Tensor, Tensor]:
     """(M, p, d) each: the numbers in the first place, and in the second."""
     numbers = params["W_E"][:, :-1]
     return numbers + params["W_pos"][:, :1], numbers + params["W_pos"][:, 1:2]

@@ -22,12 +22,12 @@ WAIT = 3  # times the decaying arm's median step of transition, at which the arm
 TOLD = (  # what the chapter's prose says of this run, by name
     *(
         f"s9_{k}"
-        for k in ("step_memorised", "step_half", "width", "fall_before", "fall_inside", "rho_levels", "rho_velocities")
+        for k in ("step_memorised", "step_half", "width", "fall_before", "fall_inside", "fall_after", "rho_levels")
     ),
-    *(f"s9_{k}" for k in ("document_rho", "document_p", "beyond_null", "planted_rho", "transitions")),
+    *(f"s9_{k}" for k in ("rho_velocities", "document_rho", "document_p", "beyond_null", "planted_rho", "transitions")),
     *("s10_amplitude_kept", "s10_no_transition", "s15_g_rise", "s15_lead_settled"),
 )
-PRINTED = tuple(f"printed_{c}_{k}" for c in CONDITIONS for k in ("accuracy", "kept", "inside", "rho"))
+PRINTED = tuple(f"printed_{c}_{k}" for c in CONDITIONS for k in ("accuracy", "kept"))
 Quantities = dict[str, list[float]]
 
 
@@ -68,6 +68,7 @@ def transition(decaying: list[Course]) -> Quantities:
         "s9_beyond_null": [float(max(r.beyond) < LEVEL) for r in decaying],
         "s9_fall_before": fall[:, 0].tolist(),
         "s9_fall_inside": (fall[:, 1] - fall[:, 0]).tolist(),
+        "s9_fall_after": (1 - fall[:, 1]).tolist(),
         "s9_transitions": [float(r.transition) for r in decaying],
         "s9_step_memorised": [r.memorised for r in decaying],
         "s9_step_half": [r.crossed(0.5) for r in decaying],
@@ -145,6 +146,20 @@ def published(rows: pd.DataFrame) -> Quantities:
     return out
 
 
+def asked(rows: pd.DataFrame) -> str:
+    """Of how many seeds the document's ρ can be taken in its own experiment, and what it is there, as sentences."""
+    found, out = published(rows), []
+    for name in CONDITIONS:
+        rho = np.array(found.get(f"printed_{name}_rho", []), float)
+        known = rho[np.isfinite(rho)]
+        if len(rho):
+            told = (
+                f"have {known.mean():.2g} on average".replace("-", "−") if len(known) else "have them, so there is no ρ"
+            )
+            out.append(f"With {name.replace('_', ' ')}, {len(known) or 'none'} of {len(rho)} seeds {told}.")
+    return " ".join(out)
+
+
 def planted(run: Course) -> float:
     """The larger ρ, of levels or of velocities, once A_param falls as accuracy rises, by as much as it falls in all, and its
     own roughness at another time is added."""
@@ -207,6 +222,7 @@ def _arms(rows: pd.DataFrame) -> Iterator[dict]:
             "memorised at": _median([r.memorised for r in found]),
             "half held out at": _median([r.crossed(0.5) for r in found]),
             "A at the end / when memorised": float(np.mean(kept)),
+            "the latter read at": _median([r.steps[0] for r in found]),
             "share of its fall before 15 %": _median([r.fall[0] for r in found]),
         }
 

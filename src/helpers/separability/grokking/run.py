@@ -5,9 +5,10 @@ A record is one arm (or condition of the document) with one seed, in the documen
 Columns. part: addition, circle or printed. arm: a name of `config.ARMS`; of the printed part condition, high_wd or no_wd. p.
 memorised: the first step with a training accuracy of MEMORISED, nan if never. step; psi_accuracy, loss: held out; train,
 train_loss: on the training pairs, nats; A_param, theta: norms of W_V and of all parameters; A_activation: mean norm of the
-stream at "=" on a probe of held-out pairs, sigma_sq: its variance there; gini: of the embedding's spectrum; G_stability: of
-attention on the probe, against `lag` steps before. At some steps of the arms in MAIN restricted, excluded: losses, nats.
-circle: k, the frequency; x, y: a list each, a number a token. printed: A_learned too, and no theta.
+stream at "=" on a probe of held-out pairs, variance: of that stream about its mean; gini: of the embedding's spectrum;
+G_stability: of attention on the probe, against `lag` steps before. At some steps of the arms in MAIN restricted, excluded:
+losses, nats. circle: k, the frequency; x, y: a list each, a number a token. printed: A_learned and sigma_sq, the
+document's, too, and no theta.
 """
 
 from __future__ import annotations
@@ -68,9 +69,9 @@ def _trained(config: Addition, cells: Sequence[Cell], log: Log, done: int, of: i
             log=steps, probe=watch,
         )  # fmt: skip
         extra = _progress(config, stack, watch, log.device)
-    series = torch.stack(seen, 1).double().cpu().numpy()  # (M, T, columns)
+    series = torch.stack(seen, 1).double().numpy()  # (M, T, columns)
     of_row = lambda i: {step: losses[looked.index(i)] for step, losses in extra.items()} if i in looked else {}
-    records = [_record(config, cell, np.array(steps), series[i], of_row(i)) for i, cell in enumerate(cells)]
+    records = [_record(config, cell, np.array(steps), series[i], of_row(i), watch) for i, cell in enumerate(cells)]
     first = (MAIN[0], config.first)
     return records + ([_circle(config, watch, looked.index(list(cells).index(first)))] if first in cells else [])
 
@@ -104,14 +105,16 @@ def _progress(config: Addition, stack: Stack, watch: Watch, device: str) -> dict
     return out
 
 
-def _record(config: Addition, cell: Cell, steps: np.ndarray, series: np.ndarray, extra: dict) -> Record:
+def _record(config: Addition, cell: Cell, steps: np.ndarray, series: np.ndarray, extra: dict, watch: Watch) -> Record:
     """series (T, columns). The first arm of MAIN keeps accuracy, A_param and G at every step, since their timing is judged; all
-    others, and all other columns, follow the adaptive pace of the document."""
+    others, and all other columns, follow the adaptive pace of the document. The step at which the training set is memorised is
+    there in every arm, since amplitude is compared with what it was then."""
     (arm, seed), of = cell, {name: series[:, i] for i, name in enumerate(COLUMNS)}
     sparse = SPARSE * config.every * (1 if arm in MAIN else 2)
     at = np.flatnonzero(of["train"] >= MEMORISED)
     memorised = int(steps[at[0]]) if len(at) else float("nan")
     facts = {"part": "addition", "arm": arm, "p": config.p, "memorised": memorised, "trained": config.trained}
+    facts["start_time"] = watch.began
     record, pace, last = (
         Record(EXPERIMENT, arm, seed, facts),
         Pace(dense=config.every, sparse=sparse),
@@ -119,12 +122,12 @@ def _record(config: Addition, cell: Cell, steps: np.ndarray, series: np.ndarray,
     )
     for i, step in enumerate(steps.tolist()):
         accuracy = float(of["psi_accuracy"][i])
-        whole = step % sparse == 0 or step in extra or i == len(steps) - 1
+        whole = step % sparse == 0 or step in extra or i == len(steps) - 1 or step == memorised
         if whole or arm == MAIN[0] or pace.due(step, last, accuracy):
             names = COLUMNS if whole else ("A_param", "G_stability")
             values = {name: float(of[name][i]) for name in names if name != "psi_accuracy"}
             more = dict(zip(("restricted", "excluded"), map(float, extra[step]), strict=True)) if step in extra else {}
-            record.log(step, accuracy=accuracy, **values, **more)
+            record.log(step, accuracy=accuracy, seconds=watch.seconds[i], **values, **more)
             last = step
     return record
 
@@ -157,7 +160,7 @@ def _published(config: OrderedAddition, log: Log) -> list[Record]:
         loss, accuracy = models.surprise(logits, held.sum(-1) % config.p)
         values = params["in_w"][:, -config.d :]
         known = [metrics.A_param([values[:, None]]), metrics.A_activation(stream[:, :, None])]
-        known += [metrics.A_learned(params["g3"]), metrics.sigma_sq_of_token(stream[:, :, None])]
+        known += [metrics.A_learned(params["g3"]), metrics.sigma_sq(stream[:, :, None])]
         return torch.stack([accuracy, loss, *known], 1)
 
     pace = Pace(sparse=max(Pace().sparse, config.steps // ROWS))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import torch
 from torch import Tensor
 
 from helpers import stacked
 from helpers.separability import metrics
-from helpers.separability.grokking import data, fourier, models
+from helpers.separability.grokking import data, fourier, fused, models
 from helpers.separability.grokking.config import ARMS, MEMORISED, Addition
 from helpers.stacked import Params
 
@@ -22,7 +24,7 @@ COLUMNS = (
     "A_param",
     "theta",
     "A_activation",
-    "sigma_sq",
+    "variance",
     "gini",
     "G_stability",
 )
@@ -41,7 +43,8 @@ class Stack:
         self.arms = [ARMS[name] for name, _ in cells]
         splits = {seed: data.unordered(config.p, config.trained, seed) for _, seed in cells}
         trained, held = (torch.stack([torch.tensor(splits[seed][i].copy()) for _, seed in cells]) for i in (0, 1))
-        self.trained = models.batch(trained, config.p, device)
+        self.pairs = fused.pairs(trained.to(device), config.p) if fused.fits(config, device) else None
+        self.trained = models.batch(trained, config.p, device, torch.float32 if self.pairs is None else None)
         self.held, self.probe = (models.batch(x, config.p, device, None) for x in (held, held[:, : config.probe]))
         self.params = {
             k: v.to(device) for k, v in stacked.pile([models.one(config, seed) for _, seed in cells]).items()
@@ -55,7 +58,10 @@ class Stack:
     def loss(self, params: Params, clock: Tensor) -> Tensor:
         """(M,) mean cross entropy of the training pairs, nats."""
         norm = self._project(params) if self.watched else None
-        losses, correct = models.surprise(self._logits(params, self.trained), self.trained.sums)
+        if self.pairs is None:
+            losses, correct = models.surprise(self._logits(params, self.trained), self.trained.sums)
+        else:
+            losses, correct = fused.surprise(params, self.pairs, self.config.heads)
         if norm is not None:
             with torch.no_grad():
                 new = (correct >= MEMORISED) & (self.memorised == 0)
@@ -90,7 +96,8 @@ class Watch:
     """What is seen of a stack at every measured step: `__call__` is the probe of `stacked.fit` and gives (M, columns).
 
     G compares attention on the held-out probe with what it was `lag` steps before; where nothing is that old, it has no value.
-    snapshots: {step: parameters of the rows `looked`, on the CPU} at the steps of `looks`.
+    snapshots: {step: parameters of the rows `looked`, on the CPU} at the steps of `looks`. began: when; seconds: from
+    then to each measurement.
     """
 
     def __init__(self, stack: Stack, steps: Sequence[int], looked: Sequence[int], tell: Callable[[int, Tensor], None]):
@@ -100,6 +107,8 @@ class Watch:
         nearest = lambda step: min(steps, key=lambda s: abs(s - step))
         self.looks = {nearest(step) for step in stacked.spaced(config.steps, config.looks)}
         self.snapshots: dict[int, Params] = {}
+        self.began, self.seconds = datetime.now(UTC).isoformat(timespec="milliseconds"), []
+        self._start = time.monotonic()
 
     def __call__(self, params: Params) -> Tensor:
         step, stack, heads = next(self.steps), self.stack, self.stack.config.heads
@@ -110,13 +119,14 @@ class Watch:
         ]
         stream = models.stream(params, stack.probe, heads)[:, :, None]  # (M, B, 1, d)
         seen += [metrics.A_param([params["W_V"][:, None]]), length(params), metrics.A_activation(stream)]
-        seen += [metrics.sigma_sq(stream), fourier.gini(fourier.spectrum(params["W_E"][:, :-1]))]
+        seen += [metrics.variance(stream), fourier.gini(fourier.spectrum(params["W_E"][:, :-1]))]
         self.before.append(models.patterns(params, stack.probe, heads)[:, :, :, None])  # (M, B, H, 1, 3)
         whole = len(self.before) == self.before.maxlen
         g = metrics.stability(self.before[-1], self.before[0]) if whole else torch.full_like(seen[0], torch.nan)
         if step in self.looks and self.looked:
             self.snapshots[step] = {k: v.detach()[self.looked].cpu() for k, v in params.items()}
-        out = torch.stack([*seen, g], 1)
+        out = torch.stack([*seen, g], 1).cpu()  # waits for the device
+        self.seconds.append(time.monotonic() - self._start)
         self.tell(step, out)
         return out
 

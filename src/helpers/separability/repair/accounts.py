@@ -139,10 +139,11 @@ def _along(at: Scene, z: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def planted(at: Scene, factor: float = 1.5) -> float:
-    """`log2_norm` of the late blocks when nothing is ablated and the stream after the first of them is made `factor`
-    times as long: what amplitude compensation would look like."""
-    first = late(at.decoder.layers).start
+def planted(at: Scene, factor: float = 2.0) -> float:
+    """`log2_norm` of the late blocks when nothing is ablated and the stream before the first of them is made `factor`
+    times as long: what amplitude that comes from before would look like. What the late blocks themselves write is as long
+    as it was, for their norms divide by the length, so that they are read as less than `factor`."""
+    first = max(late(at.decoder.layers).start - 1, 0)
     reference = hooks.references("zero", at.run)
     [(_, ends)] = hooks.ablate(
         at.decoder, at.run, [()], reference, ask=at.prompts.tokens[:, :2].to(at.u.device), scale={first: factor}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from helpers.checks import at_least, expect
+from helpers.lm import loader
 
 KINDS = ("zero", "mean", "resample")
 CONDITIONS = ("baseline", "critical", "random")  # of the printed experiment
@@ -98,13 +99,15 @@ class Repair:
                 self.seeds == self.symbols.seeds, f"seeds={self.seeds}, of the toy {self.symbols.seeds}; use one number"
             )
             self.check(self.symbols.layers, self.symbols.heads)
+        else:
+            loader.locate(self.model)
 
     def check(self, layers: int, heads: int) -> None:
         """Raises ValueError for a head that a model of this size lacks."""
-        named = ",".join(f"{layer}.{head}" for layer, head in self.heads)
-        fits = all(layer < layers and head < heads for layer, head in self.heads)
-        size = f"{self.model} has blocks 0..{layers - 1} of heads 0..{heads - 1}"
-        expect(fits, f"heads={named}: {size}; write found, or one such as {layers - 1}.0")
+        for layer, head in self.heads:
+            size = f"{self.model} has blocks 0..{layers - 1} of heads 0..{heads - 1}"
+            known = layer < layers and head < heads
+            expect(known, f"heads={layer}.{head}: {size}; use one up to {layers - 1}.{heads - 1}, or found")
 
     @property
     def each(self) -> int:

@@ -14,11 +14,11 @@ from helpers.separability.repair.quantities import OVER, Quantities
 
 LOST, KEPT = -0.6, -0.05  # of the logit difference, with the effect and without
 RAISED = 0.76  # log2 norm ratio that is planted: twice the border
-GIVEN = 0.3  # share of the direct effect that is given back, where repair is planted
+GIVEN = 0.3  # share of the direct effect that is given back, by other heads, where repair is planted
 PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "S6": (f"the heads' ablation takes {-LOST:.0%} of the logit difference", f"it takes {-KEPT:.0%}"),
     "S7": (
-        f"norms rise 1.7-fold and {GIVEN:.0%} of the direct effect is repaired",
+        f"norms rise 1.7-fold and other heads give back {GIVEN:.0%} of the direct effect",
         "norms stay and nothing is repaired",
     ),
     "S8": ("97 of 100 triples change nothing", "half of the triples change something"),
@@ -52,8 +52,10 @@ def _raised(rows: pd.DataFrame, log2: float, given: float) -> Quantities:
     less = (
         chosen["change"] - (1 - given) * chosen["direct"]
     )  # what the change is beyond the one that is to be on average
-    moved = rows["change"].where(~rows.index.isin(chosen.index), rows["change"] - less.mean())
-    return quantities.repair(rows.assign(change=moved))
+    back = chosen["heads"] + chosen["mlps"] + given * chosen["direct"]
+    at = rows.index.isin(chosen.index)
+    columns = {"change": rows["change"] - less.mean(), "heads": rows["heads"] - back.mean()}
+    return quantities.repair(rows.assign(**{k: rows[k].where(~at, v) for k, v in columns.items()}))
 
 
 def _triples(rows: pd.DataFrame, share: float) -> Quantities:

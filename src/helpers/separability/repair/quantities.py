@@ -1,7 +1,7 @@
-"""From a tidy frame to the quantities that the claims name. The unit is the template, and for S8 the triple of heads.
+"""From a tidy frame to the quantities that the claims name. The unit is the model: a toy that was trained from its own seed.
 
-Where several seeds were run (the toy's models, or draws of names), a template's value is the mean over them. Nothing
-is run here."""
+Of any other model there is one, whatever names were drawn, and one value. For figures, and for criteria that were replaced,
+the unit is the template, whose value is the mean over seeds. Nothing is run here."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ Quantity = Callable[[pd.DataFrame], np.ndarray]
 def frame(rows: pd.DataFrame) -> pd.DataFrame:
     """The frame with what follows from it. template: of the rows of an ablation, their step. relative: change over
     the logit difference. trained: dropout of the toy's heads, −1 where there is none. judged: whether a model's
-    claims are about these rows (of the toy: without dropout)."""
+    claims are about these rows (of the toy: without dropout). unit: the model's number, its seed; 0 of any but the toy."""
     out = rows.copy()
     steps = out["step"].where(out["part"].eq("ablation"))
     out["template"] = steps if "template" not in out else steps.fillna(out["template"])
     if "change" in out:
         out["relative"] = out["change"] / out["ld"]
     out["trained"] = out["dropout"].fillna(-1.0).astype(float) if "dropout" in out else -1.0
+    out["unit"] = out["seed"].where(out["model"].eq(TOY), 0)
     out["judged"] = out["main"].astype(bool) & (~out["model"].eq(TOY) | out["trained"].eq(0.0))
     return out
 
@@ -45,7 +46,7 @@ def repair(rows: pd.DataFrame) -> Quantities:
     out["s7_repair_fraction"] = repaired(rows)
     out["s7_direct_size"] = -share("direct")(rows)
     out["s7_planted_log2_ratio"] = at("log2_norm", arm="planted", kind="none")(rows)
-    out |= printed(rows) | within(rows)
+    out |= printed(rows) | within(rows) | by_model(rows)
     return {k: [float(v) for v in values] for k, values in out.items() if len(values)}
 
 
@@ -57,6 +58,28 @@ def at(column: str, arm: str = "critical", kind: str = "zero", **where: object) 
         return frames.each(of_seed, "template").to_numpy()
 
     return read
+
+
+def by_model(rows: pd.DataFrame) -> Quantities:
+    """Quantities of S6 to S8, one value a model: means over templates, and over its triples."""
+    take = lambda column, arm="critical", kind="zero": _of_model(rows, column, arm, kind)
+    out = {f"s6_model_{kind}": take("relative", kind=kind) for kind in KINDS}
+    out |= {"s6_model_baseline": take("ld"), "s6_model_matched": take("relative", "matched")}
+    direct, ld = take("direct"), take("ld")
+    later = take("heads") + take("mlps")
+    small = direct.abs() < LEAST * ld.abs()
+    out |= {"s7_model_log2_ratio": take("log2_norm"), "s7_model_later": -(later / direct).mask(small)}
+    out |= {"s7_model_direct": -direct / ld, "s7_model_planted": take("log2_norm", "planted", "none")}
+    for name, hit in within(rows).items():
+        units = frames.rows(rows, part="triples", kind="zero").sort_values(["step", "seed"])["unit"]
+        out[name.replace("within", "model")] = pd.Series(hit).groupby(units.to_numpy()).mean()
+    return {k: v.to_numpy() for k, v in out.items()}
+
+
+def _of_model(rows: pd.DataFrame, column: str, arm: str, kind: str) -> pd.Series:
+    """A column of an ablation, a value a model, the mean over templates."""
+    found = frames.rows(rows, part="ablation", arm=arm, kind=kind)
+    return found.groupby("unit")[column].mean() if len(found) else pd.Series(dtype=float)
 
 
 def share(part: str, kind: str = "zero", arm: str = "critical", **where: object) -> Quantity:
@@ -119,7 +142,7 @@ def ratio(rows: pd.DataFrame) -> np.ndarray:
 
 
 def planted_ratio(rows: pd.DataFrame) -> np.ndarray:
-    """(T,) the same with nothing ablated and the stream made half as long again after the first late block."""
+    """(T,) the same with nothing ablated and the stream made longer before the late blocks (`accounts.planted`)."""
     return np.exp2(at("log2_norm", arm="planted", kind="none")(rows))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from helpers.checks import at_least, expect
+from helpers.lm import loader
 
 SHAPES = {  # features n and dimensions m of bottlenecks, by profile
     "quick": ((5, 2), (10, 2), (10, 3), (10, 5), (10, 10)),
@@ -93,6 +94,8 @@ class Foreign:
     def __post_init__(self):
         at_least(self, held=8, length=8)
         expect(self.held % 2 == 0, f"held={self.held} has no halves of one size; use {self.held + 1}")
+        if self.name != "none":
+            loader.locate(self.name)
 
 
 @dataclass(frozen=True)

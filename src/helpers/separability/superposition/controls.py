@@ -1,5 +1,5 @@
-"""Could S11 have been answered otherwise? Its rows with suppressors that vary four times as much as matched heads,
-and as much.
+"""Could S11 and S12 have been answered otherwise? Their rows with suppressors that vary four times as much as matched
+heads, and as much.
 
 The scatter over models stays as it was measured; a model in which no suppressor was found gets one, the head of the
 lowest direct effect."""
@@ -15,14 +15,16 @@ from helpers.separability.superposition.quantities import STORIES, Quantities
 
 TWICE = 2.0  # log2: twice the margin of S11
 CLEAR = 50.0  # Student's t of what is planted
-PLANTED = {"S11": ("suppressors vary four times as much as matched heads", "they vary as much as these")}
+PLANTED = dict.fromkeys(
+    ("S11", "S12"), ("suppressors vary four times as much as matched heads", "they vary as much as these")
+)
 
 
 def known(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
     """{claim: (quantities with its effect planted, quantities with none)}, where the census was run."""
     if not len(frames.rows(rows, part="heads", model=STORIES)):
         return {}
-    return {"S11": (quantities.named(moved(rows, TWICE)), quantities.named(moved(rows, 0.0)))}
+    return dict.fromkeys(PLANTED, tuple(quantities.named(moved(rows, to)) for to in (TWICE, 0.0)))
 
 
 def moved(rows: pd.DataFrame, to: float) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def heads(sides: Sides, others: Sequence[str] = ()) -> go.Figure:
 def boxes(sides: Sides) -> go.Figure:
     """The document's figure 5: σ² of what heads write, at its three sites; a point a seed and batch."""
     found = tables.sites(sides.this)
-    return plots.plot_box_plots_variance({site: rows["sigma_sq"].tolist() for site, rows in found.groupby("site")})
+    return plots.plot_box_plots_variance({site: rows["variance"].tolist() for site, rows in found.groupby("site")})
 
 
 def census(sides: Sides, model: str = STORIES) -> go.Figure:

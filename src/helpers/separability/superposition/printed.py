@@ -48,9 +48,9 @@ def trained(toy: Toy, device: str = "cpu") -> Params:
 
 @torch.no_grad()
 def measured(toy: Toy, params: Params) -> dict[str, Tensor]:
-    """A value a seed and held batch, (S, N) each: loss, psi_accuracy; A_activation and sigma_sq behind the first
-    layer; ablated.H, the same without head H of that layer; sigma_sq_head.H, σ² of what the head writes;
-    sigma_sq_head.last, of what the last layer's heads write, mean over heads; against.H, the lowest correlation of
+    """A value a seed and held batch, (S, N) each: loss, psi_accuracy; A_activation and variance_stream behind the first
+    layer; ablated.H, the same without head H of that layer; variance_head.H, σ² of what the head writes;
+    variance_head.last, of what the last layer's heads write, mean over heads; against.H, the lowest correlation of
     the head's output with another's of its layer."""
     arch, device = architecture(toy), params["W_E"].device
     held = tokens(toy, "held", toy.held * toy.batch).to(device).unflatten(1, (toy.held, toy.batch))
@@ -60,13 +60,14 @@ def measured(toy: Toy, params: Params) -> dict[str, Tensor]:
         logits, seen = models.cached(params, x, arch, keep=keep)
         first, last = (_written(seen[f"z.{k}"], params[f"W_O.{k}"]) for k in (0, toy.layers - 1))  # (S, B, T, H, d)
         row = {"loss": surprise(logits, y), "psi_accuracy": metrics.psi_accuracy(logits, y)}
-        row |= {name: getattr(metrics, name)(seen["resid_post.0"]) for name in ("A_activation", "sigma_sq")}
-        row["sigma_sq_head.last"] = metrics.sigma_sq(last.movedim(3, 1)).mean(1)
+        row |= {"A_activation": metrics.A_activation(seen["resid_post.0"])}
+        row |= {"variance_stream": metrics.variance(seen["resid_post.0"])}
+        row["variance_head.last"] = metrics.variance(last.movedim(3, 1)).mean(1)
         opposed = _correlations(first)
         for h in range(toy.heads):
             edit = {"z.0": lambda z, h=h: z * (torch.arange(toy.heads, device=device) != h)[:, None]}
             after = models.cached(params, x, arch, edit, keep=keep[:1])[1]["resid_post.0"]
-            row |= {f"ablated.{h}": metrics.sigma_sq(after), f"sigma_sq_head.{h}": metrics.sigma_sq(first[:, :, :, h])}
+            row |= {f"ablated.{h}": metrics.variance(after), f"variance_head.{h}": metrics.variance(first[:, :, :, h])}
             row[f"against.{h}"] = opposed[:, h]
         for name, value in row.items():
             out.setdefault(name, []).append(value)

@@ -23,7 +23,8 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
     other sequences passes for one; `log2`, its variance over the median of its layer's other heads that are none;
     `place`, its layer and a little more; and `by.…`, whether each reading alone calls it one. Of bottlenecks:
     `density`, amplitude a dimension, amplitude / √m."""
-    out = rows.copy()
+    before = {"sigma_sq": "variance_stream"} | {c: c.replace("sigma_sq", "variance") for c in rows if "sigma_sq_" in c}
+    out = rows.rename(columns=before)  # as runs before 2026-11-28 called them
     for column in ("suppressor", "null_found", "log2", *(f"by.{name}" for name in rule.ALONE)):
         out[column] = np.nan
     if "head" in out:
@@ -62,6 +63,7 @@ def census(rows: pd.DataFrame, model: str = STORIES) -> dict[str, np.ndarray]:
     half = planted_found(HALF, model)(rows)
     out["s11_planted_found"] = np.array([half.mean()] if len(half) else [])
     out["s11_false_found"] = np.array([heads["null_found"].mean()])
+    out["s12_models_log2_ratio"], out["s12_p_models"] = out["s11_log2_ratio"], pooled(rows, model)
     sequences = frames.rows(rows, part="sequences", model=model)
     units = int(heads["n"].iloc[0])
     out["s12_log_ratio"] = sequences["log_ratio"].to_numpy() if len(sequences) else np.zeros(units)
@@ -94,10 +96,10 @@ def permuted(heads: pd.DataFrame, draws: int = DRAWS) -> float:
     return float((1 + (np.array(again) >= reached - 1e-12).sum()) / (1 + draws))
 
 
-def pooled(rows: pd.DataFrame) -> np.ndarray:
+def pooled(rows: pd.DataFrame, model: str = STORIES) -> np.ndarray:
     """The same p with the labels of every model permuted at once; the statistic is the mean over models that have
     suppressors."""
-    heads = [h for _, h in models(frames.rows(rows, part="heads", model=STORIES))]
+    heads = [h for _, h in models(frames.rows(rows, part="heads", model=model))]
     facts = [(h["variance"].to_numpy(), h["layer"].to_numpy(), h["suppressor"].to_numpy() > 0) for h in heads]
     facts = [f for f in facts if f[-1].any() and not f[-1].all()]
     if not facts:
@@ -127,6 +129,15 @@ def count(column: str = "suppressor", model: str = STORIES) -> Quantity:
 def average(column: str, model: str = STORIES) -> Quantity:
     """A quantity: the mean of a column over heads, one value a model."""
     return lambda rows: frames.rows(rows, part="heads", model=model).groupby("seed")[column].mean().to_numpy(float)
+
+
+def copiers(rows: pd.DataFrame) -> np.ndarray:
+    """(1,) the share of all suppressors that are found by what they do to words already told alone, and not by working
+    against the right answer."""
+    heads = [(h, h["suppressor"].to_numpy() > 0) for _, h in models(frames.rows(rows, part="heads", model=STORIES))]
+    held = [rule.holds(_statistics(h), rule.BY["direct"], int(h["n"].iloc[0]), len(rule.BY) * len(h)) for h, _ in heads]
+    chosen = [~direct[some] for direct, (_, some) in zip(held, heads, strict=True)]
+    return np.array([np.concatenate(chosen).mean()]) if any(len(c) for c in chosen) else np.empty(0)
 
 
 def most(column: str, model: str = STORIES) -> Quantity:
@@ -206,8 +217,8 @@ def beyond_null(kind: str, model: str = STORIES) -> Quantity:
 
 def _toy(found: pd.DataFrame) -> dict[str, float]:
     chosen, heads = raised(found), range(int(found["heads"].iloc[0]))
-    outputs = found[[f"sigma_sq_head_{h}" for h in heads]].to_numpy()  # (N, H)
-    ratio = found[[f"ablated_{h}" for h in heads]].to_numpy() / found[["sigma_sq"]].to_numpy()
+    outputs = found[[f"variance_head_{h}" for h in heads]].to_numpy()  # (N, H)
+    ratio = found[[f"ablated_{h}" for h in heads]].to_numpy() / found[["variance_stream"]].to_numpy()
     some, excludes = chosen.any() and not chosen.all(), 0.0
     if some:
         at = np.random.default_rng(0).integers(0, len(found), (int(found["resamples"].iloc[0]), len(found)))
@@ -229,7 +240,7 @@ def raised(found: pd.DataFrame) -> np.ndarray:
     """(H,) which heads of the first layer are suppressors as printed: σ² without them over σ², of means over
     batches."""
     ablated = found[[f"ablated_{h}" for h in range(int(found["heads"].iloc[0]))]].mean().to_numpy()
-    return ablated / found["sigma_sq"].mean() > found["threshold"].iloc[0]
+    return ablated / found["variance_stream"].mean() > found["threshold"].iloc[0]
 
 
 def models(rows: pd.DataFrame) -> Iterator[tuple[pd.Index, pd.DataFrame]]:

@@ -1,8 +1,8 @@
 """Experiment D: the only file that trains, resumes and logs.
 
 Columns: part; model, a trained model's name, or "stories" for those that are trained here; seed.
-printed: a row a held batch; loss, psi_accuracy, A_activation; sigma_sq, and without one head of the first layer
-ablated_H; sigma_sq_head_H and …_last, σ² of what heads write; against_H, the lowest correlation with another head's
+printed: a row a held batch; loss, psi_accuracy, A_activation; variance_stream, and without one head of the first layer
+ablated_H; variance_head_H and …_last, σ² of what heads write; against_H, the lowest correlation with another head's
 output; threshold, against, resamples, heads: of the settings.
 heads: a row a head; layer, head; n, the sequences that find and as many that measure; variance, tr Cov of what it
 writes; direct, gain, loss (nats), copying, each with Student's t (…_t) over sequences; null_…_t, of the head on other
@@ -57,12 +57,13 @@ def run_printed(toy: Toy, log: Log) -> None:
 def run_census(config: Census, log: Log) -> None:
     """Models of the stories, one a seed, and all of their heads."""
 
+    view = language.learned(config, log.device, log.work)
+
     def make() -> list[Record]:
-        view = language.learned(config, log.device, log.work)
         held = language.stories(config, "held").to(log.device)
         return list(_census(log, STORIES, view, held, config.draws))
 
-    log.once(("census", config), make)
+    log.once(("census", config, decoders.digest(view.params)), make)
 
 
 def run_trained(config: Foreign, draws: int, log: Log) -> None:

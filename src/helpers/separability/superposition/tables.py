@@ -21,12 +21,12 @@ def sites(rows: pd.DataFrame) -> pd.DataFrame:
         chosen = raised(found)
         at = {"suppressors, first layer": chosen, "clean heads, first layer": ~chosen}
         for site, which in at.items():
-            outputs = [found[f"sigma_sq_head_{h}"] for h in np.flatnonzero(which)]
-            out += [{"seed": seed, "site": site, "sigma_sq": float(v)} for column in outputs for v in column]
+            outputs = [found[f"variance_head_{h}"] for h in np.flatnonzero(which)]
+            out += [{"seed": seed, "site": site, "variance": float(v)} for column in outputs for v in column]
         out += [
-            {"seed": seed, "site": "all heads, last layer", "sigma_sq": float(v)} for v in found["sigma_sq_head_last"]
+            {"seed": seed, "site": "all heads, last layer", "variance": float(v)} for v in found["variance_head_last"]
         ]
-    return pd.DataFrame(out, columns=["seed", "site", "sigma_sq"])
+    return pd.DataFrame(out, columns=["seed", "site", "variance"])
 
 
 def alone(rows: pd.DataFrame) -> pd.DataFrame:
