@@ -134,5 +134,7 @@ def _locate(name: str) -> Path | None:
     return next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)
 
 
-IMPORTS: dict[str, list[str]] = {}  # what was found in a source before, by the digest of its package's name and its text
+IMPORTS: dict[
+    str, list[str]
+] = {}  # what was found in a source before, by the digest of its package's name and its text
 LOADED = {path: _stamp(path) for path in source(PACKAGE).parent.rglob("*.py")}  # as they were when this process began

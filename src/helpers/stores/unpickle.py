@@ -272,6 +272,20 @@ def _same(cls: type, *sources: type) -> Callable:
     return make
 
 
+class _Dict(dict):
+    """A dict in place of an OrderedDict: dicts keep their order now. What torch hangs on one beside its items is left out."""
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def _ordered(pairs: Any = ()) -> _Dict:
+    well = isinstance(pairs, (list, tuple)) and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs)
+    if not well or not all(isinstance(key, str) for key, _ in pairs):
+        raise PickleRefused("the pickle calls OrderedDict with more than pairs of a name and a value")
+    return _Dict(pairs)
+
+
 _NDARRAY = _StandIn("numpy.ndarray", _refuse_call)
 _PLAIN = {  # types whose constructors only copy what is there
     "list": _same(list, tuple), "tuple": _same(tuple, list), "dict": _same(dict), "int": _same(int),
@@ -281,6 +295,8 @@ _PLAIN = {  # types whose constructors only copy what is there
 _CORES = ("numpy.core", "numpy._core")
 ALLOWED: dict[str, _StandIn] = {
     "numpy ndarray": _NDARRAY,
+    "collections OrderedDict": _StandIn("OrderedDict", _ordered),
+    "torch Size": _StandIn("torch.Size", _same(tuple, list)),
     "numpy dtype": _StandIn("numpy.dtype", _DType),
     **{f"{core}.multiarray _reconstruct": _StandIn("numpy's _reconstruct", _reconstruct) for core in _CORES},
     **{f"{core}.multiarray scalar": _StandIn("numpy's scalar", _scalar) for core in _CORES},
