@@ -51,6 +51,16 @@ def resolve(device: str) -> str:
     return device
 
 
+def use(device: str) -> str:
+    """`resolve`, and make a GPU that is asked for by number the current one: kernels and recorded graphs go where that is."""
+    found = resolve(device)
+    if found.startswith("cuda:"):
+        import torch
+
+        torch.cuda.set_device(int(found.partition(":")[2]))
+    return found
+
+
 def seed_of(*key: object) -> int:
     """A 63-bit seed from any printable key: the same key gives the same stream whatever runs beside it."""
     return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8], "little") >> 1

@@ -117,5 +117,7 @@ def _stable(notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, objec
         if notebook.parameters[name].is_file(value):
             out[name] = files.digest(Path(value))
         else:
-            out[name] = devices.resolve(value) if name == "device" else value
+            out[name] = (
+                devices.resolve(value).partition(":")[0] if name == "device" else value
+            )  # which GPU is no matter
     return out

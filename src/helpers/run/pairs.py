@@ -1,11 +1,12 @@
 """The pairs: every NAME.ipynb is made from NAME.py, never the other way, and what somebody else wrote into one is not lost.
 
-A twin says in its metadata what it was made from and the digest of what was made. One whose cells are neither its source's nor
-what was made was changed elsewhere, in JupyterLab for instance; so was one that holds outputs.
+A twin that is neither what was made here last, nor as git has it, was changed elsewhere, in JupyterLab for instance; so was one
+that holds outputs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from helpers import files
 from helpers.run.project import KERNEL, Notebook, Project
 
-STAMP = "ruc"
+MADE = ".pairs.json"  # in the folder of runs: the digest of each twin as it was made last
 SHOWN = ("tags", "jupyter", "mystnb")  # of a cell's metadata
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
 
@@ -23,61 +24,77 @@ def make(project: Project, force: bool = False) -> tuple[list[str], list[str], l
     """Make the twins that are not of their sources. Returns the names of those made and of those that somebody changed, which
     stay; with `force` these are made as well, and the copies kept of them are returned; last, a line for each broken source."""
     made, kept, copies, broken = [], [], [], []
+    record = _record(project)
     for name in project.names:
         notebook = project.notebook(name)
         twin = notebook.path.with_suffix(".ipynb")
         try:
-            text = render(notebook)
+            text = render(notebook, _read(twin))
         except (OSError, ValueError) as error:
             broken.append(f"{name}: {error}")
             continue
         if current(twin, text):
+            record |= {} if _outputs(_read(twin)) else {name: _digest(_read(twin))}
             continue
-        if changed(twin):
+        if changed(twin, record.get(name)):
             if not force:
                 kept.append(name)
                 continue
             copies.append(_aside(twin))
         files.write_atomic(twin, text)
+        record[name] = _digest(_read(twin))
         made.append(name)
+    if record != _record(project):
+        with contextlib.suppress(OSError):
+            files.write_atomic(project.runs / MADE, files.strict_json(record))
     return made, kept, copies, broken
 
 
-def render(notebook: Notebook) -> str:
-    """The twin of a source: its cells without outputs, no word of pairing, and a stamp."""
-    cells = []
+def render(notebook: Notebook, before: dict | None = None) -> str:
+    """The twin of a source: its cells without outputs, and no word of pairing. before: the twin as it was, whose cells keep
+    their ids."""
+    cells, ids = [], _ids(before)
     for cell in notebook.content.cells:
         meta = {k: v for k, v in cell.metadata.items() if k in SHOWN and v}
         code = {"execution_count": None} if cell.cell_type == "code" else {}
         out = {"outputs": []} if cell.cell_type == "code" else {}
         lines = cell.source.splitlines(keepends=True)
-        cells.append({"cell_type": cell.cell_type} | code | {"id": cell.id, "metadata": meta} | out | {"source": lines})
-    stamp = {"source": f"{notebook.name}.py", "made": _digest(cells)}
-    meta = {"kernelspec": KERNEL, "language_info": LANGUAGE, STAMP: stamp}
+        name = ids.pop(cell.source, None) or files.digest(f"{len(cells)} {cell.source}")[7:15]
+        cells.append({"cell_type": cell.cell_type} | code | {"id": name, "metadata": meta} | out | {"source": lines})
+    meta = {"kernelspec": KERNEL, "language_info": LANGUAGE}
     found = {"cells": cells, "metadata": meta, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _ids(before: dict | None) -> dict[str, str]:
+    """The id of every cell by its text."""
+    cells = before["cells"] if before else []
+    return {_text(cell): cell["id"] for cell in cells if isinstance(cell.get("id"), str)}
 
 
 def current(twin: Path, text: str) -> bool:
     """Whether a twin holds what its source says, whatever outputs a reader's run put beside it, and pairs with nothing."""
-    found, wanted = _read(twin), json.loads(text)
-    if found is None or "formats" in found.get("metadata", {}).get("jupytext", {}):
-        return False
-    stamped = found["metadata"].get(STAMP) == wanted["metadata"][STAMP] or _outputs(found)
-    return bool(stamped) and _digest(found["cells"]) == _digest(wanted["cells"])
+    found = _read(twin)
+    paired = found is None or "formats" in found["metadata"].get("jupytext", {})
+    return not paired and _digest(found) == _digest(json.loads(text))
 
 
-def changed(twin: Path) -> bool:
-    """Whether somebody else wrote into a twin: it differs from what was made, holds outputs, or cannot be read; and git does
-    not have it as it is."""
+def changed(twin: Path, made: str | None) -> bool:
+    """Whether somebody else wrote into a twin: it differs from what was made last, holds outputs, or cannot be read; and git
+    does not have it as it is. made: the digest of what was."""
     if not twin.is_file():
         return False
     found = _read(twin)
-    if found is not None and not _outputs(found):
-        stamp = found["metadata"].get(STAMP)
-        if isinstance(stamp, dict) and stamp.get("made") == _digest(found["cells"]):
-            return False
+    if found is not None and not _outputs(found) and _digest(found) == made:
+        return False
     return not _committed(twin)
+
+
+def _record(project: Project) -> dict[str, str]:
+    try:
+        return dict(files.read_json(project.runs / MADE))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _read(path: Path) -> dict | None:
@@ -92,9 +109,9 @@ def _outputs(found: dict) -> bool:
     return any(cell.get("outputs") for cell in found["cells"])
 
 
-def _digest(cells: list[dict]) -> str:
+def _digest(found: dict) -> str:
     """Of what a twin's cells are and say, however it was written down."""
-    said = [(c.get("cell_type"), _text(c), {k: c.get("metadata", {}).get(k) for k in SHOWN}) for c in cells]
+    said = [(c.get("cell_type"), _text(c), {k: c.get("metadata", {}).get(k) for k in SHOWN}) for c in found["cells"]]
     return files.digest(json.dumps([(kind, text, {k: v for k, v in meta.items() if v}) for kind, text, meta in said]))
 
 
