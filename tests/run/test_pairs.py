@@ -106,18 +106,24 @@ def test_a_source_that_cannot_be_read_stops_no_other(project):
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["as made", "paired, as it was"])
-def test_lab_saves_a_trial_value_into_the_twin_alone(project, old):
-    """JupyterLab's file manager with jupytext in it. The second case shows that the test would see it."""
+def test_lab_saves_a_trial_value_into_the_twin_alone(project, old, root, tmp_path, monkeypatch):
+    """JupyterLab's file manager with jupytext in it, of a reader who pairs all notebooks. The second case shows that the test
+    would see a source that is written to."""
+    (tmp_path / "jupytext").mkdir()
+    (tmp_path / "jupytext" / "jupytext.toml").write_text('formats = "ipynb,py:percent"')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    ours = (root / "notebooks" / "jupytext.toml").read_bytes()
+    assert (project.root / "notebooks" / "jupytext.toml").read_bytes() == ours
     pairs.make(project)
     if old:
         edit(source(project), "#   jupytext:", f"#   jupytext:\n#     {PAIRED}")
         jupytext.write(jupytext.read(source(project)), twin(project))
     before = source(project).read_bytes()
-    manager = build_sync_jupytext_contents_manager_class(LargeFileManager)(root_dir=str(project.root))
-    model = manager.get("notebooks/good.ipynb")
+    manager = build_sync_jupytext_contents_manager_class(LargeFileManager)(root_dir=str(project.root / "notebooks"))
+    model = manager.get("good.ipynb")
     cell = model["content"]["cells"][1]
     cell["source"] = cell["source"].replace("seed: int = 1", "seed: int = 77")
-    manager.save({"type": "notebook", "content": model["content"]}, "notebooks/good.ipynb")
+    manager.save({"type": "notebook", "content": model["content"]}, "good.ipynb")
     assert "77" in twin(project).read_text()
     assert (source(project).read_bytes() == before) != old
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -123,11 +125,7 @@ def doctor(find) -> Answer:
 @click.pass_obj
 def lab(find, words) -> Answer:
     """Open the notebooks in JupyterLab. What follows is handed on to it. As root in a container --allow-root is added."""
-    import os
-    import subprocess
-    import sys
-
     project = find()
     root = ["--allow-root"] if os.geteuid() == 0 and "--allow-root" not in words else []
     command = [sys.executable, "-P", "-m", "jupyterlab", *root, *words, str(Path(project.root, "notebooks"))]
-    return Answer({}, code=subprocess.run(command, check=False).returncode)
+    os.execv(sys.executable, command)
