@@ -7,12 +7,17 @@ import contextlib
 import json
 import os
 import queue
+import shutil
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from helpers.run import processes
+
+ORPHAN = 5  # exit code of a job whose runner is gone
 EVENTS = ("kernel", "cell", "failed", "done")
 UNKNOWN = "?"  # a dead kernel does not say where it was; the parent knows the last cell that started
 FULL = 50 * 2**20  # bytes of a log, after which it is begun anew and the last one kept
@@ -25,15 +30,30 @@ def write(fd: int, event: str, **facts) -> None:
         os.write(fd, (json.dumps({"event": event} | facts) + "\n").encode())
 
 
-def on_close(fd: int, act: Callable[[], None]) -> None:
-    """Call `act` from a thread when the other end of this pipe is gone, with the process that held it."""
+def attend(order: dict) -> threading.Event:
+    """In a job: keep its pipes and locks from what it starts, and end everything once the runner is gone, whose pipe closes
+    then, however it went. The event tells that this is going on."""
+    for fd in (*order["pipes"].values(), *order["locks"]):
+        os.set_inheritable(fd, False)
+    orphaned = threading.Event()
 
     def wait() -> None:
-        while os.read(fd, 1):
+        while os.read(order["pipes"]["life"], 1):
             pass
-        act()
+        orphaned.set()
+        processes.end(order["folder"], patience=1.0)
+        shutil.rmtree(os.environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
+        os._exit(ORPHAN)
 
     threading.Thread(target=wait, daemon=True).start()
+    return orphaned
+
+
+def leave(orphaned: threading.Event, code: int) -> None:
+    """End a job with its exit code, unless it is being ended."""
+    while orphaned.is_set():  # the kernel's end has ended the notebook; what is left is being taken away
+        time.sleep(1)
+    sys.exit(code)
 
 
 def events(fd: int, limit: float, beat: float | None = None) -> Iterator[dict]:

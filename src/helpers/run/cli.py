@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
@@ -232,7 +233,8 @@ def _said(text: str, code: int) -> int:
     """The exit code, as a number; with --json the error is told on stdout as well."""
     code = code if isinstance(code, int) else 2
     if "--json" in sys.argv:
-        print(json.dumps({"error": text, "code": code}))
+        with contextlib.suppress(OSError):
+            print(json.dumps({"error": text, "code": code}))
     return code
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 from functools import partial
 from pathlib import Path
 
 from helpers import files, sources
-from helpers.run import channel, processes
+from helpers.run import channel
 
 nbformat, papermill = sources.light("nbformat"), sources.light("papermill")
 
@@ -26,7 +25,7 @@ from nbclient.exceptions import DeadKernelError  # noqa: E402
 from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
 
-FAILED, DIED, ORPHAN = 1, 3, 5
+FAILED, DIED = 1, 3
 QUIET = {  # in the kernel only: bars become widget outputs or stderr in a page
     "TQDM_DISABLE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -76,21 +75,6 @@ class Engine(NBClientEngine):
 
 
 tell = partial(channel.write, -1)  # until the job says on which pipe
-
-
-def attend(job: dict) -> None:
-    """Tell on the job's own pipe, and end everything when the runner goes. No pipe and no lock reaches the kernel."""
-    global tell
-    for fd in (*job["pipes"].values(), *job["locks"]):
-        os.set_inheritable(fd, False)
-    tell = partial(channel.write, job["pipes"]["events"])
-
-    def alone() -> None:
-        processes.end(job["folder"], patience=1.0)
-        shutil.rmtree(os.environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
-        os._exit(ORPHAN)
-
-    channel.on_close(job["pipes"]["life"], alone)
 
 
 def tidy(nb: nbformat.NotebookNode, parameters: dict) -> nbformat.NotebookNode:
@@ -160,5 +144,7 @@ def _failed(job: dict, out: Path, cell: str, error: str, trace: str, code: int) 
 
 if __name__ == "__main__":
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    attend(order)
-    sys.exit(execute(order))
+    tell = partial(channel.write, order["pipes"]["events"])
+    orphaned = channel.attend(order)
+    code = execute(order)
+    channel.leave(orphaned, code)

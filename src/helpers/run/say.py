@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import sys
@@ -103,7 +104,9 @@ def show(answer: Answer) -> None:
 def complain(text: str, head: str = "ruc: ") -> None:
     """An error, wrapped to the terminal, on stderr. It is red on a terminal."""
     body = wrapped(head + text)
-    sys.stderr.write(("\x1b[31m" + body + "\x1b[0m" if sys.stderr.isatty() else body) + "\n")
+    with contextlib.suppress(OSError):  # the disk that is full may be the one that stderr goes to
+        sys.stderr.write(("\x1b[31m" + body + "\x1b[0m" if sys.stderr.isatty() else body) + "\n")
+        sys.stderr.flush()
 
 
 def wrapped(text: str) -> str:

@@ -13,6 +13,7 @@ from helpers.run import channel, locks, processes, progress
 
 Report = Callable[[dict], None]
 OTHERS = {"JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_DEFAULT_PROVISIONER_NAME", "PYTHONSTARTUP", "PYTHONINSPECT"}
+JOB = [sys.executable, "-P", "-m", "helpers.run.job"]
 LEAVE = 60.0  # seconds that a job has for going, once it has said its last
 
 
@@ -67,9 +68,8 @@ def _start(order: dict, short: Path, locked: list[int]) -> tuple[subprocess.Pope
     try:
         file = short / "job.json"
         file.write_text(json.dumps(order | {"pipes": {"events": told, "life": watched}, "locks": locked}), "utf-8")
-        command = [sys.executable, "-P", "-m", "helpers.run.job", str(file)]
         child = subprocess.Popen(
-            command,
+            [*JOB, str(file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
