@@ -161,13 +161,14 @@ class Parameter:
 
 def read_cell(source: str) -> dict[str, Parameter]:
     """The parameters of a cell, in order. Raises ParameterError for a line that is not `name: type = literal  # why`."""
+    tree = sources.parse(source)
     comments = {
         token.start[0]: token.string.lstrip("# ").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
     found = {}
-    for node in sources.parse(source).body:
+    for node in tree.body:
         line = ast.get_source_segment(source, node) or ""
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name) or node.value is None:
             raise ParameterError(f"parameters cell, line {node.lineno}: `{line}` is not `name: type = literal  # why`")

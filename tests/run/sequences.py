@@ -6,6 +6,7 @@ the notebook, so that a run takes a tenth of a second; with --real it is the rea
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import random
@@ -191,11 +192,8 @@ class Book:
         for key, content in self.finished.items():
             assert tree(self.runs / key) == content, f"{key} is not what it was"
         for proof in self.runs.glob("[!.]*/run.json"):
-            if proof.parent.suffix not in (".changed", ".failed") and proof.parent.name not in self.finished:
-                with contextlib.suppress(ValueError, KeyError, AssertionError):
-                    facts = json.loads(proof.read_bytes())
-                    assert set(facts["files"]) == tree(proof.parent).keys() - {"run.json"}
-                    self.finished[proof.parent.name] = tree(proof.parent)
+            if not proof.parent.suffix and (content := whole(proof.parent)):
+                self.finished[proof.parent.name] = content
 
     def _ours(self, process):
         with contextlib.suppress(psutil.Error, OSError):
@@ -209,8 +207,8 @@ class Book:
         wanted = [self.seed * n + self.more for n in range(3)]
         found = []
         for path in self.runs.glob("[!.]*/records/numbers.json"):
-            proof = path.parents[1] / "run.json"
-            if not path.parents[1].suffix and json.loads(proof.read_bytes())["parameters"]["seed"] == self.seed:
+            content = whole(path.parents[1])
+            if content and json.loads(content["run.json"])["parameters"]["seed"] == self.seed:
                 found.append(json.loads(path.read_text()))
         assert wanted in found, (wanted, found)
         assert not [p.name for p in self.runs.glob(".*")], "hidden files are left in the store"
@@ -224,6 +222,15 @@ OPERATIONS = ("run", "interrupt", "kill", "fill", "corrupt", "helper", "paramete
 
 def tree(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
+def whole(folder):
+    """The content of a finished run whose files are what its proof says; None for one that is not."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+        content = tree(folder)
+        told = json.loads(content["run.json"])["files"]
+        digests = {k: "sha256:" + hashlib.sha256(v).hexdigest() for k, v in content.items() if k != "run.json"}
+        return content if digests == told else None
 
 
 def sequence(seed, real=False):

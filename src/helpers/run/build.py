@@ -139,7 +139,16 @@ def _last_good(project: Project, notebook: Notebook, plan: execute.Planned | Non
     """The newest whole run that a page can show instead of one that failed: of the same parameters, else one that counts."""
     runs = [run for run in Store(project.runs).all(notebook.name) if not run.fault()]
     same = (r for r in runs if plan and r.facts["parameters"] == plan.chosen)
-    return next(same, None) or _first_that_counts(notebook, runs, [])
+    return next(same, None) or _first_that_counts(notebook, runs, []) or _shown(project, notebook.name, runs)
+
+
+def _shown(project: Project, name: str, runs: list[Run]) -> Run | None:
+    """The run that the page shows as it was built last."""
+    try:
+        key = files.read_json(project.root / CHAPTERS / SHEET)[name]["run"]["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return next((run for run in runs if run.facts["key"] == key), None)
 
 
 def _first_that_counts(notebook: Notebook, runs: list[Run], broken: list[str]) -> Run | None:

@@ -83,17 +83,21 @@ class Store:
     def all(self, name: str) -> list[Run]:
         """All finished runs of a notebook that can be read, the newest first."""
         found = []
-        for path in (self.folder / name).glob(f"*/{PROOF}"):
+        for folder in self._proven(name):
             try:
-                found.append(self._read(path.parent))
+                found.append(self._read(folder))
             except (OSError, ValueError):
                 continue
         return sorted(found, key=lambda r: r.facts["started"], reverse=True)
 
     def broken(self, name: str) -> list[str]:
         """A line for every proof of a notebook's runs that cannot be read."""
-        found = {p.parent.name: self.fault(name, p.parent.name) for p in (self.folder / name).glob(f"*/{PROOF}")}
-        return [fault for fault in found.values() if f"/{PROOF} is" in fault]
+        faults = [self.fault(name, folder.name) for folder in self._proven(name)]
+        return [fault for fault in faults if f"/{PROOF} is" in fault]
+
+    def _proven(self, name: str) -> list[Path]:
+        """Folders with a proof; what was put aside has a point in its name."""
+        return sorted(p.parent for p in (self.folder / name).glob(f"*/{PROOF}") if "." not in p.parent.name)
 
     def lock(self, name: str, key: str) -> Path:
         """The file that is locked while a run of this key goes on. Raises OSError when its folder cannot be made."""
