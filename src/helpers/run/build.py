@@ -139,7 +139,8 @@ def _last_good(project: Project, notebook: Notebook, plan: execute.Planned | Non
     """The newest whole run that a page can show instead of one that failed: of the same parameters, else one that counts."""
     runs = [run for run in Store(project.runs).all(notebook.name) if not run.fault()]
     same = (r for r in runs if plan and r.facts["parameters"] == plan.chosen)
-    return next(same, None) or _first_that_counts(notebook, runs, []) or _shown(project, notebook.name, runs)
+    found = next(same, None) or _first_that_counts(notebook, runs, [])
+    return found if plan else found or _shown(project, notebook.name, runs)
 
 
 def _shown(project: Project, name: str, runs: list[Run]) -> Run | None:
@@ -225,10 +226,10 @@ def _committed(project: Project, name: str, known: Mapping) -> dict[str, dict]:
     from helpers import claims, records
 
     path = project.root / "book" / "reference" / name / records.HEADER
+    header = records.header(path.parent) if path.is_file() else {}
     mine = {k: c for k, c in known.items() if c.chapter == name}
-    if not path.is_file() or not mine:
+    if not header or not mine:
         return {}
-    header = records.header(path.parent)
 
     def compute() -> list[dict]:
         judged = claims.judge(mine, header.get("quantities") or {})
