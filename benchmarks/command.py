@@ -1,6 +1,6 @@
-"""How long the command itself takes: help, the words that look at the whole book, a run with nothing to do, and what a run costs
-beyond its kernel's own start. `python benchmarks/command.py` prints seconds of wall time, the least of several tries, and of
-processor time; ends with 1 where one is above its limit."""
+"""How long the command itself takes: help, the words that look at the whole book, a run with nothing to do, and what a run
+costs beyond its kernel's own start. `python benchmarks/command.py` prints seconds of wall time, the least of several tries,
+and of processor time; ends with 1 where one is above its limit."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""The runner under faults as a whole: sequences drawn at random, each checked after every step. tests/run/sequences.py runs more."""
+"""The runner under faults as a whole: sequences drawn at random, checked after each step; sequences.py runs more of them."""
 
 import os
 import subprocess
