@@ -181,7 +181,7 @@ def hostile(command):
         "map": (Calls(map, os.system, [command]), "builtins.map"),
         "setstate": (Calls(collections.OrderedDict, state={"x": system}), "posix.system|nt.system"),
         "copyreg": (Calls(copyreg._reconstructor, object, object, None), "copyreg._reconstructor"),
-        "unhashable pairs": (Calls(collections.OrderedDict, [(1, 2)]), "more than pairs of a name and a value"),
+        "unhashable pairs": (Calls(collections.OrderedDict, [(1, 2)]), "takes 0 positional arguments"),
         "numpy.load": (Calls(np.load, "canary", None, True), "numpy.load"),
         "numpy subclass": (Calls(np.memmap, "canary"), "numpy.memmap"),
         "dotted name": (b"\x80\x04" + short("numpy") + short("ndarray.tofile") + b"\x93.", "numpy.ndarray.tofile"),

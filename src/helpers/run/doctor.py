@@ -36,7 +36,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Chapter:
+class Needs:
     """What a chapter's profiles took: seconds, the device and the memory in bytes, where they are known."""
 
     name: str
@@ -77,7 +77,7 @@ def checks(project: Project) -> list[Check]:
     return found
 
 
-def chapters(project: Project) -> list[Chapter]:
+def chapters(project: Project) -> list[Needs]:
     """What each notebook's profiles took: `full` by its committed reference, `quick` by the newest run here."""
     found = []
     for name in project.names:
@@ -90,7 +90,7 @@ def chapters(project: Project) -> list[Chapter]:
             r.facts["seconds"] for r in Store(project.runs).all(name) if r.facts["parameters"].get("profile") == "quick"
         ]
         device = str((told.get("provenance") or {}).get("device", "an unknown device"))
-        found.append(Chapter(name, told.get("seconds"), device, told.get("memory"), here[0] if here else None))
+        found.append(Needs(name, told.get("seconds"), device, told.get("memory"), here[0] if here else None))
     return found
 
 

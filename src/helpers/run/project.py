@@ -24,7 +24,7 @@ MAGIC = re.compile(r"^\s*[%!].*$", re.M)
 
 
 @dataclass(frozen=True)
-class Cell:
+class SourceCell:
     """One cell of a source: its text, whether it is code, its tags."""
 
     source: str
@@ -55,11 +55,11 @@ class Notebook:
         return nb
 
     @cached_property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[SourceCell, ...]:
         """All cells in order. Raises what `content` raises."""
         key = ("cells", self.name, files.digest(self.path), metadata.version("jupytext"))
         rows = remembered(self.kept, key, lambda: [_row(cell) for cell in self.content.cells])
-        return tuple(Cell(row["source"], row["code"], tuple(row["tags"])) for row in rows)
+        return tuple(SourceCell(row["source"], row["code"], tuple(row["tags"])) for row in rows)
 
     @property
     def code(self) -> list[str]:

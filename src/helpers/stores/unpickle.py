@@ -273,17 +273,9 @@ def _same(cls: type, *sources: type) -> Callable:
 
 
 class _Dict(dict):
-    """A dict in place of an OrderedDict: dicts keep their order now. What torch hangs on one beside its items is left out."""
+    """In place of an OrderedDict, for dicts keep their order now; what torch hangs on one beside its items is left out."""
 
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-def _ordered(pairs: Any = ()) -> _Dict:
-    well = isinstance(pairs, (list, tuple)) and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs)
-    if not well or not all(isinstance(key, str) for key, _ in pairs):
-        raise PickleRefused("the pickle calls OrderedDict with more than pairs of a name and a value")
-    return _Dict(pairs)
+    def __setstate__(self, state: Any) -> None: ...
 
 
 _NDARRAY = _StandIn("numpy.ndarray", _refuse_call)
@@ -295,15 +287,11 @@ _PLAIN = {  # types whose constructors only copy what is there
 _CORES = ("numpy.core", "numpy._core")
 ALLOWED: dict[str, _StandIn] = {
     "numpy ndarray": _NDARRAY,
-    "collections OrderedDict": _StandIn("OrderedDict", _ordered),
+    "collections OrderedDict": _StandIn("OrderedDict", lambda: _Dict()),
     "torch Size": _StandIn("torch.Size", _same(tuple, list)),
     "numpy dtype": _StandIn("numpy.dtype", _DType),
     **{f"{core}.multiarray _reconstruct": _StandIn("numpy's _reconstruct", _reconstruct) for core in _CORES},
     **{f"{core}.multiarray scalar": _StandIn("numpy's scalar", _scalar) for core in _CORES},
     **{f"{core}.numeric _frombuffer": _StandIn("numpy's _frombuffer", _frombuffer) for core in _CORES},
-    **{
-        f"{module} {name}": _StandIn(name, make)
-        for module in ("builtins", "__builtin__")
-        for name, make in _PLAIN.items()
-    },
+    **{f"{m} {name}": _StandIn(name, make) for m in ("builtins", "__builtin__") for name, make in _PLAIN.items()},
 }
