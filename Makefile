@@ -13,16 +13,17 @@ test: .venv/ready
 	$(PAIR)
 	TRITON_INTERPRET=1 $(PAIR) tests/fused/test_fused.py tests/codec/test_live.py tests/codec/test_pairs.py tests/topology/test_kernels.py
 
+# make lab LAB="--no-browser --ip 0.0.0.0": what is in LAB goes on to JupyterLab
 lab: .venv/ready pairs
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/ruc lab $(LAB)
 
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# the .py is the source; its output-free twin is made from it, never the other way
+# the .py is the source; its output-free twin is made from it, never the other way; one that was changed in Lab stays as it is
 pairs: .venv/ready
-	$(BIN)/jupytext --to ipynb --update --quiet notebooks/*.py
+	$(BIN)/ruc pairs
 
 # the exact versions of everything that is installed now; local version suffixes such as +cpu are cut off, and triton is
 # left out: a torch with CUDA asks for one version of it, a torch without takes any
@@ -36,7 +37,8 @@ freeze: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+# runs stay: `ruc clean` shows what of them can go
 clean:
-	rm -rf _build book/chapters runs
+	rm -rf _build book/chapters
 
 .PHONY: book test lab lint pairs freeze clean

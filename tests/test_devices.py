@@ -62,3 +62,39 @@ def test_provenance_names_versions():
 
 def test_commit_of_a_folder_without_repository(tmp_path):
     assert devices.commit(str(tmp_path)) is None
+
+
+def test_a_repository_that_only_lies_around_the_book_is_not_its_own(tmp_path, monkeypatch):
+    """A book unpacked inside somebody's checkout has no commit; one that this checkout tracks has its."""
+    monkeypatch.delenv("RUC_COMMIT", raising=False)
+    book = tmp_path / "book"
+    book.mkdir()
+    (book / "_toc.yml").write_text("x")
+    (tmp_path / "own").write_text("x")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    say = lambda *words: subprocess.run([*git, *words], check=True, capture_output=True, text=True).stdout.strip()
+    say("init", "-q")
+    say("add", "own")
+    say("commit", "-qm", "x")
+    assert devices.commit(book) is None
+    say("add", "book")
+    say("commit", "-qm", "the book")
+    devices.commit.cache_clear()
+    assert devices.commit(book) == say("rev-parse", "--short=12", "HEAD")
+    (tmp_path / "own").write_text("changed, and not of the book")
+    devices.commit.cache_clear()
+    assert devices.commit(book) == say("rev-parse", "--short=12", "HEAD")
+    (book / "_toc.yml").write_text("y")
+    devices.commit.cache_clear()
+    assert devices.commit(book).endswith("+")
+
+
+def test_a_gpu_asked_for_by_number_becomes_the_current_one(monkeypatch):
+    """Kernels and recorded graphs run on the current device, whatever device their tensors are on."""
+    chosen = []
+    monkeypatch.setattr(devices, "cuda_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert [devices.use(d) for d in ("cpu", "cuda", "cuda:1")] == ["cpu", "cuda", "cuda:1"]
+    assert chosen == [1]
+    with pytest.raises(RuntimeError, match="is not there"):
+        devices.use("cuda:2")

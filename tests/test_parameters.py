@@ -1,6 +1,7 @@
 """The parameters cell: what is read from it, and what is refused before a kernel starts."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -199,3 +200,27 @@ def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path):
     (tmp_path / "a").rename(tmp_path / "b")
     (tmp_path / "b").write_text("1")
     assert files.digest(tmp_path) != first
+
+
+def test_a_home_folder_is_one_and_a_pipe_is_no_file(tmp_path, monkeypatch):
+    """~ from a configuration or from quotes, which no shell has expanded; <(a command) is a pipe, read once and gone."""
+    (text,) = parameters.read_cell('text: str = "embedded"  # embedded | PATH: what').values()
+    (model,) = parameters.read_cell('model: str = "small"  # small | HUB-NAME | FOLDER: which').values()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.fa").write_text("x")
+    (tmp_path / "net").mkdir()
+    assert text.check("~/a.fa") == str((tmp_path / "a.fa").resolve())
+    assert model.check("~/net") == str((tmp_path / "net").resolve())
+    os.mkfifo(tmp_path / "pipe")
+    for found, value in ((text, str(tmp_path / "pipe")), (model, str(tmp_path / "pipe")), (text, "/dev/null")):
+        with pytest.raises(ParameterError, match="a pipe or a device, which can be read once: save it to a file first"):
+            found.check(value)
+
+
+def test_one_gpu_of_several_can_be_asked_for():
+    (found,) = parameters.read_cell('device: str = "auto"  # auto | cpu | cuda: where').values()
+    assert found.parse("cuda:1") == "cuda:1"
+    (other,) = parameters.read_cell('way: str = "a"  # a | b: which').values()
+    for choice, value in ((found, "cuda:x"), (found, "cuda:"), (found, "cpu:1"), (other, "cuda:1")):
+        with pytest.raises(ParameterError, match="one of"):
+            choice.parse(value)

@@ -148,11 +148,12 @@ def start(name: str, *, profile: str, device: str = "auto", **given: object) -> 
     for key in given.keys() & known.keys():
         known[key].check(given[key])
     setup()
+    device = devices.use(device)
     live = root / "runs" / name / "live"
     here = Chapter(
         name=name,
         profile=profile,
-        device=devices.resolve(device),
+        device=device,
         folder=Path(os.environ.get("RUC_RUN_DIR") or _own_folder(live)),
         work=Path(os.environ.get("RUC_WORK_DIR") or live / "checkpoints"),
         reference=root / "book" / "reference" / name,

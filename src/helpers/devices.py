@@ -14,6 +14,8 @@ from importlib import metadata
 
 import numpy as np
 
+from helpers import files
+
 
 @cache
 def cuda_count() -> int:
@@ -47,6 +49,16 @@ def resolve(device: str) -> str:
             "use device='auto' or 'cpu', or check CUDA_VISIBLE_DEVICES and the driver"
         )
     return device
+
+
+def use(device: str) -> str:
+    """`resolve`, and make a GPU that is asked for by number the current one: kernels and recorded graphs go where that is."""
+    found = resolve(device)
+    if found.startswith("cuda:"):
+        import torch
+
+        torch.cuda.set_device(int(found.partition(":")[2]))
+    return found
 
 
 def seed_of(*key: object) -> int:
@@ -90,19 +102,20 @@ def need_memory(
 
 @cache
 def commit(folder: str | os.PathLike | None = None) -> str | None:
-    """The checkout's commit, with '+' when tracked files differ from it; None outside a repository.
+    """The commit of the book in this folder, with '+' when tracked files differ from it; None outside a repository, and in one
+    that only happens to lie around the book and does not track it.
 
     RUC_COMMIT names it where the code was copied to without its history.
     """
     if named := os.environ.get("RUC_COMMIT"):
         return named
-    git = ["git", "-C", str(folder or os.getcwd())]
+    git = ["git", "-C", str(folder or files.root())]
+    say = lambda *words: subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
     try:
-        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+        say("ls-files", "--error-unmatch", "_toc.yml")
+        return say("rev-parse", "--short=12", "HEAD") + ("+" if say("status", "--porcelain", "-uno", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
 
 
 def provenance(device: str = "cpu") -> dict[str, object]:

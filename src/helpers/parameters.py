@@ -114,16 +114,28 @@ class Parameter:
         path = Path(value).expanduser()
         if value and path.is_dir():
             return str(path.resolve())
+        self._once(path, value)
         if not value or value in SPECIAL or path.is_file() or value.startswith((".", "~", "/")) or value.count("/") > 1:
             raise self._error(value, f"{self.limits}, and there is no such folder")
         return value
 
     def _file(self, value: str) -> str:
-        if not Path(value).is_file():
+        path = Path(value).expanduser()
+        self._once(path, value)
+        if not path.is_file():
             raise self._error(value, f"{self.limits}, and there is no such file")
-        return str(Path(value).resolve())
+        return str(path.resolve())
+
+    def _once(self, path: Path, value: str) -> None:
+        """Refuse what can be read once only, such as <(a command): a run reads its files for its key, and again."""
+        if path.is_fifo() or path.is_socket() or path.is_char_device():
+            raise self._error(
+                value, "a file; this is a pipe or a device, which can be read once: save it to a file first"
+            )
 
     def _choice(self, value: object) -> object:
+        if "cuda" in self.choices and re.fullmatch(r"cuda:\d+", str(value)):  # one GPU of several
+            return value
         near = difflib.get_close_matches(str(value), self.choices, 1)
         raise self._error(value, f"one of {self.limits}" + (f" (did you mean {near[0]}?)" if near else ""))
 
@@ -149,13 +161,14 @@ class Parameter:
 
 def read_cell(source: str) -> dict[str, Parameter]:
     """The parameters of a cell, in order. Raises ParameterError for a line that is not `name: type = literal  # why`."""
+    tree = sources.parse(source)
     comments = {
         token.start[0]: token.string.lstrip("# ").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
     found = {}
-    for node in sources.parse(source).body:
+    for node in tree.body:
         line = ast.get_source_segment(source, node) or ""
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name) or node.value is None:
             raise ParameterError(f"parameters cell, line {node.lineno}: `{line}` is not `name: type = literal  # why`")

@@ -17,11 +17,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from helpers import devices, files, stats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BUNDLE, HEADER = "records.jsonl.gz", "reference.json"
 
@@ -142,6 +145,8 @@ class MetricAggregator:
 
     def summary(self) -> pd.DataFrame:
         """A row a condition: n, mean, std (NaN for one run), min, max. Its `to_csv` writes the document's table."""
+        import pandas as pd
+
         rows = {k: pd.Series(v).agg(["count", "mean", "std", "min", "max"]) for k, v in self.runs.items()}
         return pd.DataFrame(rows).T.rename(columns={"count": "n"}).rename_axis("condition")
 
@@ -236,6 +241,8 @@ def load(folder: str | Path) -> pd.DataFrame:
 
 def frame(records: Iterable[Mapping]) -> pd.DataFrame:
     """Records, each in the form of `Record.as_dict`, as one tidy frame, a row a measurement. Empty for none."""
+    import pandas as pd
+
     rows = []
     for record in records:
         constant = {k: v for k, v in record["metadata"].items() if k not in ("start_time", "git_commit")}
@@ -248,7 +255,7 @@ def _lines(path: Path) -> list[dict]:
         text = gzip.decompress(path.read_bytes()).decode()
         if not text:
             raise EOFError("it is empty")
-        return [_checked(json.loads(line), str(path)) for line in text.splitlines()]
+        return [_checked(json.loads(line), str(path)) for line in text.removesuffix("\n").split("\n")]
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is corrupt: {error}; restore it from the repository") from error
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from helpers import files
 
@@ -76,6 +79,24 @@ def parse(code: str) -> ast.Module:
 
 def _imports(code: str, inside: str) -> set[str]:
     """Modules of the package named by import statements anywhere in the code. inside: the module it belongs to."""
+    package = inside if source(inside).name == "__init__.py" else inside.rpartition(".")[0]
+    key = files.digest(f"{package}\0{code}")
+    if key not in IMPORTS:
+        IMPORTS[key] = sorted(_named(code, package))
+    return {n for n in IMPORTS[key] if _locate(n)}
+
+
+def imports_of_all() -> list[dict]:
+    """What each file of the package imports of it: {digest, names}, as `IMPORTS` keeps it."""
+    top = source(PACKAGE).parent
+    for path in sorted(top.rglob("*.py")):
+        parts = (PACKAGE, *path.relative_to(top).with_suffix("").parts)
+        _imports(path.read_text(encoding="utf-8"), ".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return [{"digest": k, "names": v} for k, v in IMPORTS.items()]
+
+
+def _named(code: str, package: str) -> set[str]:
+    """Names below this package in import statements, of modules or of what they hold."""
     names = set()
     for node in ast.walk(parse(code)):
         if isinstance(node, ast.Import):
@@ -83,12 +104,25 @@ def _imports(code: str, inside: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                package = inside if source(inside).name == "__init__.py" else inside.rpartition(".")[0]
+                above = package
                 for _ in range(node.level - 1):
-                    package = package.rpartition(".")[0]
-                base = f"{package}.{base}" if base else package
+                    above = above.rpartition(".")[0]
+                base = f"{above}.{base}" if base else above
             names |= {base, *(f"{base}.{a.name}" for a in node.names)}
-    return {n for n in names if (n == PACKAGE or n.startswith(PACKAGE + ".")) and _locate(n)}
+    return {n for n in names if n == PACKAGE or n.startswith(PACKAGE + ".")}
+
+
+def check(code: str) -> None:
+    """Raises SyntaxError unless the code can be parsed; what was parsed before is not parsed again."""
+    if files.digest(f"{PACKAGE}\0{code}") not in IMPORTS:
+        _imports(code, PACKAGE)
+
+
+def light(name: str) -> ModuleType:
+    """A module that stands on jsonschema, loaded without the grammar of international web addresses, which nothing here
+    needs and which takes four seconds to build."""
+    sys.modules.setdefault("rfc3987_syntax", None)
+    return importlib.import_module(name)
 
 
 @cache
@@ -100,4 +134,7 @@ def _locate(name: str) -> Path | None:
     return next((path for path in (stem / "__init__.py", stem.with_suffix(".py")) if path.is_file()), None)
 
 
+IMPORTS: dict[
+    str, list[str]
+] = {}  # what was found in a source before, by the digest of its package's name and its text
 LOADED = {path: _stamp(path) for path in source(PACKAGE).parent.rglob("*.py")}  # as they were when this process began

@@ -44,7 +44,7 @@ def t_interval(values, level: float = 0.95) -> Interval:
         return Interval(mean, -np.inf, np.inf, 1, level)
     if np.ptp(x) == 0:  # a mean and a spread of equal values would be off by a rounding
         return Interval(float(x[0]), float(x[0]), float(x[0]), n, level)
-    half = float(scipy.stats.t.ppf(0.5 + level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
+    half = float(scipy.special.stdtrit(n - 1, 0.5 + level / 2) * x.std(ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n, level)
 
 
@@ -96,7 +96,7 @@ def beyond(values, border: float, above: bool, kind: str = "t") -> float:
     if kind == "wilson":
         spread = np.sqrt(border * (1 - border) / len(x))
         away = sign * (x.mean() - border)
-        return float(scipy.stats.norm.sf(away / spread)) if spread else float(away <= 0)
+        return float(scipy.special.ndtr(-away / spread)) if spread else float(away <= 0)
     if kind in ("bootstrap", "draws"):
         resampled = x if kind == "draws" else _means(x)
         return float((1 + (sign * (resampled - border) <= 0).sum()) / (1 + len(resampled)))
@@ -105,7 +105,7 @@ def beyond(values, border: float, above: bool, kind: str = "t") -> float:
     same = np.ptp(x) == 0
     error = 0.0 if same else x.std(ddof=1) / np.sqrt(len(x))
     away = sign * ((x[0] if same else x.mean()) - border)
-    return float(scipy.stats.t.sf(away / error, len(x) - 1)) if error else float(away <= 0)
+    return float(scipy.special.stdtr(len(x) - 1, -away / error)) if error else float(away <= 0)
 
 
 def _means(x: np.ndarray, resamples: int = 4999, seed: int = 0) -> np.ndarray:
@@ -120,7 +120,7 @@ def least_visible(values, power: float = 0.8, level: float = 0.95) -> float:
     x = units(values)
     if len(x) < 2:
         raise ValueError("one unit has no scatter; give two or more")
-    quantiles = scipy.stats.t.ppf(0.5 + level / 2, len(x) - 1) + scipy.stats.t.ppf(power, len(x) - 1)
+    quantiles = scipy.special.stdtrit(len(x) - 1, 0.5 + level / 2) + scipy.special.stdtrit(len(x) - 1, power)
     return float(quantiles * x.std(ddof=1) / np.sqrt(len(x)))
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from helpers import checkpoints, files
+from helpers import files
 
 
 def short(value: object) -> str:
@@ -32,6 +32,8 @@ class Work:
 
     def tensors(self, key: object, compute: Callable[[], Mapping]) -> dict:
         """{name: tensor on the CPU}: read back, or computed and kept. A damaged file is computed again."""
+        from helpers import checkpoints  # needs torch; rows do not
+
         path = self._path(key, "safetensors")
         return checkpoints.once(path, compute) if path else {k: v.detach().cpu() for k, v in compute().items()}
 

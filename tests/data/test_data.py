@@ -75,8 +75,46 @@ def test_fasta_is_read_with_case_gaps_and_records(tmp_path):
     found = data.load_genome(fasta(tmp_path, "acgtN\n" + "ACGT" * 1000 + "\n>second\nGGCC\n\n"))
     assert found.name == "test sequence"
     assert list(found.bases[:5]) == [0, 1, 2, 3, -1]
-    assert list(found.bases[-4:]) == [2, 2, 1, 1]
+    assert list(found.bases[-5:]) == [-1, 2, 2, 1, 1]
     assert found.gc == pytest.approx((2 + 2000 + 4) / (4 + 4000 + 4))
+
+
+def test_rna_is_read_as_the_dna_it_copies(tmp_path):
+    dna = "".join("ACGT"[b] for b in np.random.default_rng(1).integers(0, 4, 4200))
+    first = data.load_genome(fasta(tmp_path, dna))
+    second = data.load_genome(fasta(tmp_path, dna.replace("T", "U")))
+    third = data.load_genome(fasta(tmp_path, dna.replace("T", "U").lower()))
+    assert np.array_equal(first.bases, second.bases)
+    assert np.array_equal(first.bases, third.bases)
+    assert first.gc == second.gc == pytest.approx(sum(b in "GC" for b in dna) / len(dna))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "head", [">Neotyphodium ×siegelii|1\x0b2\x852\u20283".encode(), ">Epichlo\xeb".encode("latin-1")]
+)
+def test_headers_in_any_encoding_and_lines_that_end_as_lines_do(tmp_path, end, head):
+    """What only Python's splitlines takes for the end of a line is none: half of a header would be read as bases."""
+    body = ("ACGT" * 20 + end) * 60
+    path = text_file(tmp_path, b"\xef\xbb\xbf" + head + end.encode() + body.encode(), "a.fa")
+    found = data.load_genome(path)
+    assert len(found.bases) == 4800
+    assert list(found.kmers(4)) == [0b00011011] * 1200
+
+
+def test_kmers_do_not_span_records(tmp_path):
+    """Records of A alone and of C alone: no k-mer holds both."""
+    found = data.load_genome(
+        fasta(tmp_path, "A" * 2501 + "\n>second\n" + "C" * 2501 + "\n;a comment\n>third\n" + "A" * 9)
+    )
+    assert set(found.kmers(2).tolist()) == {0, 0b0101}
+    assert found.gc == pytest.approx(2501 / (2501 + 2501 + 9))
+
+
+def test_a_byte_order_mark_is_no_letter_of_a_text(tmp_path):
+    body = "one line\rand one\r\nand one\n" * 600
+    found = data.load_text(text_file(tmp_path, "\ufeff" + body, "bom.txt"))
+    assert found.content == body.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def test_kmers_against_spelling(tmp_path):

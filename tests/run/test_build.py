@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -305,3 +307,19 @@ def test_store_orders_runs_and_ignores_what_is_not_proven(project):
     assert len(store.all("good")) == 2
     assert store.find("good", "unproven") is None
     assert store.all("never") == []
+
+
+def test_a_relative_output_is_the_callers_and_no_stray_module_is_on_the_path(project, tmp_path, monkeypatch):
+    """The site's builder runs in the repository; what the caller names is taken from where the caller is."""
+    called = {}
+
+    def ran(command, **options):
+        called["command"] = command
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(build.subprocess, "run", ran)
+    monkeypatch.chdir(tmp_path)
+    page = build.site(project, Path("out"))
+    assert page == tmp_path / "out" / "_build" / "html" / "index.html"
+    assert called["command"][called["command"].index("--path-output") + 1] == str(tmp_path / "out")
+    assert "-P" in called["command"][:2]

@@ -49,6 +49,8 @@ def test_auto_is_keyed_by_what_it_means(project_folder, monkeypatch):
     before = plan("kinds", device="auto").key
     monkeypatch.setattr(devices, "cuda_count", lambda: 1)
     assert plan("kinds", device="auto").key != before
+    monkeypatch.setattr(devices, "cuda_count", lambda: 2)
+    assert plan("kinds", device="cuda:1").key == plan("kinds", device="cuda").key  # which of two is no matter
 
 
 def test_claims_and_references_of_the_chapter_count(project_folder):

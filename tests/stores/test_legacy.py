@@ -179,8 +179,9 @@ def hostile(command):
         "partial": (functools.partial(os.system, command), "functools.partial"),
         "codecs.encode": (Calls(codecs.encode, "x", "rot13"), "_codecs.encode"),
         "map": (Calls(map, os.system, [command]), "builtins.map"),
-        "setstate": (Calls(collections.OrderedDict, state={"x": system}), "collections.OrderedDict"),
+        "setstate": (Calls(collections.OrderedDict, state={"x": system}), "posix.system|nt.system"),
         "copyreg": (Calls(copyreg._reconstructor, object, object, None), "copyreg._reconstructor"),
+        "unhashable pairs": (Calls(collections.OrderedDict, [(1, 2)]), "takes 0 positional arguments"),
         "numpy.load": (Calls(np.load, "canary", None, True), "numpy.load"),
         "numpy subclass": (Calls(np.memmap, "canary"), "numpy.memmap"),
         "dotted name": (b"\x80\x04" + short("numpy") + short("ndarray.tofile") + b"\x93.", "numpy.ndarray.tofile"),
@@ -413,3 +414,33 @@ def test_no_default_unpickler_in_the_package():
     """The one machine is the restricted one: pickle.load and pickle.loads occur nowhere."""
     for source in Path(unpickle.__file__).parent.glob("*.py"):
         assert not re.search(r"(?<!un)pickle\.loads?\b", source.read_text(encoding="utf-8")), source
+
+
+def test_an_ordered_dict_and_torch_sizes_are_read(file):
+    """As `state_dict()` gives them: an OrderedDict, with torch's own notes as its attribute, and shapes as torch.Size."""
+    plain_dict = good()
+    sized = {k: dict(v) for k, v in plain_dict.items()}
+    codes = sized[EMBED]["data"]
+    table = [(*row[:2], torch.Size(row[2])) for row in codes["metadata"]]
+    sized[EMBED]["data"] = collections.OrderedDict(codes | {"metadata": table})
+    ordered = collections.OrderedDict(sized)
+    ordered._metadata = collections.OrderedDict({"": {"version": 1}})
+    found, wanted = (stores.read_pkl(write(file, content)) for content in (ordered, plain_dict))
+    assert list(found) == list(wanted)
+    for name in wanted:
+        assert np.array_equal(found[name].values(), wanted[name].values())
+
+
+def test_nothing_that_is_there_is_written_over_unasked(file, tmp_path):
+    write(file, good())
+    before = file.read_bytes()
+    (tmp_path / "link.pkl").symlink_to(file)
+    for target in (file, tmp_path / "link.pkl", tmp_path / "." / file.name):
+        with pytest.raises(FileExistsError, match="is the source itself"):
+            stores.import_pkl(file, target, force=True)
+    other = tmp_path / "mine.safetensors"
+    other.write_text("mine")
+    with pytest.raises(FileExistsError, match="replace it with --force"):
+        stores.import_pkl(file, other)
+    assert (file.read_bytes(), other.read_text()) == (before, "mine")
+    assert stores.StoreFile.open(stores.import_pkl(file, other, force=True)).names()

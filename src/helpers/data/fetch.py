@@ -89,6 +89,11 @@ def fetch(name: str, remotes: dict[str, Remote] | None = None, folder: Path | No
     return files.write_atomic(target, data)
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text: they end with LF, CR LF or CR, and with nothing else. A byte order mark is no letter."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def read_bytes(path: str | Path, limit: int = 2**31) -> bytes:
     """A local file's content, gunzipped when it is gzip. Raises FileNotFoundError, IsADirectoryError or ValueError."""
     import gzip

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers import devices
-from helpers.data.fetch import FILES, fetch, read_bytes
+from helpers.data.fetch import FILES, fetch, lines_of, read_bytes
 
 BASES = "ACGT"
-AMBIGUOUS = set("NRYSWKMBDHVU-")  # IUPAC codes: legal, but no single base; a k-mer never spans one
+AMBIGUOUS = set("NRYSWKMBDHV-")  # IUPAC codes: legal, but no single base; a k-mer never spans one
 LEAST = 4_000
 
 
@@ -39,16 +39,15 @@ class Genome:
 
 def load_genome(source: str = "embedded") -> Genome:
     """'embedded', 'ecoli', or the path of a FASTA file, plain or gzip. Raises FileNotFoundError, or ValueError for a file
-    that is empty, is not FASTA, holds letters that are no base, or is too short."""
+    that is empty, is not FASTA, holds letters that are no base, or is too short. Headers may be in any encoding."""
     if source == "embedded":
         return synthetic()
     path = fetch(source) if source in FILES else source
     raw = read_bytes(path)
-    try:
-        lines = raw.decode("ascii").splitlines()
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not FASTA: it holds bytes that are not text") from None
-    if not lines:
+    if b"\0" in raw or raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise ValueError(f"{path} is not FASTA: it holds bytes that are not text; save it as UTF-8")
+    lines = lines_of(raw.decode("utf-8", errors="replace"))
+    if not any(lines):
         raise ValueError(f"{path} is empty; a FASTA file starts with a line '>name'")
     if not lines[0].startswith(">"):
         raise ValueError(f"{path} is not FASTA: its first line is {lines[0][:40]!r}, expected '>name'")
@@ -81,23 +80,25 @@ def _entropy(rows: np.ndarray, order: int) -> float:
 
 
 def _bases(lines: list[str], path: object) -> np.ndarray:
+    """Codes of all records, an unknown base between each two, so that no k-mer spans them. RNA is read as the DNA it copies."""
+    known = dict.fromkeys(AMBIGUOUS, -1) | {letter: i for i, letter in enumerate(BASES)} | {"U": BASES.index("T")}
     table = np.full(256, -2, np.int8)
-    for letter in AMBIGUOUS:
-        table[[ord(letter), ord(letter.lower())]] = -1
-    for i, letter in enumerate(BASES):
-        table[[ord(letter), ord(letter.lower())]] = i
-    parts = []
+    for letter, code in known.items():
+        table[[ord(letter), ord(letter.lower())]] = code
+    parts, count = [], 0
     for number, line in enumerate(lines, 1):
-        if line.startswith(">") or not line.strip():
+        text = line.strip(" \t")
+        if text.startswith((">", ";")):
+            parts += [np.array([-1], np.int8)] if count else []
             continue
-        codes = table[np.frombuffer(line.strip().encode(), np.uint8)]
+        codes = table[np.frombuffer(text.encode("latin-1", errors="replace"), np.uint8)]
         if (codes == -2).any():
-            place = int(np.flatnonzero(codes == -2)[0])
+            letter = text[int(np.flatnonzero(codes == -2)[0])]
             raise ValueError(
-                f"{path}, line {number}: {line.strip()[place]!r} is no base; FASTA of DNA holds A C G T and IUPAC codes"
+                f"{path}, line {number}: {letter!r} is no base; FASTA holds A C G T, U in RNA, and IUPAC codes"
             )
         parts.append(codes)
-    out = np.concatenate(parts) if parts else np.empty(0, np.int8)
-    if len(out) < LEAST:
-        raise ValueError(f"{path} holds {len(out)} bases; at least {LEAST} are needed to train and to test")
-    return out
+        count += len(codes)
+    if count < LEAST:
+        raise ValueError(f"{path} holds {count} bases; at least {LEAST} are needed to train and to test")
+    return np.concatenate(parts)

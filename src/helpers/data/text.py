@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from helpers import files
-from helpers.data.fetch import FILES, fetch, read_bytes
+from helpers.data.fetch import FILES, fetch, lines_of, read_bytes
 
 LEAST = 10_000  # characters; less cannot be split into training, validation and test
 
@@ -23,6 +24,11 @@ class Text:
     def digest(self) -> str:
         return files.digest(self.content)
 
+    @property
+    def _lines(self) -> list[str]:
+        """Its lines with their ends."""
+        return re.findall(r"[^\n]*\n|[^\n]+", self.content)
+
     def tokens(self, vocab: int) -> tuple[np.ndarray, list[str]]:
         """Byte-pair tokens (N,) of a vocabulary trained on this text (Sennrich et al. 2016), and each token's string.
 
@@ -33,7 +39,7 @@ class Text:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         trainer = trainers.BpeTrainer(vocab_size=vocab, show_progress=False, min_frequency=2)
-        tokenizer.train_from_iterator(self.content.splitlines(keepends=True), trainer)
+        tokenizer.train_from_iterator(self._lines, trainer)
         found = tokenizer.get_vocab_size()
         if found != vocab:
             raise ValueError(
@@ -44,7 +50,7 @@ class Text:
                     else "use a smaller vocab or more text"
                 )
             )
-        encoded = tokenizer.encode_batch(self.content.splitlines(keepends=True))
+        encoded = tokenizer.encode_batch(self._lines)
         names = [tokenizer.id_to_token(i) for i in range(found)]
         return np.concatenate([np.array(e.ids, np.int64) for e in encoded]), names
 
@@ -71,4 +77,4 @@ def load_text(source: str = "embedded") -> Text:
         raise ValueError(f"{path} holds zero bytes: it is a binary file, not text")
     if len(content) < LEAST:
         raise ValueError(f"{path} has {len(content)} characters; at least {LEAST} are needed to train and to test")
-    return Text(str(source).rpartition("/")[2], content.replace("\r\n", "\n"))
+    return Text(str(source).rpartition("/")[2], "\n".join(lines_of(content)))

@@ -7,13 +7,13 @@ the table of transitions. It computes what `stacked.fit` computes, which is its 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
 
 from helpers.checks import expect
+from helpers.fused import available
 from helpers.stacked import BETAS, EPSILON, Params, schedule
 
 try:
@@ -29,11 +29,11 @@ NAMES = ("code", "w1", "b1", "w2", "b2")  # of the read-out that it trains, mlp
 
 
 def takes(params: Params, readout: str) -> bool:
-    """Whether the kernel can train this stack: read-out, sizes, device, and triton at hand."""
+    """Whether the kernel can train this stack: read-out, sizes, device, and a triton that can build for it."""
     if triton is None or readout != "mlp" or "up" in params:
         return False
     small = max(*params["code"].shape[1:], params["w1"].shape[2]) <= MOST
-    return small and (params["code"].is_cuda or os.environ.get("TRITON_INTERPRET") == "1")
+    return small and available(params["code"].device)
 
 
 def fit(

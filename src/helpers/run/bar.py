@@ -40,6 +40,10 @@ class Bar:
             self.far += f", about {words(event['left'])} left" if "left" in event else ""
             if self.bar and self.task is not None:
                 self.bar.update(self.task, line=self.far)
+        elif event["event"] == "waiting":
+            self.console.print(escape(f"{name}: {event['for']} runs the same; waiting for it (Ctrl-C ends the wait)"))
+        elif event["event"] == "changed":
+            self.console.print(escape(f"{name}: the finished run does not count: {event['why']}; running it anew"))
         elif event["event"] == "long":
             total, limit = words(event["total"]), words(event["limit"])
             self.console.print(

@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
-import yaml
-
-from helpers import claims, files, records
+from helpers import files, sources
 from helpers.run import execute, keys
-from helpers.run.project import Notebook, Project
+from helpers.run.project import KERNEL, Notebook, Project, remembered
 from helpers.run.store import Run, Store
+
+if TYPE_CHECKING:
+    import nbformat
 
 CHAPTERS = Path("book/chapters")
 SHEET = "runs.json"  # what the site's badges, footers and status page are made from
@@ -35,7 +36,7 @@ class Page:
 
 @dataclass
 class Status:
-    """How a notebook's runs stand to its source: fresh, stale (and which parts changed), missing, failed, or corrupt."""
+    """How a notebook's runs stand to its source: fresh, stale (and which parts changed), missing, failed, or broken."""
 
     name: str
     state: str
@@ -44,38 +45,47 @@ class Status:
     error: str = ""
 
 
+def title(notebook: Notebook, run: Run | None) -> str:
+    """A notebook's title, by its source, or by a run where the source cannot be read."""
+    try:
+        return notebook.title
+    except execute.FAULTS:
+        return run.facts.get("title", notebook.name) if run else notebook.name
+
+
 def in_book(project: Project) -> list[str]:
     """Names of the notebooks that `_toc.yml` lists as chapters, in reading order."""
+    import yaml
+
     toc = yaml.safe_load((project.root / "_toc.yml").read_text(encoding="utf-8"))
     files = [c["file"] for part in toc.get("parts", ()) for c in part.get("chapters", ())]
     return [Path(f).name for f in files if Path(f).parent == CHAPTERS]
 
 
 def status(project: Project, given: Mapping[str, object] | None = None) -> list[Status]:
-    """Every notebook's state. A stale one names the parts that changed since its latest run of the same profile."""
-    found, store = [], Store(project.runs)
-    for name in project.names:
-        try:
-            plan = execute.plan(project, name, given or {})
-        except (ValueError, SyntaxError) as error:
-            found.append(Status(name, "broken", error=str(error)))
-            continue
-        try:
-            runs = store.all(name)
-        except ValueError as error:
-            found.append(Status(name, "corrupt", error=str(error)))
-            continue
-        profile = plan.chosen.get("profile")
-        same = [r for r in runs if r.facts["parameters"].get("profile") == profile]
-        mine = next((r for r in runs if r.facts["key"] == plan.key), None)
-        if mine:
-            found.append(Status(name, "fresh", mine))
-        elif same:
-            found.append(Status(name, "stale", same[0], keys.changed(same[0].facts["parts"], plan.parts)))
-        else:
-            failed = store.place(name, plan.key).with_name(f"{plan.key}.failed").is_dir()
-            found.append(Status(name, "failed" if failed else "missing"))
-    return found
+    """Every notebook's state. A stale one names the parts that changed since its latest run of the same profile; one whose
+    file, or the proof of one of its runs, cannot be read is broken, and stops no other."""
+    return [_status(project, name, given or {}) for name in project.names]
+
+
+def _status(project: Project, name: str, given: Mapping[str, object]) -> Status:
+    store = Store(project.runs)
+    try:
+        plan = execute.plan(project, name, given)
+    except execute.FAULTS as error:
+        return Status(name, "broken", error=str(error))
+    if fresh := store.find(name, plan.key):
+        return Status(name, "fresh", fresh)
+    broken = store.broken(name)
+    if broken:
+        return Status(name, "broken", error="; ".join(broken))
+    runs = [r for r in store.all(name) if r.facts["parameters"].get("profile") == plan.chosen.get("profile")]
+    if not runs:
+        failed = store.place(name, plan.key).with_name(f"{plan.key}.failed").is_dir()
+        return Status(name, "failed" if failed else "missing")
+    if runs[0].facts["key"] == plan.key:  # proven, and no longer what was proven
+        return Status(name, "stale", runs[0], ["files of the run"], store.fault(name, plan.key))
+    return Status(name, "stale", runs[0], keys.changed(runs[0].facts["parts"], plan.parts))
 
 
 def chapters(
@@ -92,14 +102,14 @@ def chapters(
     """
     done = []
     for name in in_book(project):
-        page, plan = Page(project.notebook(name)), None
+        page, plan = Page(Notebook(name, project.root / "notebooks" / f"{name}.py", project.kept)), None
         try:
             plan = execute.plan(project, name, {"profile": profile} | dict((given or {}).get(name, {})))
             page.run, page.new = execute.run(project, plan, force=force, report=lambda e, n=name: report(n, e))
             page.fresh = True
-        except (ValueError, SyntaxError, RuntimeError) as error:
+        except execute.FAULTS as error:
             page.error = str(error)
-            page.run = plan and _last_good(project, plan)
+            page.run = _last_good(project, page.notebook, plan)
         done.append(page)
     return done
 
@@ -125,11 +135,31 @@ def that_count(notebook: Notebook, run: Run) -> dict | None:
     return stored | {"verdicts": kept} if kept else None
 
 
-def _last_good(project: Project, plan: execute.Planned) -> Run | None:
-    """The newest run that a page can show instead of one that failed: one of the same parameters, else one that counts."""
-    runs = Store(project.runs).all(plan.notebook.name)
-    same = (r for r in runs if r.facts["parameters"] == plan.chosen)
-    return next(same, None) or next((r for r in runs if counts(plan.notebook, r)), None)
+def _last_good(project: Project, notebook: Notebook, plan: execute.Planned | None) -> Run | None:
+    """The newest whole run that a page can show instead of one that failed: of the same parameters, else one that counts."""
+    runs = [run for run in Store(project.runs).all(notebook.name) if not run.fault()]
+    same = (r for r in runs if plan and r.facts["parameters"] == plan.chosen)
+    found = next(same, None) or _first_that_counts(notebook, runs, [])
+    return found if plan else found or _shown(project, notebook.name, runs)
+
+
+def _shown(project: Project, name: str, runs: list[Run]) -> Run | None:
+    """The run that the page shows as it was built last."""
+    try:
+        key = files.read_json(project.root / CHAPTERS / SHEET)[name]["run"]["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return next((run for run in runs if run.facts["key"] == key), None)
+
+
+def _first_that_counts(notebook: Notebook, runs: list[Run], broken: list[str]) -> Run | None:
+    for run in runs:
+        try:
+            if counts(notebook, run):
+                return run
+        except execute.FAULTS as error:
+            broken.append(str(error))
+    return None
 
 
 def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
@@ -140,10 +170,11 @@ def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
         nb = _merge(page)
         if png:
             _add_pictures(nb)
-        _write_if_new(folder / f"{page.notebook.name}.ipynb", nbformat.writes(nb) + "\n")
+        text = sources.light("nbformat").writes(nb) + "\n"
+        _write_if_new(folder / f"{page.notebook.name}.ipynb", text)
         run = page.run
         sheet[page.notebook.name] = {
-            "title": page.notebook.title,
+            "title": title(page.notebook, page.run),
             "fresh": page.fresh,
             "error": page.error,
             "run": None if run is None else {k: v for k, v in run.facts.items() if k != "files"},
@@ -155,7 +186,8 @@ def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
 def site(project: Project, output: Path | None = None, *, builder: str = "html") -> Path:
     """Build the static site, every warning an error. Returns the page to open. Raises RuntimeError with the log's end."""
     output = output or project.root
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(project.root)]
+    output = output.expanduser().absolute()
+    command = [sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()", "build", str(project.root)]
     command += ["-W", "-n", "--keep-going"]
     command += ["--path-output", str(output), "--builder", builder]
     done = subprocess.run(command, capture_output=True, text=True, cwd=project.root)
@@ -171,39 +203,49 @@ def verdicts(project: Project, broken: dict[str, str] | None = None) -> dict[str
     """The verdict that counts for every claim judged so far: of the committed reference, by the claims as they stand now; for
     a notebook without one, of its newest run that counts. A run with other parameters than the claims' own is an
     exploration, and changes no verdict. broken: takes {notebook: why} for what cannot be read; the others go on."""
+    from helpers import claims
+
     found, store, broken = {}, Store(project.runs), {} if broken is None else broken
+    path = project.root / "book" / "claims.yml"
+    known = claims.load(path) if path.is_file() else {}
     for name in project.names:
         notebook = project.notebook(name)
+        bad = store.broken(name)
+        run = _first_that_counts(notebook, store.all(name), bad)
         try:
-            run = next((r for r in store.all(name) if counts(notebook, r)), None)
             found |= claims.counting(run.read("verdicts.json")) if run else {}
+            found |= _committed(project, name, known)
         except ValueError as error:
-            broken[name] = str(error)
-        try:
-            found |= _committed(project, name)
-        except ValueError as error:
-            broken[name] = str(error)
+            bad.append(str(error))
+        broken |= {name: "; ".join(bad)} if bad else {}
     return found
 
 
-def _committed(project: Project, name: str) -> dict[str, dict]:
-    """Verdicts by the quantities that a notebook's committed reference holds; none without one."""
-    path, known = project.root / "book" / "reference" / name / records.HEADER, project.root / "book" / "claims.yml"
-    if not path.is_file() or not known.is_file():
+def _committed(project: Project, name: str, known: Mapping) -> dict[str, dict]:
+    """Verdicts on these claims by the quantities that a notebook's committed reference holds; none without one."""
+    from helpers import claims, records
+
+    path = project.root / "book" / "reference" / name / records.HEADER
+    header = records.header(path.parent) if path.is_file() else {}
+    mine = {k: c for k, c in known.items() if c.chapter == name}
+    if not header or not mine:
         return {}
-    mine = {k: c for k, c in claims.load(known).items() if c.chapter == name}
-    judged = claims.judge(mine, records.header(path.parent).get("quantities") or {})
-    precise = [v for v in judged if v.criterion == "precise" and v.verdict != claims.words.AWAITING]
-    return {v.id: v.as_dict() | {"by": "reference"} for v in precise}
+
+    def compute() -> list[dict]:
+        judged = claims.judge(mine, header.get("quantities") or {})
+        return [v.as_dict() for v in judged if v.criterion == "precise" and v.verdict != claims.words.AWAITING]
+
+    by = ("verdicts", files.digest(path), claims.digest(mine), sources.digest_of(["helpers.claims"]))
+    return {row["id"]: row | {"by": "reference"} for row in remembered(project.kept, by, compute)}
 
 
 def _merge(page: Page) -> nbformat.NotebookNode:
     """The source's cells as they stand now, with the outputs of the run: prose may change without a new run."""
-    source = page.notebook.content
+    nbformat = sources.light("nbformat")
     if page.run is None:
-        note = f"# {page.notebook.title}\n\n{EMPTY.format(why=page.error)}\n\n## Source\n\nSee the notebook itself."
+        note = f"# {title(page.notebook, page.run)}\n\n{EMPTY.format(why=page.error)}\n\n## Source\n\nSee the notebook itself."
         return nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_markdown_cell(note, id="c000")], metadata=source.metadata
+            cells=[nbformat.v4.new_markdown_cell(note, id="c000")], metadata={"kernelspec": KERNEL}
         )
     ran = nbformat.read(page.run.notebook, 4)
     if not page.fresh:
@@ -214,7 +256,7 @@ def _merge(page: Page) -> nbformat.NotebookNode:
         [c for c in ran.cells if c.cell_type == "code" and "injected-parameters" not in c.metadata.get("tags", ())]
     )
     cells = []
-    for cell in source.cells:
+    for cell in page.notebook.content.cells:
         cell = nbformat.from_dict(cell)
         if cell.cell_type == "code":
             done = next(outputs)

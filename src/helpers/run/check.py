@@ -37,8 +37,8 @@ def cells(notebook: Notebook) -> list[str] | None:
 
     Raises ParameterError when there are two of them, or when it stands before the parameters.
     """
-    code = [c for c in notebook.content.cells if c.cell_type == "code"]
-    tagged = {tag: [i for i, c in enumerate(code) if tag in c.metadata.get("tags", ())] for tag in ("parameters", TAG)}
+    code = [c for c in notebook.cells if c.code]
+    tagged = {tag: [i for i, c in enumerate(code) if tag in c.tags] for tag in ("parameters", TAG)}
     if not tagged[TAG]:
         return None
     if len(tagged[TAG]) > 1 or tagged[TAG] < tagged["parameters"]:
@@ -74,7 +74,7 @@ def _job(project: Project, notebook: Notebook, chosen: Mapping[str, object]) -> 
     sources = cells(notebook)
     if sources is None:
         return None
-    tagged = next(c for c in notebook.content.cells if "parameters" in c.metadata.get("tags", ()))
+    tagged = next(c for c in notebook.cells if "parameters" in c.tags)
     given = {k: v for k, v in chosen.items() if v != notebook.parameters[k].default}
     return {
         "name": notebook.name,

@@ -1,104 +1,112 @@
-"""`ruc`: list, run, build, status, claims."""
+"""`ruc`: list, run, build, status, claims. What a command needs is imported by that command, so that help is there at once."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from helpers import claims as claims_module
-from helpers.run import build as building
-from helpers.run import execute, exercises
-from helpers.run import reference as reference_module
-from helpers.run.bar import Bar
-from helpers.run.project import Notebook, Project
+from helpers.run.say import Answer, app, command, complain
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
-COLORS = {
-    "supported": "green",
-    "refuted": "red",
-    "mixed": "magenta",
-    "undecided": "yellow",
-    "too few": "dim",
-    "awaiting": "dim",
-}
+if TYPE_CHECKING:
+    from helpers.run.build import Status
+
 INTERRUPTED = 130
+SHORT = click.FloatRange(min=1)
 
 
-class _Commands(click.Group):
-    """Commands in the order of their definition, which is the order in which they are used."""
+def _bar():
+    from rich.console import Console
 
-    def list_commands(self, context):
-        return list(self.commands)
+    from helpers.run.bar import Bar
 
-
-@click.group(cls=_Commands, no_args_is_help=True)
-@click.option(
-    "--runs", type=click.Path(path_type=Path), help="Where runs are kept, instead of runs/ in the repository."
-)
-@click.pass_context
-def app(context: click.Context, runs: Path | None) -> None:
-    """Run the notebooks of Representations Under Constraint, and build the book from the runs."""
-    context.obj = lambda: Project.find(runs)
-
-
-def command(name: str, example: str):
-    """A command whose help ends with an example."""
-    return app.command(name, epilog=f"Example:  {example}")
+    return Bar(Console(stderr=True, highlight=False))
 
 
 @command("list", "ruc list")
 @click.pass_obj
-def list_(find) -> None:
+def list_(find) -> Answer:
     """All notebooks: name, title, state of the latest run."""
+    from helpers.run import build
+
     project = find()
-    table = Table("notebook", "title", "state", box=None, pad_edge=False)
-    for s in building.status(project):
-        table.add_row(s.name, escape(project.notebook(s.name).title), s.state)
-    out.print(table)
+    found = build.status(project)
+    titles = {s.name: build.title(project.notebook(s.name), s.run) for s in found}
+    rows = [(s.name, titles[s.name], s.state) for s in found]
+    return Answer(
+        {"notebooks": [_told(s) | {"title": titles[s.name]} for s in found]}, (), ROW[:3], rows, _faults(found)
+    )
 
 
-@app.command("run", add_help_option=False, epilog="Example:  ruc run learned_encoding -p seeds 5 -p device cpu")
+ROW = ("notebook", "title", "state")
+
+
+def _told(status: Status) -> dict:
+    facts = status.run.facts if status.run else {}
+    kept = {k: facts.get(k) for k in ("key", "started", "seconds")} | {"folder": status.run and str(status.run.folder)}
+    state = {"notebook": status.name, "state": status.state, "changed": status.changed, "error": status.error}
+    return state | kept | {"device": facts.get("provenance", {}).get("device")}
+
+
+def _faults(found: list[Status]) -> list[str]:
+    """One line for every file at fault, however many notebooks it stops."""
+    by: dict[str, list[str]] = {}
+    for s in found:
+        if s.error:
+            by.setdefault(s.error, []).append(s.name)
+    return [f"{', '.join(names)}: {error}" for error, names in by.items()]
+
+
+@command("run", "ruc run learned_encoding -p seeds 5 -p device cpu", add_help_option=False)
 @click.argument("notebook", required=False)
 @click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; may be repeated.")
 @click.option("--profile", metavar="quick|full", help="The same as -p profile.")
 @click.option("--force", is_flag=True, help="Run although there is a finished run with this key.")
-@click.option(
-    "--limit", type=click.FloatRange(min=1), metavar="SECONDS", help="Wall time after which the run is ended."
-)
+@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which the run is ended.")
 @click.option("--help", "explain", is_flag=True, help="Show this, and the parameters of NOTEBOOK.")
 @click.pass_context
-def run(context, notebook, parameter, profile, force, limit, explain) -> None:
+def run(context, notebook, parameter, profile, force, limit, explain) -> Answer:
     """Run one NOTEBOOK. Parameters are checked first; a fresh run is not repeated; a failed one leaves the rest alone."""
+    from helpers.run import execute
+
     if explain or notebook is None:
-        click.echo(context.get_help())
-        if notebook:
-            _explain(context.obj().notebook(notebook))
-        context.exit(0 if explain else 2)
+        if not context.params["plain"]:
+            click.echo(context.get_help())
+        return _explained(context, notebook, 0 if explain else 2)
     project = context.obj()
     given = dict(parameter) | ({"profile": profile} if profile else {})
     plan = execute.plan(project, notebook, given)
     name = plan.notebook.name
-    with Bar(err) as progress:
+    with _bar() as progress:
         done, new = execute.run(project, plan, force=force, limit=limit, report=lambda event: progress(name, event))
     what = f"done in {done.facts['seconds']:.0f} s" if new else "fresh, nothing to do (--force runs it)"
-    out.print(f"{name}: {what}\n  {escape(str(done.folder))}", soft_wrap=True)
+    data = {k: done.facts[k] for k in ("notebook", "key", "parameters", "started", "seconds")}
+    return Answer(data | {"new": new, "folder": str(done.folder)}, (f"{name}: {what}", f"  {done.folder}"))
+
+
+def _explained(context, name: str | None, code: int) -> Answer:
+    known = context.obj().notebook(name).parameters.values() if name else ()
+    rows = [(p.name, p.type, repr(p.default), p.limits, p.help) for p in known]
+    heads = ("parameter", "type", "default", "takes", "meaning")
+    return Answer({"parameters": [dict(zip(heads, r, strict=True)) for r in rows]}, (), heads, rows, code=code)
 
 
 @command("exercise", "ruc exercise encoding_limits 1")
 @click.argument("notebook")
 @click.argument("number", type=int, required=False)
-@click.option("--limit", type=click.FloatRange(min=1), metavar="SECONDS", help="Wall time after which it is ended.")
+@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which it is ended.")
 @click.pass_obj
-def exercise(find, notebook, number, limit) -> None:
+def exercise(find, notebook, number, limit) -> Answer:
     """Do exercise NUMBER of NOTEBOOK: run its command, unless that was done, and hold what came out against the answer. Without
     a number: list them. Ends with 0 where it came out as the answer says, 1 where not, 3 where it is too uncertain to say."""
+    from helpers.run import execute, exercises
+
     project = find()
     source = project.notebook(notebook)
     known = exercises.of(source)
@@ -107,20 +115,20 @@ def exercise(find, notebook, number, limit) -> None:
     for e in known:
         exercises.check(project, e)
     if number is None:
-        for i, e in enumerate(known, 1):
-            out.print(escape(f"{i}. {e.title}\n   {e.command}   (about {e.minutes:g} min)"), soft_wrap=True)
-        return
+        lines = [f"{i}. {e.title}\n   {e.command}   (about {e.minutes:g} min)" for i, e in enumerate(known, 1)]
+        data = [{"title": e.title, "command": e.command, "minutes": e.minutes, "expects": e.expects} for e in known]
+        return Answer({"exercises": data}, lines)
     if not 1 <= number <= len(known):
         raise ValueError(f"{source.name} has {len(known)} exercises; there is none of number {number}")
     chosen = known[number - 1]
-    with Bar(err) as progress:
+    with _bar() as progress:
         plan = execute.plan(project, chosen.notebook, chosen.given)
         done, _ = execute.run(project, plan, limit=limit, report=lambda event: progress(chosen.notebook, event))
     found = exercises.values(done, chosen.quantity)
     held, told = exercises.told(chosen, found, exercises.committed(project, chosen))
-    color = {True: "green", False: "red", None: "yellow"}[held]
-    out.print(f"[{color}]{escape(told)}[/{color}]", soft_wrap=True)
-    sys.exit({True: 0, False: 1, None: 3}[held])
+    return Answer(
+        {"held": held, "told": told, "folder": str(done.folder)}, (told,), code={True: 0, False: 1}.get(held, 3)
+    )
 
 
 @command("build", "ruc build            (then open the page it prints)")
@@ -129,135 +137,108 @@ def exercise(find, notebook, number, limit) -> None:
 @click.option("--force", is_flag=True, help="Run every notebook anew.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for _build/, instead of the repository.")
 @click.pass_obj
-def build(find, profile, png, force, output) -> None:
+def build(find, profile, png, force, output) -> Answer:
     """Run what is stale, then build the static book. A chapter that fails keeps its last good page."""
+    from helpers.run import build as building
+    from helpers.run import locks
+    from helpers.run.store import Store
+
     project, clock = find(), time.monotonic()
-    with Bar(err) as progress:
-        pages = building.chapters(project, profile=profile, force=force, report=progress)
-    failed = [p for p in pages if p.error]
-    for p in failed:
-        err.print(f"[red]{p.notebook.name}[/red]: {escape(p.error)}", soft_wrap=True)
-    building.assemble(project, pages, png=png)
-    page = building.site(project, output)
-    new = sum(p.new for p in pages)
-    out.print(
-        f"{len(pages)} chapters, {new} run anew, {time.monotonic() - clock:.0f} s\nopen {escape(str(page))}",
-        soft_wrap=True,
+    output = output and output.expanduser().absolute()
+    with _bar() as progress:
+        waiting = lambda who: progress("build", {"event": "waiting", "for": who})
+        with locks.held(Store(project.runs).lock(".", "build"), waiting):
+            pages = building.chapters(project, profile=profile, force=force, report=progress)
+            building.assemble(project, pages, png=png)
+            page = building.site(project, output)
+    new, seconds = sum(p.new for p in pages), time.monotonic() - clock
+    data = [{"notebook": p.notebook.name, "new": p.new, "fresh": p.fresh, "error": p.error} for p in pages]
+    return Answer(
+        {"chapters": data, "seconds": seconds, "page": str(page)},
+        (f"{len(pages)} chapters, {new} run anew, {seconds:.0f} s", f"open {page}"),
+        faults=[f"{p.notebook.name}: {p.error}" for p in pages if p.error],
+        code=1 if any(p.error for p in pages) else 0,
     )
-    sys.exit(1 if failed else 0)
 
 
 @command("status", "ruc status")
 @click.pass_obj
-def status(find) -> None:
-    """For every notebook: fresh, stale and which parts changed, or missing; when it ran, on what, how long."""
-    found = building.status(find())
-    table = Table("notebook", "state", "ran", "on", "seconds", "changed", box=None, pad_edge=False)
+def status(find) -> Answer:
+    """For every notebook: fresh, stale and which parts changed, missing or broken; when it ran, on what, how long."""
+    from helpers.run import build
+
+    found, rows = build.status(find()), []
     for s in found:
         facts = s.run.facts if s.run else {}
         device = str(facts.get("provenance", {}).get("device", ""))
         seconds = f"{facts['seconds']:.0f}" if facts else ""
-        table.add_row(s.name, s.state, facts.get("started", ""), device, seconds, escape(", ".join(s.changed)))
-    out.print(table)
-    for s in found:
-        if s.error:
-            err.print(f"[red]{s.name}[/red]: {escape(s.error)}", soft_wrap=True)
-    sys.exit(1 if any(s.error for s in found) else 0)
+        rows.append((s.name, s.state, facts.get("started", ""), device, seconds, ", ".join(s.changed)))
+    heads = ("notebook", "state", "ran", "on", "seconds", "changed")
+    code = 1 if any(s.error for s in found) else 0
+    return Answer({"notebooks": [_told(s) for s in found]}, (), heads, rows, _faults(found), code)
 
 
 @command("claims", "ruc claims --seed 004")
 @click.option("--seed", help="Only claims of one seed document, such as 004.")
 @click.pass_obj
-def claims(find, seed) -> None:
+def claims(find, seed) -> Answer:
     """The ledger: every claim, its criterion, and its verdict by the reference run or, without one, by the latest run."""
+    from helpers import claims as criteria
+    from helpers.run import build
+
     project = find()
-    known_claims = claims_module.load(project.root / "book" / "claims.yml").values()
-    if seed is not None and seed not in (seeds := sorted({c.seed for c in known_claims})):
+    known = criteria.load(project.root / "book" / "claims.yml").values()
+    if seed is not None and seed not in (seeds := sorted({c.seed for c in known})):
         raise ValueError(f"no claim is of document {seed!r}; there are {', '.join(seeds)}")
     broken: dict[str, str] = {}
-    sheet = building.verdicts(project, broken)
-    table = Table("claim", "verdict", "by", "criterion and reason", box=None, pad_edge=False)
-    for c in known_claims:
+    sheet, rows, data = build.verdicts(project, broken), [], []
+    for c in known:
         if seed and c.seed != seed:
             continue
-        known = sheet.get(c.id, {"verdict": claims_module.words.AWAITING, "by": "", "reason": c.precise.text})
-        color = COLORS.get(known["verdict"], "yellow")
-        verdict = f"[{color}]{known['verdict']}[/{color}]"
-        table.add_row(c.id, verdict, known["by"], escape(f"{c.claim} — {known['reason']}"))
-    out.print(table)
-    for name, why in broken.items():
-        err.print(f"[red]{name}[/red]: {escape(why)}", soft_wrap=True)
-    sys.exit(1 if broken else 0)
-
-
-@command("reference", "ruc reference learned_encoding")
-@click.argument("notebook")
-@click.option("--label", default="", metavar="NAME", help="A second reference of the same notebook, on other data.")
-@click.option("--force", is_flag=True, help="Replace a reference of that label although it has other parameters.")
-@click.option("--key", default="", help="The run to take, instead of the newest with the full profile.")
-@click.pass_obj
-def reference(find, notebook, label, key, force) -> None:
-    """Keep a full-scale run of NOTEBOOK in the repository: its records and a header, under book/reference/."""
-    project = find()
-    folder = reference_module.write(project, reference_module.newest(project, notebook, key, label), label, force)
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            out.print(f"{escape(str(path.relative_to(project.root)))}  {path.stat().st_size} bytes", soft_wrap=True)
-
-
-@command("rejudge", "ruc rejudge dtdr_emergence")
-@click.argument("notebook")
-@click.pass_obj
-def rejudge(find, notebook) -> None:
-    """Measure NOTEBOOK's committed references again, after a criterion changed: new quantities in their headers, no run."""
-    project = find()
-    source = project.notebook(notebook)
-    study = reference_module.study_of(project, source.name)
-    for path in reference_module.rejudge(project, source.name, study, time.strftime("%Y-%m-%d")):
-        out.print(escape(str(path.relative_to(project.root))), soft_wrap=True)
-
-
-@command("import-pkl", "ruc import-pkl mistral_7b_compressed_2x.pkl mistral_7b.safetensors")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
-@click.option("--block", default=128, show_default=True, help="Largest block of the transform, a power of two.")
-def import_pkl(source, target, block) -> None:
-    """Read a published .pkl of weights without trusting it, and write it as a store (safetensors and a JSON header)."""
-    from helpers.codec import Codec
-    from helpers.stores import StoreFile, import_pkl
-
-    path = import_pkl(source, target, Codec(cap=block))
-    store = StoreFile.open(path)
-    out.print(f"{path}: {len(store.names())} matrices, {store.nbytes / 2**20:.1f} MiB", soft_wrap=True)
-
-
-def _explain(notebook: Notebook) -> None:
-    table = Table("parameter", "type", "default", "takes", "meaning", box=None, pad_edge=False)
-    for p in notebook.parameters.values():
-        table.add_row(p.name, escape(p.type), escape(repr(p.default)), escape(p.limits), escape(p.help))
-    out.print(f"\nParameters of {notebook.name}:\n")
-    out.print(table)
+        found = sheet.get(c.id, {"verdict": criteria.words.AWAITING, "by": "", "reason": c.precise.text})
+        rows.append((c.id, found["verdict"], found["by"], f"{c.claim} — {found['reason']}"))
+        data.append({"claim": c.id, "seed": c.seed, "chapter": c.chapter, "sentence": c.claim} | found)
+    faults = [f"{name}: {why}" for name, why in broken.items()]
+    heads = ("claim", "verdict", "by", "criterion and reason")
+    return Answer({"claims": data, "broken": broken}, (), heads, rows, faults, 1 if broken else 0)
 
 
 def main() -> None:
-    """The console command. Expected faults are one line on stderr and an exit code; only bugs show a traceback."""
+    """The console command. Expected faults are a few lines on stderr and an exit code; only bugs show a traceback."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # where a terminal knows ASCII alone
     for stop in (signal.SIGTERM, signal.SIGHUP):  # from a batch system, or a terminal that closes: as Ctrl-C
-        signal.signal(stop, signal.default_int_handler)
+        if signal.getsignal(stop) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(stop, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        code = _said(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        err.print("interrupted; earlier results are untouched")
-        code = INTERRUPTED
-    except (OSError, ValueError, RuntimeError, MemoryError) as error:
-        err.print(f"[red]ruc:[/red] {escape(str(error))}", soft_wrap=True)
-        code = getattr(error, "code", 2)
+        text = "interrupted; earlier results are untouched"
+        complain(text, head="")
+        code = _said(text, INTERRUPTED)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stdout = None
+        code = 0
+    except (OSError, ValueError, SyntaxError, RuntimeError, MemoryError) as error:
+        text = str(error) or type(error).__name__
+        complain(text)
+        code = _said(text, getattr(error, "code", 2))
     sys.exit(code if isinstance(code, int) else 0)
 
+
+def _said(text: str, code: int) -> int:
+    """The exit code, as a number; with --json the error is told on stdout as well."""
+    code = code if isinstance(code, int) else 2
+    if "--json" in sys.argv:
+        with contextlib.suppress(OSError):
+            print(json.dumps({"error": text, "code": code}))
+    return code
+
+
+from helpers.run import upkeep  # noqa: E402, F401  its commands come after these
 
 if __name__ == "__main__":
     main()

@@ -58,7 +58,7 @@ class Exercise:
 
 def of(notebook: Notebook) -> list[Exercise]:
     """A notebook's exercises in order. Raises ValueError, with what is wrong, for one that is not whole."""
-    prose = "\n\n".join(c.source for c in notebook.content.cells if c.cell_type == "markdown")
+    prose = "\n\n".join(c.source for c in notebook.cells if not c.code)
     found = [parse(notebook.name, m["title"], m["body"]) for m in FENCE.finditer(prose)]
     opened = len(re.findall(r"^:{3,}\{exercise\}", prose, re.M))
     if opened != len(found) or any("{exercise}" in e.answer for e in found):

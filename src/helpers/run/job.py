@@ -1,7 +1,8 @@
-"""The process that executes one notebook: `python -m helpers.run.job JOB.json`. Its parent watches it (execute.py).
+"""The process that executes one notebook: `python -m helpers.run.job JOB.json`. Its parent watches it (supervise.py).
 
-It prints one JSON event a line on stdout; its exit code, not the notebook, says whether the run succeeded: papermill
-leaves a notebook whose kernel was killed with every cell marked complete.
+It writes one JSON event a line on a pipe of its own; what the notebook and its programs print goes to a log. Its exit code,
+not the notebook, says whether the run succeeded: papermill leaves a notebook whose kernel was killed with every cell marked
+complete. When its parent is gone, it ends itself and all that it started.
 """
 
 from __future__ import annotations
@@ -10,30 +11,36 @@ import json
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
-import nbformat
-import papermill
-from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
+from helpers import files, sources
+from helpers.run import channel
 
-from helpers import files
+nbformat, papermill = sources.light("nbformat"), sources.light("papermill")
+
+from jupyter_client.kernelspec import KernelSpec  # noqa: E402
+from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+from nbclient.exceptions import DeadKernelError  # noqa: E402
+from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
+from papermill.exceptions import PapermillExecutionError  # noqa: E402
 
 FAILED, DIED = 1, 3
-UNKNOWN = "?"  # a dead kernel does not say where it was; the parent knows the last cell that started
 QUIET = {  # in the kernel only: bars become widget outputs or stderr in a page
     "TQDM_DISABLE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "PYTHONHASHSEED": "0",
 }
+KERNEL = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+KERNEL += [
+    "--IPKernelApp.ignore_cwd=True"
+]  # a file of the reader's that is called as a package of ours is not taken for it
 BANNER = '<div style="border-left:4px solid #d55e00;padding:.5em">This run failed in cell {cell}: {error}</div>'
 
 
 class LocalKernel(AsyncKernelManager):
-    """A kernel over IPC: no ports to collide, nothing on the network. It tells its process id.
+    """A kernel of this interpreter over IPC: no ports to collide, nothing on the network. It tells its process id.
 
     The sockets are named here: left alone, they are called kernel-ipc-1 to -5 in the working folder, in every run. So is the
     connection file, which holds the kernel's key and would stay in the temporary folder.
@@ -42,6 +49,7 @@ class LocalKernel(AsyncKernelManager):
     def __init__(self, **kw):
         place = Path(os.environ["JUPYTER_RUNTIME_DIR"])
         super().__init__(transport="ipc", ip=str(place / "kernel"), connection_file=str(place / "kernel.json"), **kw)
+        self._kernel_spec = KernelSpec(argv=KERNEL, language="python", display_name="Python 3")  # this very Python
 
     async def _async_launch_kernel(self, kernel_cmd, **kw):
         await super()._async_launch_kernel(kernel_cmd, **kw)
@@ -66,9 +74,7 @@ class Engine(NBClientEngine):
         return super().execute_managed_notebook(nb_man, *args, **kw)
 
 
-def tell(event: str, **facts) -> None:
-    """One event for the parent."""
-    print(json.dumps({"event": event} | facts), flush=True)
+tell = partial(channel.write, -1)  # until the job says on which pipe
 
 
 def tidy(nb: nbformat.NotebookNode, parameters: dict) -> nbformat.NotebookNode:
@@ -91,14 +97,15 @@ def tidy(nb: nbformat.NotebookNode, parameters: dict) -> nbformat.NotebookNode:
 def execute(job: dict) -> int:
     """Run the notebook of a job in its folder. Returns the exit code."""
     out = Path(job["folder"]) / "notebook.ipynb"
+    path = str(out).replace("{", "{{").replace("}", "}}")  # papermill reads a path as a template
     os.environ.update(QUIET | {"RUC_RUN_DIR": job["folder"], "RUC_WORK_DIR": job["work"], "RUC_ROOT": job["root"]})
     papermill_engines.register("ruc", Engine)
     nb = nbformat.from_dict(job["notebook"])
     nbformat.write(nb, out)
     try:
         papermill.execute_notebook(
-            str(out),
-            str(out),
+            path,
+            path,
             parameters=job["parameters"],
             engine_name="ruc",
             progress_bar=False,
@@ -110,11 +117,16 @@ def execute(job: dict) -> int:
         lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
         return _failed(job, out, f"In[{error.exec_count}]", f"{error.ename}: {error.evalue}", lines, FAILED)
     except DeadKernelError:
-        return _failed(job, out, UNKNOWN, "the kernel died (killed, or out of memory?)", "", DIED)
+        return _failed(job, out, channel.UNKNOWN, "the kernel died (killed, or out of memory?)", "", DIED)
     except OSError as error:  # the notebook could not be saved: a full disk leaves no room for a partial one either
-        tell("failed", cell=UNKNOWN, error=str(error), code=FAILED)
+        tell("failed", cell=channel.UNKNOWN, error=str(error), code=FAILED)
         return FAILED
     nb = nbformat.read(out, 4)
+    code = [c for c in nb.cells if c.cell_type == "code"]
+    left = [i for i, c in enumerate(code, 1) if c.source.strip() and c.execution_count is None]
+    if left:
+        why = f"the kernel ended before code cell {left[0]} of {len(code)} ran; a cell must not end it"
+        return _failed(job, out, channel.UNKNOWN, why, "", DIED)
     files.write_atomic(out, nbformat.writes(tidy(nb, job["parameters"])) + "\n")
     tell("done")
     return 0
@@ -131,4 +143,8 @@ def _failed(job: dict, out: Path, cell: str, error: str, trace: str, code: int) 
 
 
 if __name__ == "__main__":
-    sys.exit(execute(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    tell = partial(channel.write, order["pipes"]["events"])
+    orphaned = channel.attend(order)
+    code = execute(order)
+    channel.leave(orphaned, code)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
-from helpers import claims, devices, files, sources
-from helpers.run.project import Notebook, Project
+from helpers import devices, files, sources
+from helpers.run.project import Notebook, Project, remembered
 
 
 def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, str]:
@@ -21,11 +22,12 @@ def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
     constraints = project.root / "constraints.txt"
     if constraints.is_file():
         found["constraints"] = files.digest(constraints)
-    for module in sorted(sources.modules(notebook.code)):
-        found[module] = files.digest(sources.source(module))
-        assets = sources.source(module).parent / "assets"
-        if sources.source(module).name == "__init__.py" and assets.is_dir():
-            found[f"{module} assets"] = files.digest(assets)
+    _recall(project)
+    for module in sorted(sources.modules(notebook.python)):
+        path = sources.source(module)
+        found[module] = _digest(path)
+        if path.name == "__init__.py" and (path.parent / "assets").is_dir():
+            found[f"{module} assets"] = files.digest(path.parent / "assets")
     return found | commits(notebook, chosen) | inputs(project, notebook.name)
 
 
@@ -57,9 +59,7 @@ def inputs(project: Project, name: str) -> dict[str, str]:
     """Digests of what a chapter reads beside its parameters: its claims, and its committed reference."""
     found = {}
     if (project.root / "book" / "claims.yml").is_file():
-        mine = {k: c for k, c in claims.load(project.root / "book" / "claims.yml").items() if c.chapter == name}
-        if mine:
-            found["claims"] = claims.digest(mine)
+        found |= {"claims": digest} if (digest := claimed(project).get(name)) else {}
     folder = project.root / "book" / "reference" / name
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -67,9 +67,47 @@ def inputs(project: Project, name: str) -> dict[str, str]:
     return found
 
 
+def claimed(project: Project) -> dict[str, str]:
+    """The digest of each chapter's claims, by chapter. Raises ValueError naming what is wrong with book/claims.yml."""
+    path = project.root / "book" / "claims.yml"
+
+    def compute() -> list[dict]:
+        from helpers import claims
+
+        known = claims.load(path)
+        chapters = sorted({c.chapter for c in known.values()})
+        return [
+            {"chapter": chapter, "digest": claims.digest({k: c for k, c in known.items() if c.chapter == chapter})}
+            for chapter in chapters
+        ]
+
+    code = files.digest(sources.source("helpers.claims.criteria"))
+    rows = remembered(project.kept, ("claims", files.digest(path), code), compute)
+    return {row["chapter"]: row["digest"] for row in rows}
+
+
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Names of the parts that differ, those that came or went included."""
     return sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
+
+
+def _digest(path: Path) -> str:
+    """A module's digest; the same file is read once, as long as its size and its time stay."""
+    facts = path.stat()
+    return _digest_of(path, facts.st_mtime_ns, facts.st_size)
+
+
+@cache
+def _digest_of(path: Path, time: int, size: int) -> str:
+    return files.digest(path)
+
+
+@cache
+def _recall(project: Project) -> None:
+    """Take up what each module of the package imports, as it was found before: a hundred files need not be parsed again."""
+    stamps = sorted((path.as_posix(), *stamp) for path, stamp in sources.LOADED.items())
+    rows = remembered(project.kept, ("imports", files.digest(repr(stamps))), sources.imports_of_all)
+    sources.IMPORTS.update({row["digest"]: row["names"] for row in rows})
 
 
 def _stable(notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, object]:
@@ -79,5 +117,7 @@ def _stable(notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, objec
         if notebook.parameters[name].is_file(value):
             out[name] = files.digest(Path(value))
         else:
-            out[name] = devices.resolve(value) if name == "device" else value
+            out[name] = (
+                devices.resolve(value).partition(":")[0] if name == "device" else value
+            )  # which GPU is no matter
     return out

@@ -72,6 +72,7 @@ def write(project: Project, run: Run, label: str = "", force: bool = False) -> P
         "claims": facts["parts"].get("claims"),
         "seeds": len({r["metadata"]["seed"] for r in found}),
         "seconds": facts["seconds"],
+        "memory": facts.get("memory"),
         "key": facts["key"],
         "inputs": facts["inputs"],
         "provenance": facts["provenance"],
@@ -140,7 +141,7 @@ def rejudge(project: Project, name: str, study: Study, date: str) -> list[Path]:
 
 def study_of(project: Project, name: str) -> Study:
     """The study of a notebook's chapter, from the CHAPTERS of the part that it imports. Raises ValueError without one."""
-    reached = sorted(sources.modules(project.notebook(name).code))
+    reached = sorted(sources.modules(project.notebook(name).python))
     parts = [importlib.import_module(m) for m in reached if sources.source(m).name == "__init__.py"]
     found = [part.CHAPTERS[name] for part in parts if name in getattr(part, "CHAPTERS", {})]
     if not found:

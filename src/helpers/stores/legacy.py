@@ -72,11 +72,17 @@ def read_pkl(path: str | Path) -> dict[str, Entry]:
         raise PickleRefused(f"{path}: {error}") from None
 
 
-def import_pkl(src: str | Path, dst: str | Path, codec: Codec | None = None) -> Path:
+def import_pkl(src: str | Path, dst: str | Path, codec: Codec | None = None, *, force: bool = False) -> Path:
     """Convert a published .pkl to a store: matrices are encoded anew, all else is kept as float16. Returns dst.
 
-    codec: Codec() by default. Raises as read_pkl, and ValueError that names a tensor with NaN or infinity.
+    codec: Codec() by default. force: replace a dst that is there. Raises as read_pkl, FileExistsError for a dst that is there
+    or is the source itself, and ValueError that names a tensor with NaN or infinity.
     """
+    if Path(dst).exists():
+        if Path(src).exists() and Path(src).samefile(dst):
+            raise FileExistsError(f"{dst} is the source itself, which is never written over; name another target")
+        if not force:
+            raise FileExistsError(f"{dst} is there already; name another target, or replace it with --force")
     entries, codec = read_pkl(src), codec or Codec()
     coded = Coded(codec, {}, {})
     for name in list(entries):

@@ -272,6 +272,12 @@ def _same(cls: type, *sources: type) -> Callable:
     return make
 
 
+class _Dict(dict):
+    """In place of an OrderedDict, for dicts keep their order now; what torch hangs on one beside its items is left out."""
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
 _NDARRAY = _StandIn("numpy.ndarray", _refuse_call)
 _PLAIN = {  # types whose constructors only copy what is there
     "list": _same(list, tuple), "tuple": _same(tuple, list), "dict": _same(dict), "int": _same(int),
@@ -281,13 +287,11 @@ _PLAIN = {  # types whose constructors only copy what is there
 _CORES = ("numpy.core", "numpy._core")
 ALLOWED: dict[str, _StandIn] = {
     "numpy ndarray": _NDARRAY,
+    "collections OrderedDict": _StandIn("OrderedDict", lambda: _Dict()),
+    "torch Size": _StandIn("torch.Size", _same(tuple, list)),
     "numpy dtype": _StandIn("numpy.dtype", _DType),
     **{f"{core}.multiarray _reconstruct": _StandIn("numpy's _reconstruct", _reconstruct) for core in _CORES},
     **{f"{core}.multiarray scalar": _StandIn("numpy's scalar", _scalar) for core in _CORES},
     **{f"{core}.numeric _frombuffer": _StandIn("numpy's _frombuffer", _frombuffer) for core in _CORES},
-    **{
-        f"{module} {name}": _StandIn(name, make)
-        for module in ("builtins", "__builtin__")
-        for name, make in _PLAIN.items()
-    },
+    **{f"{m} {name}": _StandIn(name, make) for m in ("builtins", "__builtin__") for name, make in _PLAIN.items()},
 }

@@ -1,0 +1,132 @@
+"""The command `ruc`, and what its parts answer: lines for a person, in the width of the terminal, or JSON for a program."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from helpers import files
+
+COLORS = {
+    "supported": "green",
+    "refuted": "red",
+    "mixed": "magenta",
+    "undecided": "yellow",
+    "too few": "dim",
+    "awaiting": "dim",
+    "fresh": "green",
+    "broken": "red",
+    "failed": "red",
+}
+
+
+@dataclass
+class Answer:
+    """data: for --json. table and rows, then lines: for a person. faults: for stderr, each once. code: the exit code."""
+
+    data: dict
+    lines: Sequence[str] = ()
+    table: Sequence[str] = ()
+    rows: Sequence[Sequence[object]] = ()
+    faults: Sequence[str] = field(default_factory=tuple)
+    code: int = 0
+
+
+class _Commands(click.Group):
+    """Commands in the order of their definition, which is the order in which they are used."""
+
+    def list_commands(self, context):
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, no_args_is_help=True)
+@click.option(
+    "--runs", type=click.Path(path_type=Path), help="Where runs are kept, instead of runs/ in the repository."
+)
+@click.pass_context
+def app(context: click.Context, runs: Path | None) -> None:
+    """Run the notebooks of Representations Under Constraint, and build the book from the runs."""
+
+    def find():
+        from helpers.run.project import Project
+
+        return Project.find(runs)
+
+    context.obj = find
+
+
+def answers(act: Callable[..., Answer]) -> Callable:
+    """A command that prints its answer, or with --json one JSON object, and ends with its code."""
+
+    @click.option("--json", "plain", is_flag=True, help="Answer with one JSON object.")
+    @functools.wraps(act)
+    def command(*args, plain: bool, **kw) -> None:
+        answer = act(*args, **kw)
+        if plain:
+            print(files.strict_json(answer.data | {"code": answer.code}))
+        else:
+            show(answer)
+        for fault in dict.fromkeys(answer.faults):
+            complain(fault)
+        sys.exit(answer.code)
+
+    return command
+
+
+def command(name: str, example: str, **options) -> Callable:
+    """A command of `ruc` whose help ends with an example, and which answers a person or, with --json, a program."""
+    return lambda act: app.command(name, epilog=f"Example:  {example}", **options)(answers(act))
+
+
+def show(answer: Answer) -> None:
+    """A table in the width of the terminal, and lines as they are: a path in one stays in one piece."""
+    if answer.rows:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table(*answer.table, box=None, pad_edge=False)
+        for row in answer.rows:
+            table.add_row(*(_colored(escape(str(cell))) for cell in row))
+        Console(highlight=False).print(table)
+    for line in answer.lines:
+        print(line)
+
+
+def complain(text: str, head: str = "ruc: ") -> None:
+    """An error, wrapped to the terminal, on stderr. It is red on a terminal."""
+    body = wrapped(head + text)
+    with contextlib.suppress(OSError):  # the disk that is full may be the one that stderr goes to
+        sys.stderr.write(("\x1b[31m" + body + "\x1b[0m" if sys.stderr.isatty() else body) + "\n")
+        sys.stderr.flush()
+
+
+def wrapped(text: str) -> str:
+    """Lines no longer than the terminal is wide (80 where there is none), broken between words alone."""
+    width = max(40, shutil.get_terminal_size((80, 24)).columns)
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent + "  "}
+        lines += textwrap.wrap(line, width, **options) or [""]
+    return "\n".join(lines)
+
+
+def _colored(cell: str) -> str:
+    return f"[{COLORS[cell]}]{cell}[/{COLORS[cell]}]" if cell in COLORS else cell
+
+
+def size(count: int) -> str:
+    """'12 kB', '3.4 MB', '1.2 GB'."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"

@@ -1,0 +1,138 @@
+"""The store by itself: a proof is checked, what is not whole does not count, and what dead runners left is swept, no more."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from helpers.run import leavings, locks
+from helpers.run.project import Project
+from helpers.run.store import PROOF, SMALL, Store
+
+FACTS = {"parts": {}, "parameters": {"profile": "quick"}, "started": "2026-01-01", "seconds": 1.0, "provenance": {}}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+def finish(store, key="k", name="a", text="{}", more=b""):
+    store.lock(name, key)
+    folder = store.open(name, key)
+    (folder / "notebook.ipynb").write_text(text)
+    (folder / "records").mkdir()
+    (folder / "records" / "one.json").write_text("[1]")
+    if more:
+        (folder / "weights").write_bytes(more)
+    return store.commit(folder, name, key, FACTS)
+
+
+def test_a_run_counts_as_long_as_its_files_are_what_it_left(store):
+    run = finish(store, more=b"w" * (SMALL + 1))
+    assert store.find("a", "k").facts == run.facts
+    assert store.fault("a", "k") == store.fault("a", "none") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("notebook.ipynb", lambda p: p.unlink(), "notebook.ipynb is gone"),
+        ("records/one.json", lambda p: p.write_text("[2]"), "one.json is not what the run left"),
+        ("records/one.json", lambda p: p.write_text(""), "one.json is not what the run left"),
+        ("weights", lambda p: os.truncate(p, SMALL), "weights is not what the run left"),
+        (PROOF, lambda p: p.write_text(p.read_text()[:99]), "run.json is corrupt"),
+        (PROOF, lambda p: p.write_text("[]"), "has no 'notebook'"),
+        (PROOF, lambda p: p.write_bytes(b"\xff"), "run.json is corrupt"),
+    ],
+)
+def test_each_kind_of_damage_is_named_and_hides_one_run_alone(store, name, change, said):
+    run, other = finish(store, more=b"w" * (SMALL + 1)), finish(store, "other")
+    change(run.folder / name)
+    assert store.find("a", "k") is None
+    assert said in store.fault("a", "k")
+    assert [r.facts["key"] for r in store.all("a") if not r.fault()] == ["other"]
+    assert bool(store.broken("a")) == (name == PROOF)
+    assert store.find("a", "other").folder == other.folder
+
+
+def test_a_proof_without_its_notebook_is_none(store):
+    run = finish(store)
+    facts = json.loads((run.folder / PROOF).read_text())
+    facts["files"] = {}
+    (run.folder / PROOF).write_text(json.dumps(facts))
+    assert "is not among the files" in store.fault("a", "k")
+
+
+def test_what_somebody_wrote_into_a_finished_run_is_kept_when_it_is_run_anew(store):
+    run = finish(store)
+    run.notebook.write_text('{"my": "notes"}')
+    again = finish(store)
+    assert again.fault() == ""
+    assert (store.folder / "a" / "k.changed" / "notebook.ipynb").read_text() == '{"my": "notes"}'
+    finish(store)
+    assert sorted(p.name for p in (store.folder / "a").iterdir()) == ["k", "k.changed"]
+
+
+def test_two_that_open_one_key_never_share_a_folder(store):
+    """As two containers do, whose processes have the same numbers."""
+    store.lock("a", "k")
+    assert store.open("a", "k") != store.open("a", "k")
+
+
+def test_sweeping_takes_what_dead_runners_left_and_nothing_of_the_living(store):
+    done = finish(store, "done")
+    path = store.lock("a", "mine")
+    dead, living, own = store.open("a", "dead"), store.open("a", "living"), store.open("a", "mine")
+    with locks.held(store.lock("a", "living")), locks.held(path):
+        store.sweep("a")
+        assert (living.is_dir(), own.is_dir(), dead.exists()) == (True, True, False)
+    store.sweep("a", own="mine")
+    assert sorted(p.name for p in (store.folder / "a").iterdir()) == ["done"]
+    old = done.folder.rename(done.folder.with_name(".done.old"))  # a runner that was killed between two renames
+    store.sweep("a")
+    assert not old.exists()
+    assert store.find("a", "done").fault() == ""
+
+
+def test_a_lock_excludes_other_processes_and_threads_and_ends_with_its_holder(tmp_path):
+    path = tmp_path / "lock"
+    code = "import sys, time\nfrom helpers.run import locks\nfrom pathlib import Path\n"
+    code += "locks.take(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)"
+    other = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    assert locks.take(path) is None
+    assert f"process {other.pid} on " in locks.holder(path)
+    other.kill()
+    other.wait()
+    other.stdout.close()
+    lock = locks.take(path)
+    assert locks.take(path) is None  # nor does this very process get it twice
+    lock.release()
+    assert not path.exists()
+    path.write_text("junk")
+    assert locks.holder(path) == "another process"
+
+
+def test_clean_shows_leavings_with_their_sizes_and_no_finished_run_unasked(tmp_path, project_folder):
+    project = Project.find()
+    store = Store(project.runs)
+    run = finish(store, name="good")
+    for kind in ("failed", "work", "changed"):
+        folder = run.folder.with_name(f"x.{kind}")
+        folder.mkdir()
+        (folder / "file").write_bytes(b"x" * 5000)
+    busy = store.open("good", "busy")
+    dead = store.open("good", "dead")
+    (project.runs / "good" / "live" / "now").mkdir(parents=True)
+    with locks.held(store.lock("good", "busy")):
+        found = leavings.find(project)
+        assert {f.path.name for f in found} == {"x.failed", "x.work", "x.changed", dead.name}
+        assert {f.size for f in found} == {5000, 0}
+        assert leavings.remove(found) == found
+        assert busy.is_dir()
+    asked = {f.path.name for f in leavings.find(project, stale=True, live=True)}
+    assert {"k", "live", busy.name} <= asked
+    assert run.fault() == ""
