@@ -8,6 +8,13 @@ from selenium.webdriver.support.ui import WebDriverWait
 FIGURES = {  # at least so many live figures
     "dtdr_emergence": 10,
     "dtdr_guided": 4,
+    "metric_calibration": 5,
+    "joint_qa": 5,
+    "joint_qa_ablations": 4,
+    "separability_foundation": 5,
+    "separability_repair": 4,
+    "separability_grokking": 5,
+    "separability_superposition": 5,
     "learned_encoding": 8,
     "encoding_limits": 3,
     "storyteller": 1,
