@@ -45,6 +45,8 @@ found = [files.read_json(path) for path in sorted(here.reference.glob("*.json"))
 
 def reached(result: dict) -> list[dict]:
     """A row a goal of one benchmark: the ratio of medians that was reached, and the one that was wanted."""
+    sizes = [{"side": f"ours, {r['prompts']} prompts", "peer": "hooked bridge"} | r for r in result.get("rows", ())]
+    goals = [{"ratio": r["times_faster"], "wanted": r["goal"]} | r for r in sizes]
     return [
         {
             "device": result["provenance"]["device"],
@@ -53,11 +55,12 @@ def reached(result: dict) -> list[dict]:
             "goal": g["wanted"],
             "": "PASS" if g["ratio"] >= g["wanted"] else "FAIL",
         }
-        for g in result["goals"]
+        for g in result.get("goals", goals)
     ]
 
 
 results, stores = ([r for r in found if r["benchmark"] == kind] for kind in ("encoding", "dtdr"))
+others = [r for r in found if r["benchmark"] not in ("encoding", "dtdr")]
 
 # %% [markdown]
 # ## Training thousands of small models
@@ -169,4 +172,16 @@ conditions = [
 ]
 chapter.table(
     pd.DataFrame(conditions), "One condition of the experiment at seven billion weights (random ones of the true shape)"
+)
+
+# %% [markdown]
+# ## The engines of the other parts
+#
+# Each is held to its slow and obvious form first. The scripts' own texts say what a peer does and how the two were made equal.
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+rows = [{"engine": r["benchmark"]} | goal for r in others for goal in reached(r)]
+met = sum(row[""] == "PASS" for row in rows)
+chapter.table(
+    pd.DataFrame(rows), f"Ratios of medians, and the goals that were set before: {met} of {len(rows)} are met", digits=2
 )
