@@ -186,7 +186,7 @@ figures.show(
 # **Mean against variance.** The document says that the mean shift is the mechanism and variance its by-product. The two
 # parts add up, $\mathrm{E}\|r\|^2 = \|\mu\|^2 + \mathrm{E}\|r-\mu\|^2$, so each can lose the same amount. The mean holds
 # {glue:text}`s14_mean_share` of the squared norm; shrinking it costs {glue:text}`s14_mean_minus_variance_cost` more than shrinking the rest by
-# as much, and {glue:text}`s14_mean_minus_alike_cost` more than shrinking the rest by the same share of itself. A random shift of equal length costs
+# as much, by which the mean loses half of itself and the rest far less. By the same share of each the difference is {glue:text}`s14_mean_minus_alike_cost`. A random shift of equal length costs
 # {glue:text}`s14_random_cost`, which is {glue:text}`s14_mean_minus_random_cost` less. {glue:text}`mechanism`
 #
 # ## Is Ψ = G + A a law?

@@ -210,7 +210,7 @@ figures.show(
 judged.tell("falls", "S9", {
     "supported": "Amplitude falls as accuracy rises, at that time and not another.",
     "refuted": "The transition is there, and the fall of amplitude is not tied to it.",
-    "mixed": "Amplitude falls while accuracy rises, and not at that time more than at another, or the other way round. What holds: {holds}. What does not: {fails}.",
+    "mixed": "Amplitude falls as accuracy rises, but not in every way that was asked. What holds: {holds}. What does not: {fails}.",
     "undecided": "Whether the fall of amplitude belongs to the transition is open.",
 })  # fmt: skip
 judged.tell("cause", "S9b", {

@@ -135,13 +135,9 @@ if model != "none":
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides, names = log.at(), [n for n in log.frame()["model"].dropna().unique() if n != quantities.STORIES]
 ratio, found = quantities.value("s11_log2_ratio"), quantities.count()
-for name, quantity in {
-    "ratio": ratio,
-    "found": found,
-    "surprise": quantities.average("surprise"),
-    "copiers": quantities.copiers,
-}.items():
+for name, quantity in (("ratio", ratio), ("found", found), ("copiers", quantities.copiers)):
     sides.say(name, quantity, ".2f")
+sides.say("surprise", quantities.average("surprise"), ".2f")
 for name in ("s11_planted_found", "s11_false_found", "s12_log_ratio", "s12_p_models"):
     sides.say(name, quantities.value(name), ".2g")
 
