@@ -103,3 +103,22 @@ def test_an_edit_before_the_first_question_is_no_ones_code(tmp_path):
 
 def test_a_module_outside_the_package_counts_by_its_name():
     assert sources.digest_of(["tests.tiny"]) != sources.digest_of(["tests.other"])
+
+
+def test_an_import_is_found_wherever_a_statement_can_stand():
+    places = (
+        "if 1:\n    X",
+        "if 1:\n    pass\nelse:\n    X",
+        "try:\n    X\nexcept E:\n    pass",
+        "try:\n    pass\nexcept E:\n    X",
+        "try:\n    pass\nfinally:\n    X",
+        "for a in b:\n    pass\nelse:\n    X",
+        "while a:\n    X",
+        "with a:\n    X",
+        "class A:\n    def f(self):\n        async def g():\n            X",
+        "match a:\n    case 1:\n        X",
+        "f = lambda: 0\nX",
+    )
+    for place in places:
+        assert "helpers.stats" in plan_of_code(place.replace("X", "from helpers import stats")), place
+    assert plan_of_code('"""from helpers import stats"""\ntext = "import helpers.stats"') == set()

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -98,7 +98,7 @@ def imports_of_all() -> list[dict]:
 def _named(code: str, package: str) -> set[str]:
     """Names below this package in import statements, of modules or of what they hold."""
     names = set()
-    for node in ast.walk(parse(code)):
+    for node in _statements(parse(code)):
         if isinstance(node, ast.Import):
             names |= {a.name for a in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -110,6 +110,17 @@ def _named(code: str, package: str) -> set[str]:
                 base = f"{above}.{base}" if base else above
             names |= {base, *(f"{base}.{a.name}" for a in node.names)}
     return {n for n in names if n == PACKAGE or n.startswith(PACKAGE + ".")}
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every statement, however deep; imports are statements, and most nodes of a tree are not."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for inner in ("body", "orelse", "finalbody", "handlers", "cases"):
+            found = getattr(node, inner, None)
+            todo += found if isinstance(found, list) else []
 
 
 def check(code: str) -> None:

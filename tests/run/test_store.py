@@ -119,20 +119,23 @@ def test_a_lock_excludes_other_processes_and_threads_and_ends_with_its_holder(tm
 def test_clean_shows_leavings_with_their_sizes_and_no_finished_run_unasked(tmp_path, project_folder):
     project = Project.find()
     store = Store(project.runs)
-    run = finish(store, name="good")
+    x, busy_key, dead_key = ("0" * 15 + letter for letter in "abc")
+    run = finish(store, "f" * 16, name="good")
+    (project.runs / "good" / "my.work").mkdir()  # somebody's own
     for kind in ("failed", "work", "changed"):
-        folder = run.folder.with_name(f"x.{kind}")
+        folder = run.folder.with_name(f"{x}.{kind}")
         folder.mkdir()
         (folder / "file").write_bytes(b"x" * 5000)
-    busy = store.open("good", "busy")
-    dead = store.open("good", "dead")
+    busy = store.open("good", busy_key)
+    dead = store.open("good", dead_key)
     (project.runs / "good" / "live" / "now").mkdir(parents=True)
-    with locks.held(store.lock("good", "busy")):
-        found = leavings.find(project)
-        assert {f.path.name for f in found} == {"x.failed", "x.work", "x.changed", dead.name}
+    with locks.held(store.lock("good", busy_key)):
+        found = [f for f in leavings.find(project) if project.root in f.path.parents]
+        assert {f.path.name for f in found} == {f"{x}.failed", f"{x}.work", f"{x}.changed", dead.name}
         assert {f.size for f in found} == {5000, 0}
         assert leavings.remove(found) == found
         assert busy.is_dir()
     asked = {f.path.name for f in leavings.find(project, stale=True, live=True)}
-    assert {"k", "live", busy.name} <= asked
+    assert {"f" * 16, "live", busy.name} <= asked
+    assert "my.work" not in asked
     assert run.fault() == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from helpers.run import execute, locks, processes
 from helpers.run.project import KEPT, Project
 from helpers.run.store import Store
 
+KEY = re.compile("[0-9a-f]{16}")
 KINDS = {
     "failed": "what a failed run left: its partial notebook, traceback and log",
     "work": "finished pieces of a run that did not end; the next try takes them up",
@@ -37,6 +39,8 @@ def find(project: Project, *, stale: bool = False, live: bool = False) -> list[L
         fresh = _key(project, folder.name) if stale else ""
         for path in sorted(p for p in folder.glob("[!.]*") if p.is_dir()):
             key, _, kind = path.name.partition(".")
+            if path.name != "live" and not KEY.fullmatch(key):  # nothing of ours
+                continue
             lock = path.with_name(f".{key}.lock")
             if kind in KINDS:
                 found.append(_left(path, KINDS[kind], lock))
@@ -44,8 +48,10 @@ def find(project: Project, *, stale: bool = False, live: bool = False) -> list[L
                 found.append(_left(path, "a finished run of an earlier source, or of other parameters", lock))
             elif live and path.name == "live":
                 found.append(_left(path, "what the notebook wrote when it was run in JupyterLab"))
-        found += [_left(p, "a run whose runner was killed", p.with_name(f".{p.name.split('.')[1]}.lock"))
-                  for p in store.left(folder.name)]  # fmt: skip
+        for path in store.left(folder.name):
+            key = path.name.split(".")[1]
+            if KEY.fullmatch(key):
+                found.append(_left(path, "a run whose runner was killed", path.with_name(f".{key}.lock")))
     if stale and (kept := project.runs / KEPT).is_dir():
         found.append(_left(kept, "what was read of the sources, kept to be read faster"))
     found += [_left(p, "sockets of a run whose runner was killed") for p in locks.left()]
