@@ -10,8 +10,8 @@ from helpers.storyteller.world import WORDS as STORIES
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-EXTRA = tuple("holds held with whom by it place can be found much makes does make from feel feels reason for".split())
-WORDS = (*STORIES, *(w for w in EXTRA if w not in STORIES))
+EXTRA = "holds held with whom by it place can be much makes does make from feel feels reason for"
+WORDS = tuple(dict.fromkeys((*STORIES, *EXTRA.split())))
 ID = {word: i for i, word in enumerate(WORDS)}
 
 
