@@ -33,8 +33,8 @@ import torch
 
 from helpers import chapter, figures, softprompt
 from helpers.chapter import Per
-from helpers.softprompt import figures as draw
 from helpers.softprompt import engine, prompts, quantities, shapes, tables
+from helpers.softprompt import figures as draw
 from helpers.softprompt.jobs import Job
 
 # %% tags=["parameters"]

@@ -46,16 +46,16 @@ others: str = "none"  # none | width | depth: storytellers of other sizes that a
 # %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"seeds": seeds, "model": model, "questions": questions, "k": k, "steps": steps, "rate": rate, "others": others}
 here = chapter.start("joint_qa_ablations", profile=profile, device=device, **given)
-sizes = {"seeds": Per(3, 200), "k": Per(8, 8), "steps": Per(90, 500), "grid": Per((1, 8), (1, 2, 4, 8, 16, 32, 64))}
-sizes |= {"known": Per(2, 160), "solved": Per(3, 260), "places": Per(7, 17), "starts": Per(3, 5), "few": Per(2, 100)}
-sizes |= {"rates": Per((0.3,), (0.1, 0.3, 1.0, 3.0)), "modes": Per(("tokens", "none"), softprompt.Ablations.modes)}
+sizes = {"seeds": Per(3, 200), "k": Per(8, 8), "steps": Per(80, 500), "grid": Per((1, 8), (1, 2, 4, 8, 16, 32, 64))}
+sizes |= {"known": Per(2, 120), "solved": Per(3, 240), "places": Per(5, 17), "starts": Per(3, 4), "few": Per(2, 60)}
+sizes |= {"rates": Per((0.3,), (0.1, 0.3, 3.0)), "modes": Per(("tokens", "none"), softprompt.Ablations.modes)}
 s = here.settings(
     **sizes,
     worded=Per(2, 200),
-    tries=Per((2,), (1, 2, 3, 4)),
-    blocks=Per(2, 50),
-    drawn=Per(20, 300),
-    tier_grid=Per((2, 16), softprompt.Contest.grid),
+    budgets=Per((40,), (30, 40, 50, 60)),
+    blocks=Per(1, 50),
+    drawn=Per(12, 300),
+    tier_grid=Per((8,), softprompt.Contest.grid),
 )
 shapes.check(model)
 config = softprompt.Ablations(
@@ -81,7 +81,8 @@ log = here.log(softprompt.CHAPTERS[here.name])
 found = softprompt.load(model, device=here.device)
 asked = softprompt.draw(found, max(config.pairs, config.solved), tier=questions)
 softprompt.run_baselines(base, found, asked[: config.pairs], log)
-softprompt.run_sweep(config, found, asked[: config.pairs], log)
+known = softprompt.draw(found, config.known, tier=questions, known=True)
+softprompt.run_sweep(config, found, asked[: config.pairs], known, log)
 sides = log.at()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -107,10 +108,6 @@ figures.show(
 # Sharing is possible only where the answer follows from the question. Most questions of the stories are about people of whom nothing is told here; only sums and materials can be known. So these are asked for alone, each
 # with its own answer and with *another pair's*: of the same kind, as long, and of as many bits. If the two texts share what they are about, the curve of matched pairs lies to the left of the shuffled ones'. If they share only room,
 # the two are one, and random tokens lie to the right of both.
-
-# %%
-softprompt.run_sharing(config, found, softprompt.draw(found, config.known, tier=questions, known=True), log)
-sides = log.at()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 for name in sweeps.LOGS:

@@ -6,7 +6,7 @@ of any `Job`, `engine.verified` lets the model say it, `engine.weigh` measures s
 """
 
 from helpers.softprompt import controls, quantities
-from helpers.softprompt.ablate import run_geometry, run_settings, run_sharing, run_sweep
+from helpers.softprompt.ablate import run_geometry, run_settings, run_sweep
 from helpers.softprompt.config import Ablations, Contest, Pairing
 from helpers.softprompt.contest import run_paraphrases, run_tiers
 from helpers.softprompt.run import run_baselines, run_stages, run_watch
@@ -43,7 +43,6 @@ __all__ = [
     "run_geometry",
     "run_paraphrases",
     "run_settings",
-    "run_sharing",
     "run_stages",
     "run_sweep",
     "run_tiers",

@@ -25,38 +25,35 @@ from helpers.study import Log
 BRIEF = ("exact_q", "exact_a", "forced_q", "forced_a")  # what is kept of a content in the part "known"
 
 
-def run_sweep(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """Both texts from one content at every K, stopped where solved."""
-    for k in config.grid:
+def run_sweep(config: Ablations, found: LM, asked: Sequence[Asked], known: Sequence[Asked], log: Log) -> None:
+    """Both texts from one content at every K, stopped where solved: of all pairs (part "sweep"); and of pairs whose answer
+    follows from the question (part "known"), with the own answer, with another's of as many bits, of random tokens, and of a
+    question that is its own answer. What has one K is searched for at once."""
+    kinds = {"matched": known, "shuffled": targets.shuffled(known, [a for _, a in measures.bits(found, known)])}
+    kinds |= {"random": targets.noise(found, known), "repeat": targets.repeated(known)}
+    together = [*asked, *(pair for pairs in kinds.values() for pair in pairs)]
+    bits = measures.bits(found, together)
+    for done, k in enumerate(config.grid):
         how = config.search(k)
 
         def make(how=how) -> list[Record]:
-            rows = measures.by_pair(solve.joint(how, found, asked), asked, None)
-            return measures.records(log, "sweep", "matched", how, asked, rows)
-
-        log.once(("sweep", config.key, measures.digest(found, asked), k), make)
-
-
-def run_sharing(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """The same for pairs whose answer follows from the question (part "known"): a question with its own answer, with another's
-    answer of as many bits, random tokens, and a question that is its own answer."""
-    bits = measures.bits(found, asked)
-    made = {"matched": asked, "shuffled": targets.shuffled(asked, [a for _, a in bits])}
-    made |= {"random": targets.noise(found, asked), "repeat": targets.repeated(asked)}
-    for done, (kind, pairs) in enumerate(made.items()):
-
-        def make(kind=kind, pairs=pairs) -> list[Record]:
-            told = [{f"bits_{s}": b for s, b in zip("qa", both, strict=True)} for both in measures.bits(found, pairs)]
-            out = []
-            for k in config.grid:
-                how = config.search(k)
-                rows = measures.by_pair(solve.joint(how, found, pairs), pairs, None)
-                brief = [[{n: r[n] for n in BRIEF} | told[i] for r in each] for i, each in enumerate(rows)]
+            rows = measures.by_pair(solve.joint(how, found, together), together, None)
+            out, at = measures.records(log, "sweep", "matched", how, asked, rows), len(asked)
+            for kind, pairs in kinds.items():
+                of = range(at, at + len(pairs))
+                brief = [
+                    [
+                        {n: r[n] for n in BRIEF} | {f"bits_{s}": b for s, b in zip("qa", bits[i], strict=True)}
+                        for r in rows[i]
+                    ]
+                    for i in of
+                ]
                 out += measures.records(log, "known", kind, how, pairs, brief)
+                at += len(pairs)
             return out
 
-        log.once(("known", config.key, config.grid, measures.digest(found, asked), kind), make)
-        log.progress(done + 1, len(made) + 2)
+        log.once(("sweep", config.key, measures.digest(found, together), k), make)
+        log.progress(done + 1, len(config.grid) + 2)
 
 
 def run_geometry(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:

@@ -105,18 +105,18 @@ class Ablations:
     `places` a side, and `few` pairs for modes and rates."""
 
     pairs: int = 200
-    known: int = 160
+    known: int = 120
     grid: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     steps: int = 500
     rate: float = 1.0
     k: int = 8
-    starts: int = 5
-    solved: int = 260
+    starts: int = 4
+    solved: int = 240
     planes: int = 3
     places: int = 17
-    few: int = 100
+    few: int = 60
     modes: tuple[str, ...] = MODES
-    rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+    rates: tuple[float, ...] = (0.1, 0.3, 3.0)
 
     def __post_init__(self):
         at_least(self, pairs=2, known=2, steps=1, k=1, starts=2, solved=2, planes=0, places=2, few=2)
@@ -152,7 +152,7 @@ class Contest:
     budgets: tuple[int, ...] = (30, 40, 50, 60)
     blocks: int = 50
     drawn: int = 300
-    grid: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+    grid: tuple[int, ...] = (1, 2, 4, 6, 8, 12, 16, 24, 32)
     steps: int = 500
     rate: float = 1.0
 

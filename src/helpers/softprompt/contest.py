@@ -90,15 +90,19 @@ def run_tiers(config: Contest, found: LM, log: Log) -> None:
         sizes = {tier: np.array([len(a.question) + len(a.answer) for a in of]) for tier, of in drawn.items()}
         alike = {tier: np.log2(np.stack([bits[tier], sizes[tier]], 1)) for tier in drawn}
         matched = blocks.matched(alike, config.blocks)
+        asked = {tier: [drawn[tier][i] for i in places] for tier, places in matched.items()}
+        together = [a for of in asked.values() for a in of]
+        needed, known = iter(_smallest(config, found, together)), iter(_answers(found, together))
         out = []
         for tier, places in matched.items():
-            asked = [drawn[tier][i] for i in places]
-            needed, known = _smallest(config, found, asked), _answers(found, asked)
             for block, i in enumerate(places):
-                row = {"needed": needed[block], "bits": float(bits[tier][i]), "length": int(sizes[tier][i])}
-                out.append(
-                    measures.record(log, "tier", tier, 0, block, asked[block], [row | {"answers": known[block]}])
-                )
+                row = {
+                    "needed": next(needed),
+                    "bits": float(bits[tier][i]),
+                    "length": int(sizes[tier][i]),
+                    "answers": next(known),
+                }
+                out.append(measures.record(log, "tier", tier, 0, block, asked[tier][block], [row]))
         return out
 
     log.once(("tier", config, measures.digest(found, [])), make)

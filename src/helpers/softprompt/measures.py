@@ -130,7 +130,7 @@ def conflict(found: LM, how: Search, asked: Sequence[Asked], marks: Sequence[int
             return torch.nn.functional.cosine_similarity(q.flatten(1), a.flatten(1), dim=1).cpu()
 
         seen = stacked.fit(
-            slots.fresh(made), slots.loss, lr=slots.rates, steps=max(marks), clip=how.clip,
+            slots.fresh(made), slots.loss, lr=slots.rates, steps=max(1, *marks), clip=how.clip,
             keeps=slots.seen, log=marks, probe=probe,
         )  # fmt: skip
     return torch.stack(seen).mean(0).tolist()

@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from helpers import devices, lm, quiz, storyteller
-from helpers.data import fetch
+from helpers.data.fetch import cache_folder
 from helpers.lm import LM, hub, loader
 from helpers.softprompt import engine
 from helpers.softprompt.config import MOST_SLOTS, Search
@@ -125,6 +125,6 @@ def members(which: str, device: str = "auto") -> list[LM]:
     """Storytellers of other sizes, trained where the cache has none. Raises ValueError for an unknown ladder."""
     if which not in LADDERS:
         raise ValueError(f"others={which!r} is unknown; use one of {', '.join(LADDERS)}")
-    folder = fetch.cache_folder() / "storyteller"
+    folder = cache_folder() / "storyteller"
     made = [storyteller.member(folder, size, 0, device)[0] for size in LADDERS[which]]
     return [LM(m.name, "folder", lm.load(str(m.folder), device=device).model, tokenizer.build(), device) for m in made]
