@@ -52,7 +52,7 @@ rate: float = 1.0  # 0.001..10: Adam's rate, in units of the spread of the model
 given = {"seeds": seeds, "model": model, "questions": questions, "rate": rate}
 given |= {"k": k, "restarts": restarts, "steps": steps}
 here = chapter.start("joint_qa", profile=profile, device=device, **given)
-sizes = {"seeds": Per(4, 200), "k": Per(8, 32), "restarts": Per(2, 5), "steps": Per(130, 500)}
+sizes = {"seeds": Per(4, 200), "k": Per(8, 32), "restarts": Per(2, 5), "steps": Per(120, 500)}
 s = here.settings(**sizes, grid=Per((1, 4), (1, 2, 4, 8, 16)), draws=Per(4, 10))
 chosen = {"k": s.k, "restarts": s.restarts, "steps": s.steps, "grid": s.grid, "draws": s.draws}
 shapes.check(model)
@@ -266,7 +266,7 @@ judged.probe_table()
 # ## Exercises
 #
 # :::{exercise} Patience
-# :run: ruc run joint_qa -p steps 260
+# :run: ruc run joint_qa -p steps 240
 # :minutes: 3
 # :check: m2_exact_both above 0.3
 # Predict what twice the updates do to the share of pairs that meet the rule, and to the share that is said.
