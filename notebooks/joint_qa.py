@@ -179,7 +179,7 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# An untrained model, asked for single texts, says {glue:text}`m1_untrained_q` of the questions and {glue:text}`m1_untrained_a` of the answers: that a short answer comes out tells nothing of what the model knows. And of contents that were never
+# An untrained model, asked for single texts, says {glue:text}`m1_untrained_q` of the questions and {glue:text}`m1_untrained_a` of the answers: where that is many, a single text that comes out tells nothing of what the model knows. Pairs are another matter: from one content for both it says {glue:text}`m2_untrained_model`. And of contents that were never
 # optimised {glue:text}`m3_random_meets_q` meet the question's half of the printed rule, and {glue:text}`m3_random_meets_a` the answer's, for twice the loss after the full question is not little where the question does not tell the answer.
 #
 # ## How many vectors does it take?
@@ -236,6 +236,13 @@ judged.tell("first", "M3b", {
     "mixed": "Where the printed rule is first met, it depends.",
     "undecided": "Whether a pair is said where the printed rule is first met is open.",
 })  # fmt: skip
+judged.tell("single", "M1", {
+    "supported": "Single questions can be reached in a trained model, and not in an untrained one.",
+    "refuted": "Single questions are not reached as often as the plan needs.",
+    "mixed": "Single questions can be reached in part.",
+    "undecided": "Whether single questions are reached because the model knows such texts is open.",
+})  # fmt: skip
+here.say("single_held", tables.failed(judged.verdicts, "M1"))
 judged.tell("rule", "M3", {
     "supported": "The printed rule marks pairs that are said.",
     "refuted": "The printed rule marks pairs that are not said.",
@@ -256,7 +263,7 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# {glue:text}`joint` {glue:text}`rule` {glue:text}`held_back` {glue:text}`first` {glue:text}`low` Single questions can be reached: {verdict}`M1`; answers too, {verdict}`M1b`. Low losses: {verdict}`M4`. Known answers were told apart for {glue:text}`told_apart` claims.
+# {glue:text}`joint` {glue:text}`rule` {glue:text}`held_back` {glue:text}`first` {glue:text}`low` {glue:text}`single` {glue:text}`single_held` Single questions: {verdict}`M1`; answers: {verdict}`M1b`. Low losses: {verdict}`M4`. Known answers were told apart for {glue:text}`told_apart` claims.
 #
 # ## Limits
 #

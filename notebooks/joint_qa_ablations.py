@@ -127,7 +127,9 @@ chapter.table(tables.vectors(sides.this), told)
 
 # %% [markdown]
 # In units of log2 $K$, a matched pair differs from a shuffled one by {glue:text}`m6_known_matched_minus_shuffled`, random tokens differ from a matched pair by {glue:text}`m6_known_random_minus_matched`, and a question that is its
-# own answer by {glue:text}`m6_known_repeat_minus_matched`. An interval that holds zero says that the pairing made no difference that so many pairs can show. {glue:text}`control` Teacher-forced and free-running exactness agree in {glue:text}`m_teacher_equals_free` of texts.
+# own answer by {glue:text}`m6_known_repeat_minus_matched`. An interval that holds zero says that the pairing made no difference that so many pairs can show. {glue:text}`control`
+# Where random tokens need fewer vectors than sums do, room is not all that is missing: they are less probable by far, as the table says. A model that is sure of another word may be harder to turn than one that is sure of none; that would
+# explain it, and is not shown here. Teacher-forced and free-running exactness agree in {glue:text}`m_teacher_equals_free` of texts.
 #
 # ## Other words for the same
 #
@@ -161,7 +163,7 @@ for name, spec in (
 # ## Harder tasks
 #
 # The document orders its data: answers that stand in the text, knowledge, arithmetic, Sudoku, ARC. If what is hard to work out is hard to hold, the smallest sufficient $K$ rises in that order. If a content holds words and not work, tasks of equal length and
-# equal bits need equal $K$, whatever the work. The quizmaster was trained on all five, in the stories' own words, and blocks of one task a tier are matched in both.
+# equal bits need equal $K$, whatever the work. Bits are counted after the vector of a mode alone, a beginning that no training has shown, so they are many. The quizmaster was trained on all five, in the stories' own words, and blocks of one task a tier are matched in both.
 
 # %%
 softprompt.run_tiers(contest, master, log)
@@ -177,7 +179,7 @@ for name, spec in (("m8_tau_block", "+.2f"), ("bits_apart", ".0%"), ("length_apa
 chapter.table(tables.tasks(sides.this), "The tiers: what is equal in a block, and what is not")
 
 # %% [markdown]
-# Kendall's τ of a block is {glue:text}`m8_tau_block`. In it bits differ by {glue:text}`bits_apart` between the least and the most, lengths by {glue:text}`length_apart`. {glue:text}`tiers`
+# Kendall's τ of a block is {glue:text}`m8_tau_block`. In it bits differ by {glue:text}`bits_apart` between the least and the most, lengths by {glue:text}`length_apart`. {glue:text}`tiers` Read the last two columns of the table together: what the model can work out, and what it needs to be told.
 #
 # ## Where solutions lie
 #
@@ -300,14 +302,14 @@ judged.probe_table()
 #
 # ## Exercises
 #
-# :::{exercise} More vectors for harder words
-# :run: ruc run joint_qa_ablations -p k 1
+# :::{exercise} Many vectors
+# :run: ruc run joint_qa_ablations -p k 32
 # :minutes: 3
-# :check: m9_nearest_token below 0.9
-# With one vector instead of eight, is a solution nearer to a token, or farther? Predict the cosine before you run it, and what becomes of the barrier.
+# :check: moved above committed
+# With four times the vectors, does each of them move farther from its start, or less far? Predict the cosine of a start and its end, and what becomes of the barrier.
 #
 # +++
-# Fewer vectors have to move farther, so they stay as far from every token as many do; few pairs are solved twice, and a run of a few pairs may find none.
+# Less far: what has to be moved is shared by more vectors, so each ends nearer to where it began. More of the content is its start, and two starts have nothing in common.
 # :::
 #
 # :::{exercise} A smaller step

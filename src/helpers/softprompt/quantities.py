@@ -25,6 +25,7 @@ SHARES = (  # that the pages speak of
         "m1_exact_q",
         "m1_exact_a",
         "m1_untrained_q",
+        "m2_untrained_model",
         "m1_untrained_a",
         "m3_random_meets_q",
         "m3_random_meets_a",

@@ -130,17 +130,23 @@ def settings(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def vectors(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of pairs whose answer follows from the question, by kind: bits, the smallest sufficient K, and bits of both texts a
-    vector (the median)."""
+    """Of pairs whose answer follows from the question, by kind and family: bits, the smallest sufficient K, and bits of both
+    texts a vector (the median)."""
     out = []
     for kind in sweeps.KINDS:
         found, of_kind = 2 ** sweeps.smallest(rows, kind, "known"), frames.rows(rows, part="known", kind=kind)
-        if len(found):
-            bits = of_kind.groupby("seed")[["bits_q", "bits_a"]].first()
-            low, middle, high = (f"{v:g}" for v in np.quantile(found, [0.25, 0.5, 0.75], method="inverted_cdf"))
-            row = {"pairs": kind, "bits of the question": bits["bits_q"].mean(), "of the answer": bits["bits_a"].mean()}
+        for family, of_family in of_kind.groupby("family"):
+            bits = of_family.groupby("seed")[["bits_q", "bits_a"]].first()
+            needed = found.reindex(bits.index)
+            low, middle, high = (f"{v:g}" for v in np.quantile(needed, [0.25, 0.5, 0.75], method="inverted_cdf"))
+            row = {
+                "pairs": kind,
+                "of": family,
+                "bits of the question": bits["bits_q"].mean(),
+                "of the answer": bits["bits_a"].mean(),
+            }
             row |= {"a quarter need K": low, "half": middle, "three quarters": high}
-            out.append(row | {"bits a vector": (bits.sum(axis=1) / found).median()})
+            out.append(row | {"bits a vector": (bits.sum(axis=1) / needed).median()})
     return pd.DataFrame(out)
 
 
