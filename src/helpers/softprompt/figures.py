@@ -30,7 +30,7 @@ def rule_and_decoding(sides: Sides) -> go.Figure:
     steps = sides.map(quantities.by_step)
     for column, name, color in (("met_by", "loss rule met", RULE), ("solved_by", "both texts decoded", BOTH)):
         figures.compare(fig, steps, column, "at", name, color, seeds=False)
-    return _shares(fig)
+    return shares(fig)
 
 
 def forming(sides: Sides) -> go.Figure:
@@ -57,7 +57,7 @@ def said_by_vectors(sides: Sides) -> go.Figure:
     figures.compare(
         fig, both, "exact", "k", "both from one content, first start", BOTH, seeds=False, mean_over=("part",)
     )
-    return _shares(fig)
+    return shares(fig)
 
 
 def losses(sides: Sides) -> go.Figure:
@@ -113,7 +113,7 @@ def sharing(sides: Sides) -> go.Figure:
     )
     for kind, (name, color) in KINDS.items():
         figures.compare(fig, sides, "exact", "k", name, color, seeds=False, part="known", kind=kind)
-    return _shares(fig.update_xaxes(**VECTORS))
+    return shares(fig.update_xaxes(**VECTORS))
 
 
 def needed_by_bits(sides: Sides) -> go.Figure:
@@ -228,7 +228,7 @@ def _strips(sides: Sides, fig: go.Figure, names: Mapping[str, str], level: float
     return fig.update_yaxes(autorange="reversed")
 
 
-def _shares(fig: go.Figure) -> go.Figure:
+def shares(fig: go.Figure) -> go.Figure:
     """An axis of shares: no band leaves it, though an interval of a mean of noughts and ones may."""
     for trace in fig.data:
         if trace.fill == "toself":
