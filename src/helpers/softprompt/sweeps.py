@@ -25,10 +25,11 @@ NONE = pd.Series(dtype=float)
 
 
 def sweep(rows: pd.DataFrame) -> dict[str, pd.Series | list[float]]:
-    """Shares at both ends of the sweep, and slopes of log2 K on log2 bits in blocks of pairs: over all pairs, and within the
+    """Shares at every K of the sweep, and slopes of log2 K on log2 bits in blocks of pairs: over all pairs, and within the
     families of questions, each measured from its own mean."""
     matched = {"part": "sweep", "kind": "matched"}
-    out = {f"m5_share_{k}": frames.per_seed(rows, "exact", k=k, **matched) for k in (1, LARGEST)}
+    tried = frames.rows(rows, **matched)
+    out = {f"m5_share_{k:g}": frames.per_seed(rows, "exact", k=k, **matched) for k in sorted(tried["k"].unique())}
     needed, base = smallest(rows, "matched"), frames.rows(rows, part="baseline").set_index("seed")
     if not len(base) or not len(needed):
         return out
