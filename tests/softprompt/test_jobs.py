@@ -98,6 +98,6 @@ def test_starts_are_drawn_by_name_and_restart_alone(tiny):
 def test_shelves_hold_every_job_by_shape_short_ones_first():
     made = [Job((n, r), (Target((1,) * n),), 2, r) for n in (3, 9, 4, 2) for r in (1, 0)]
     found = shelves(made)
-    assert set(found) == {(2, 1, 4), (2, 1, 12)}
-    assert [(j.restart, j.longest) for j in found[2, 1, 4]] == [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)]
-    assert [bucket(n) for n in (1, 4, 5, 12, 13, 2000)] == [4, 4, 8, 12, 16, 2000]
+    assert set(found) == {(2, 1, 8), (2, 1, 16)}
+    assert [(j.restart, j.longest) for j in found[2, 1, 8]] == [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)]
+    assert [bucket(n) for n in (1, 8, 9, 16, 17, 2000)] == [8, 8, 16, 16, 24, 2000]

@@ -25,7 +25,7 @@ def make(count: int, *, box: int = 2, givens: int | None = None, seed: int = 0) 
         raise ValueError(f"count={count}, givens={wanted}: one puzzle or more, {FEWEST[box]} to {side * side} givens")
     rng, rows = devices.numpy_rng("sudoku", box, wanted, seed), {}
     while len(rows) < count:
-        answer = _solved(rng, box)
+        answer = solved(rng, box)
         question = thinned(answer, box, wanted, rng)
         rows.setdefault(written(question), Pair(written(question), written(answer), f"puzzle {len(rows)}"))
     return PairSet("sudoku", tuple(rows.values()), {})
@@ -76,7 +76,7 @@ def thinned(answer: np.ndarray, box: int, givens: int, rng: np.random.Generator)
     return grid
 
 
-def _solved(rng: np.random.Generator, box: int) -> np.ndarray:
+def solved(rng: np.random.Generator, box: int) -> np.ndarray:
     """A solved grid: the pattern of shifted rows with its numbers, rows, columns and bands exchanged."""
     side = box * box
     r, c = np.indices((side, side))

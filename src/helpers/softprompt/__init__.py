@@ -1,26 +1,15 @@
 """Soft prompts that say a question and its answer (seed document 002).
 
-The face of the package: the experiments' settings (`Pairing`, `Ablations`), what runs each of them into a log (`run_…`), the
-model and the pairs to ask it for (`load`, `draw`), and the chapters' studies. `weigh` measures the starts of any `Job`;
-`engine.search` finds its content, `engine.verified` lets the model say it.
+The face of the package: the experiments' settings (`Pairing`, `Ablations`, `Contest`), what runs each of them into a log
+(`run_…`), the model and the pairs to ask it for (`load`, `draw`), and the chapters' studies. `engine.search` finds the content
+of any `Job`, `engine.verified` lets the model say it, `engine.weigh` measures starts; `targets` and `shapes` have the rest.
 """
 
 from helpers.softprompt import controls, quantities
-from helpers.softprompt.config import Ablations, Pairing
-from helpers.softprompt.config import Search as Search
-from helpers.softprompt.engine import search as search
-from helpers.softprompt.engine import weigh
-from helpers.softprompt.jobs import Job
-from helpers.softprompt.run import (
-    run_baselines,
-    run_controls,
-    run_geometry,
-    run_joint,
-    run_settings,
-    run_single,
-    run_sweep,
-    run_watch,
-)
+from helpers.softprompt.ablate import run_geometry, run_settings, run_sweep
+from helpers.softprompt.config import Ablations, Contest, Pairing
+from helpers.softprompt.contest import run_paraphrases, run_tiers
+from helpers.softprompt.run import run_baselines, run_stages, run_watch
 from helpers.softprompt.shapes import load
 from helpers.softprompt.targets import draw
 from helpers.study import Study
@@ -36,7 +25,7 @@ CHAPTERS = {
     ),
     "joint_qa_ablations": Study(
         frame=quantities.frame,
-        judged=lambda rows: rows,
+        judged=lambda rows: rows[~rows["part"].isin(["landscape", "ladder"])],
         quantities=quantities.ablations,
         controls=controls.ablations,
         planted=controls.PLANTED,
@@ -46,17 +35,16 @@ CHAPTERS = {
 __all__ = [
     "CHAPTERS",
     "Ablations",
-    "Job",
+    "Contest",
     "Pairing",
     "draw",
     "load",
     "run_baselines",
-    "run_controls",
     "run_geometry",
-    "run_joint",
+    "run_paraphrases",
     "run_settings",
-    "run_single",
+    "run_stages",
     "run_sweep",
+    "run_tiers",
     "run_watch",
-    "weigh",
 ]

@@ -9,6 +9,7 @@ from helpers.checks import at_least, expect
 MODES = ("tokens", "random", "learned", "swapped", "none")
 OBJECTIVES = ("aligned", "published_shift")
 MOST_SLOTS = 4096
+MOST_KNOWN = 200  # different sums and materials that the stories ask for, or a little more
 
 
 @dataclass(frozen=True)
@@ -99,23 +100,30 @@ class Pairing:
 
 @dataclass(frozen=True)
 class Ablations:
-    """The ablations. grid: K of the sweep. k: vectors of the others, with `starts` of each pair for the geometry, and `few`
-    pairs for modes and rates."""
+    """The ablations. pairs, grid: of the sweep of K. known: pairs whose answer follows from the question, for what the two
+    share. k: vectors of the others, with `starts` of each of `solved` pairs for the geometry, `planes` of them drawn with
+    `places` a side, and `few` pairs for modes and rates."""
 
     pairs: int = 200
+    known: int = 120
     grid: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     steps: int = 500
     rate: float = 1.0
     k: int = 8
-    starts: int = 5
-    few: int = 100
+    starts: int = 4
+    solved: int = 240
+    planes: int = 3
+    places: int = 17
+    few: int = 60
     modes: tuple[str, ...] = MODES
-    rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+    rates: tuple[float, ...] = (0.1, 0.3, 3.0)
 
     def __post_init__(self):
-        at_least(self, pairs=2, steps=1, k=1, starts=2, few=2)
-        rising = f"grid={self.grid}: give each K once, rising, from 1 on"
-        expect(bool(self.grid) and min(self.grid) >= 1 and sorted(set(self.grid)) == list(self.grid), rising)
+        at_least(self, pairs=2, known=2, steps=1, k=1, starts=2, solved=2, planes=0, places=2, few=2)
+        expect(
+            self.known <= MOST_KNOWN, f"known={self.known}: the world has {MOST_KNOWN} such pairs; use that or fewer"
+        )
+        _rising(self.grid)
         for mode in self.modes:
             self.search(self.k, mode=mode)
         for rate in (self.rate, *self.rates):
@@ -124,8 +132,45 @@ class Ablations:
     @property
     def key(self) -> tuple:
         """What the contents of a sweep depend on, whatever the grid."""
-        return self.pairs, self.steps, self.rate, self.k, self.starts, self.few
+        return self.steps, self.rate
 
     def search(self, k: int, **more) -> Search:
         """The search with k vectors, stopped where it is solved."""
         return Search(**{"k": k, "steps": self.steps, "rate": self.rate, "flat": True} | more)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Paraphrases and tiers, asked of the quizmaster. pairs: with two other wordings a side, which together weigh as much as
+    the text itself (`weight` 1). k: vectors for them; budgets: updates at which plain starts are tried, to find a number at
+    which some succeed. blocks: of one task a tier, matched among `drawn` tasks a tier; grid: K at which they are asked for,
+    in `steps` updates."""
+
+    pairs: int = 200
+    weight: float = 1.0
+    k: int = 1
+    budgets: tuple[int, ...] = (30, 40, 50, 60)
+    blocks: int = 50
+    drawn: int = 300
+    grid: tuple[int, ...] = (1, 2, 4, 6, 8, 12, 16, 24, 32)
+    steps: int = 500
+    rate: float = 1.0
+
+    def __post_init__(self):
+        at_least(self, pairs=2, blocks=1, steps=1)
+        expect(self.weight > 0, f"weight={self.weight}: of the other wordings together; use a value above 0, such as 1")
+        expect(self.drawn >= self.blocks, f"drawn={self.drawn}: {self.blocks} blocks need as many tasks; use more")
+        halves = bool(self.budgets) and all(n >= 2 and n % 2 == 0 for n in self.budgets)
+        expect(halves, f"budgets={self.budgets}: half of the updates are averaged over wordings; use even numbers")
+        _rising(self.budgets)
+        _rising(self.grid)
+        self.search(self.k)
+
+    def search(self, k: int, **more) -> Search:
+        """The search with k vectors, stopped where it is solved."""
+        return Search(**{"k": k, "steps": self.steps, "rate": self.rate, "flat": True} | more)
+
+
+def _rising(grid: tuple[int, ...]) -> None:
+    rising = f"grid={grid}: give each number once, rising, from 1 on"
+    expect(bool(grid) and min(grid) >= 1 and sorted(set(grid)) == list(grid), rising)

@@ -196,17 +196,24 @@ def looks(how: Search) -> int:
 
 def fitting(found: LM, how: Search, shape: tuple[int, int, int]) -> int:
     """Contents at a time that half of the device's free memory holds, estimated from the model's shape."""
-    k, texts, length = shape
-    config = found.model.config
-    places, d = texts * (how.front + k + length), prompts.width(found)
-    layers = getattr(config, "num_hidden_layers", 12)
-    wide = getattr(config, "intermediate_size", None) or 4 * d
-    per_place = layers * (12 * d + 4 * wide) * found.model.dtype.itemsize
-    per_target = 14 * getattr(config, "vocab_size", 1 << 15)
-    each = places * per_place + texts * length * per_target + texts * (how.steps + 1) * 4 + 8 * k * d * 4
+    kind = "cuda" if found.model.device.type == "cuda" else "cpu"
+    each = needed(found.model.config, how, shape, found.model.dtype.itemsize)
     free = devices.free_memory(str(found.model.device))
-    most = stacked.MOST["cuda" if found.model.device.type == "cuda" else "cpu"]
-    return max(1, min(int(free // (2 * each)), most, MOST_SLOTS))
+    return max(1, min(int(free // (2 * each)), stacked.MOST[kind], MOST_SLOTS))
+
+
+def needed(config, how: Search, shape: tuple[int, int, int], itemsize: int) -> int:
+    """Bytes that one content takes beside the weights, estimated from a model's config: what a backward pass keeps of every
+    place, the logits of every target, and the content with Adam's memory. shape: vectors, texts, tokens of a text."""
+    k, texts, length = shape
+    d, layers = config.hidden_size, getattr(config, "num_hidden_layers", 12)
+    wide = getattr(config, "intermediate_size", None) or 4 * d
+    if experts := getattr(config, "num_experts_per_tok", None):
+        shared = getattr(config, "shared_expert_intermediate_size", None) or 0
+        wide = experts * (getattr(config, "moe_intermediate_size", None) or wide) + shared
+    per_place = layers * (12 * d + 4 * wide) * itemsize
+    places, per_target = texts * (how.front + k + length), 14 * getattr(config, "vocab_size", 1 << 15)
+    return places * per_place + texts * length * per_target + texts * (how.steps + 1) * 4 + 8 * k * d * 4
 
 
 def verified(found: LM, results: Sequence[Solution]) -> list[Solution]:

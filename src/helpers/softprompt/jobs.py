@@ -12,7 +12,7 @@ from helpers.checks import expect
 from helpers.lm import LM
 from helpers.softprompt.config import Search
 
-LENGTHS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # padded lengths of a bucket
+LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # padded lengths of a bucket
 QUESTION, ANSWER = 0, 1  # the two sides, each with a mode of its own
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
+from helpers.softprompt import sweeps
+from helpers.softprompt.sweeps import BLOCK
 
 SINGLE = 8  # vectors at which single targets are judged
-LARGEST = 64  # vectors of the sweep
-BLOCK = 20  # pairs of one block, where a quantity needs several
 LOW = 0.1  # nats a token, below which a loss counts as low
 PASS = 0.9  # overlap from which a text that is not exact says the same
 RULE = {"random": 0.3, "context": 2.0}
@@ -20,16 +20,20 @@ TIERS = {
     "good": (0.7, 0.25, 1.5),
     "excellent": (0.9, 0.15, 1.2),
 }  # converged, ratio, balance
-LOGS = tuple(f"m6_log2_{pair}" for pair in ("matched_minus_shuffled", "random_minus_matched", "repeat_minus_matched"))
-PLACES = (
-    "m9_cosine_within_minus_between",
-    "m9_nearest_token",
-    "m9_barrier",
-    "m9_barrier_near_start",
-    "m9_barrier_other_pair",
-)
 SHARES = (  # that the pages speak of
-    *("m1_exact_q", "m1_exact_a", "m2_converged", "m2_exact_both", "both_at_smallest", "m2_other_content"),
+    *(
+        "m1_exact_q",
+        "m1_exact_a",
+        "m1_untrained_q",
+        "m2_untrained_model",
+        "m1_untrained_a",
+        "m3_random_meets_q",
+        "m3_random_meets_a",
+        "m2_converged",
+        "m2_exact_both",
+        "both_at_smallest",
+        "m2_other_content",
+    ),
     *("m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass"),
     *("m_teacher_equals_free", "shift_second", "separate_halves"),
 )
@@ -39,7 +43,8 @@ Quantities = dict[str, list[float]]
 
 def frame(rows: pd.DataFrame) -> pd.DataFrame:
     """The frame with what follows from it. Of each side s: rule_s, whether the document's rule is met, by the pair's own
-    baselines; ratio_s, the loss over the random baseline. Of both: rule; exact, both texts are said; passed; total, the loss.
+    baselines; ratio_s, the loss over the random baseline. Of both: rule; exact, both texts are said; passed; total,
+    the mean of the two losses; worst, the larger one.
     """
     out = rows.copy()
     base = frames.rows(out, part="baseline")
@@ -56,11 +61,13 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
             out[f"rule_{side}"] = met.astype(float).where(out[f"loss_{side}"].notna())
     if {"loss_q", "loss_a"} <= {*out}:
         out["total"] = (out["loss_q"] + out["loss_a"]) / 2
+        out["worst"] = out[["loss_q", "loss_a"]].max(axis=1, skipna=False)
         both = lambda name: out[[f"{name}_q", f"{name}_a"]].min(axis=1, skipna=False)
         out["exact"] = both("exact")
         out["rule"] = both("rule") if "rule_q" in out else np.nan
         out["passed"] = ((out["exact"] == 1) | (both("overlap") >= PASS)).astype(float).where(out["exact"].notna())
-        out["balance"] = out[["ratio_q", "ratio_a"]].max(axis=1) / out[["ratio_q", "ratio_a"]].min(axis=1)
+        if len(base):
+            out["balance"] = out[["ratio_q", "ratio_a"]].max(axis=1) / out[["ratio_q", "ratio_a"]].min(axis=1)
     return out
 
 
@@ -88,6 +95,8 @@ def single(rows: pd.DataFrame) -> dict[str, pd.Series]:
     out |= {f"m1_exact_{s}": frames.per_seed(rows, f"exact_{s}", **alone) for s in ("q", "a")}
     start = frames.rows(rows, part="random")
     said = start[["exact_q", "exact_a"]].max(axis=1) if len(start) else pd.Series(dtype=float)
+    fresh = {"part": "untrained single", "k": SINGLE}
+    out |= {f"m1_untrained_{s}": frames.per_seed(rows, f"exact_{s}", **fresh) for s in ("q", "a")}
     return out | {"m1_random_content": said}
 
 
@@ -123,17 +132,20 @@ def rule(rows: pd.DataFrame) -> dict[str, pd.Series]:
         "m3_rule_met": frames.per_seed(chosen, "rule"),
         "m3_rule_met_not_decoded": 1 - frames.per_seed(met, "exact"),
         "m3_random_meets": frames.per_seed(rows, "rule", part="random"),
+        "m3_random_meets_q": frames.per_seed(rows, "rule_q", part="random"),
+        "m3_random_meets_a": frames.per_seed(rows, "rule_a", part="random"),
         "m3_first_met_not_decoded": 1 - frames.per_seed(early, "met_exact"),
     }
 
 
 def passing(rows: pd.DataFrame) -> dict[str, pd.Series | list[float]]:
     chosen = best(rows)
-    low = chosen[chosen[["loss_q", "loss_a"]].max(axis=1) < LOW] if len(chosen) else chosen
+    low = chosen[chosen["worst"] < LOW] if len(chosen) else chosen
     return {
         "m4_pass": frames.per_seed(frames.rows(chosen, rule=1.0), "passed"),
         "m4_pass_low_loss": frames.per_seed(low, "exact"),
-        "m4_auc_block": blocks(rows, lambda of_block: auc(of_block["total"], of_block["exact"])),
+        "m4_auc_block": blocks(rows, lambda of: auc(of["total"], of["exact"]), ("joint", "half")),
+        "m4_auc_within": blocks(rows, lambda of: auc(of["worst"], of["exact"]), ("half",)),
         "m4_shifted_labels_pass": frames.per_seed(rows, "exact", part="shift"),
     }
 
@@ -179,9 +191,9 @@ def separate(rows: pd.DataFrame) -> pd.Series:
     return of_half.set_index("seed")[["exact_q", "exact_a"]].min(axis=1) if len(of_half) else pd.Series(dtype=float)
 
 
-def blocks(rows: pd.DataFrame, of: Callable[[pd.DataFrame], float]) -> list[float]:
-    """A value a block of pairs, over all joint contents that were optimised; blocks without one are left out."""
-    chosen = frames.rows(rows, part=("joint", "half"))
+def blocks(rows: pd.DataFrame, of: Callable[[pd.DataFrame], float], parts: tuple[str, ...]) -> list[float]:
+    """A value a block of pairs, over the joint contents of some parts; blocks without one are left out."""
+    chosen = frames.rows(rows, part=parts)
     if not len(chosen):
         return []
     found = [of(part) for _, part in chosen.groupby(chosen["seed"] // BLOCK)]
@@ -215,59 +227,9 @@ def by_step(rows: pd.DataFrame, marks: int = 40) -> pd.DataFrame:
 
 
 def ablations(rows: pd.DataFrame) -> Quantities:
-    """Quantities of `joint_qa_ablations` (claims M5, M6, M9). Those whose rows are missing are left out."""
-    return _there(sweep(rows) | geometry(rows) | agreement(rows))
-
-
-def sweep(rows: pd.DataFrame) -> dict[str, pd.Series | list[float]]:
-    """Shares at both ends of the sweep, slopes of log2 K on log2 bits in blocks of pairs, differences of log2 K in pairs."""
-    matched = {"part": "sweep", "kind": "matched"}
-    out = {f"m5_share_{k}": frames.per_seed(rows, "exact", k=k, **matched) for k in (1, LARGEST)}
-    needed = {kind: smallest(rows, kind) for kind in ("matched", "shuffled", "random", "repeat")}
-    base = frames.rows(rows, part="baseline")
-    if len(base) and len(needed["matched"]):
-        bits = base.set_index("seed")[["bits_q", "bits_a"]].sum(axis=1)
-        both = pd.DataFrame({"k": needed["matched"], "bits": np.log2(bits)}).dropna()
-        slopes = [slope(part["bits"], part["k"]) for _, part in both.groupby(both.index // BLOCK) if len(part) == BLOCK]
-        out["m5_slope_block"] = [v for v in slopes if np.isfinite(v)]
-    less = lambda a, b: (
-        (needed[a] - needed[b]).dropna() if len(needed[a]) and len(needed[b]) else pd.Series(dtype=float)
-    )
-    out["m6_log2_matched_minus_shuffled"] = less("matched", "shuffled")
-    out["m6_log2_random_minus_matched"] = less("random", "matched")
-    out["m6_log2_repeat_minus_matched"] = less("repeat", "matched")
-    return out
-
-
-def smallest(rows: pd.DataFrame, kind: str) -> pd.Series:
-    """log2 of the smallest K of the sweep at which a pair is said, by pair; one above the largest where it never is."""
-    chosen = frames.rows(rows, part="sweep", kind=kind)
-    if not len(chosen):
-        return pd.Series(dtype=float)
-    beyond = np.log2(chosen["k"].max()) + 1
-    said = chosen[chosen["exact"] == 1].groupby("seed")["k"].min()
-    return np.log2(said).reindex(np.sort(chosen["seed"].unique())).fillna(beyond)
-
-
-def slope(x: pd.Series, y: pd.Series) -> float:
-    """Of the line of least squares; nan where x does not vary."""
-    spread = float(((x - x.mean()) ** 2).sum())
-    return float(((x - x.mean()) * (y - y.mean())).sum() / spread) if spread > 0 else float("nan")
-
-
-def geometry(rows: pd.DataFrame) -> dict[str, pd.Series]:
-    found = frames.rows(rows, part="geometry")
-    if not len(found):
-        return {}
-    of = lambda name: frames.per_seed(found, name).dropna()
-    return {
-        "m9_cosine_within_minus_between": (of("within") - of("between")).dropna(),
-        "m9_nearest_token": of("nearest"),
-        "m9_barrier": of("barrier"),
-        "m9_barrier_near_start": of("barrier_near"),
-        "m9_barrier_other_pair": of("barrier_other"),
-        "moved": of("moved"),
-    }
+    """Quantities of `joint_qa_ablations` (claims M5 to M9). Those whose rows are missing are left out."""
+    found = sweeps.sweep(rows) | sweeps.sharing(rows) | sweeps.paraphrases(rows) | sweeps.tiers(rows)
+    return _there(found | sweeps.geometry(rows) | agreement(rows))
 
 
 def ablated(name: str) -> Callable[[pd.DataFrame], list[float]]:

@@ -1,4 +1,5 @@
-"""The chapters' experiments on question–answer soft prompts: the only file that optimises, resumes and logs.
+"""The experiments on a question and its answer: stages 0 to 2 of the document, and the controls. It resumes and logs; the
+ablations are in `ablate`, and no other file does.
 
 A record is one condition of one pair; the pair is its seed. `step` counts restarts, or updates in the part "watch".
 
@@ -22,8 +23,8 @@ import torch
 from helpers import devices, frames, stacked
 from helpers.lm import LM
 from helpers.records import Record
-from helpers.softprompt import engine, measures, prompts, shapes, targets
-from helpers.softprompt.config import Ablations, Pairing, Search
+from helpers.softprompt import engine, measures, prompts, shapes, solve
+from helpers.softprompt.config import Pairing, Search
 from helpers.softprompt.engine import Solution
 from helpers.softprompt.jobs import Job, jobs
 from helpers.softprompt.measures import SIDES, measured
@@ -31,7 +32,11 @@ from helpers.softprompt.slots import Slots
 from helpers.softprompt.targets import Asked
 from helpers.study import Log
 
-LN2 = float(np.log(2))
+
+def run_stages(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
+    """Stages 1 and 2 of the document, single texts and pairs, and what must fail."""
+    for stage in (run_single, run_joint, run_controls):
+        stage(config, found, asked, log)
 
 
 def run_baselines(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
@@ -43,7 +48,6 @@ def run_baselines(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) 
         rng = devices.torch_rng("softprompt", "baseline", config.draws)
         drawn = torch.randn(config.draws, config.k, prompts.width(found), generator=rng) * unit
         words = torch.randint(4, len(found.tokenizer), (len(asked),), generator=rng)
-        modes = prompts.modes(found, "tokens").cpu()
         start = lambda name, texts, content: Job((name,), texts, len(content), start=content)
         random = [engine.weigh(found, [start("random", a.both, c) for a in asked], how) for c in drawn]
         token = engine.weigh(
@@ -52,14 +56,12 @@ def run_baselines(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) 
         context = engine.weigh(
             found, [start("context", (a.both[1],), prompts.embed(found, [a.question])[0]) for a in asked], none
         )
-        plain = [
-            engine.weigh(found, [start("mode", (a.both[s],), modes[s : s + 1]) for a in asked], none) for s in (0, 1)
-        ]
+        bits = measures.bits(found, asked)
         out = []
         for i, a in enumerate(asked):
             row = {f"random_{s}": float(np.mean([r[i].nll[j] for r in random])) for j, s in enumerate(SIDES)}
             row |= {f"token_{s}": token[i].nll[j] for j, s in enumerate(SIDES)} | {"context_a": context[i].nll[0]}
-            row |= {f"bits_{s}": plain[j][i].nll[0] * len(a.both[j].ids) / LN2 for j, s in enumerate(SIDES)}
+            row |= {f"bits_{s}": bits[i][j] for j, s in enumerate(SIDES)}
             row |= {f"length_{s}": len(a.both[j].ids) for j, s in enumerate(SIDES)}
             out.append(measures.record(log, "baseline", "baseline", config.k, i, a, [row]))
         return out
@@ -72,7 +74,7 @@ def run_single(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> 
     what the questions' contents do for answers that they were made without (part "transfer")."""
 
     def make(how: Search) -> list[Record]:
-        questions, answers = _single(how, found, asked)
+        questions, answers = solve.single(how, found, asked)
         rows = [[measured(q, ("q",)) | measured(a, ("a",))] for q, a in _zip(questions, answers)]
         out = measures.records(log, "single", "alone", how, asked, rows)
         return out + _transfer(how, found, asked, log, questions) if how.k == config.single else out
@@ -87,7 +89,7 @@ def run_joint(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> N
     key, rule = measures.digest(found, asked), _rule(log)
 
     def make(how: Search, part: str) -> list[Record]:
-        results = _joint(how, found, asked)
+        results = solve.joint(how, found, asked)
         out = measures.records(log, part, "both", how, asked, measures.by_pair(results, asked, rule))
         return out + _other(how, found, asked, log, results, rule) if part == "joint" else out
 
@@ -97,21 +99,27 @@ def run_joint(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> N
 
 
 def run_controls(config: Pairing, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """What must fail: contents that are not optimised, an untrained model, and the published label shift."""
+    """What must fail: contents that are not optimised, an untrained model (of single texts, too), and the published shift."""
     key, how, rule = measures.digest(found, asked), config.search(config.k), _rule(log)
     shift = config.search(config.single, objective="published_shift", stop=False)
-    fresh = shapes.untrained(found)
+    fresh, one = shapes.untrained(found), config.search(config.single)
     starts = lambda: engine.weigh(found, [Job(("control", i), a.both, config.k) for i, a in enumerate(asked)], how)
     makes: dict[str, tuple[Callable[[], list[Solution]], Search]] = {
         "random": (lambda: engine.verified(found, starts()), how),
-        "untrained": (lambda: _joint(how, fresh, asked), how),
-        "shift": (lambda: _joint(shift, found, asked), shift),
+        "untrained": (lambda: solve.joint(how, fresh, asked), how),
+        "shift": (lambda: solve.joint(shift, found, asked), shift),
     }
     for part, (make, search) in makes.items():
         rows = lambda make=make: measures.by_pair(make(), asked, rule)
         log.once(
             (part, config, key), lambda p=part, s=search, r=rows: measures.records(log, p, "control", s, asked, r())
         )
+
+    def alone() -> list[Record]:
+        rows = [[measured(q, ("q",)) | measured(a, ("a",))] for q, a in _zip(*solve.single(one, fresh, asked))]
+        return measures.records(log, "untrained single", "control", one, asked, rows)
+
+    log.once(("untrained single", config, key), alone)
 
 
 def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Sequence[Solution]) -> list[Record]:
@@ -128,10 +136,7 @@ def _transfer(how: Search, found: LM, asked: Sequence[Asked], log: Log, made: Se
 
 def _other(how: Search, found: LM, asked: Sequence[Asked], log: Log, results: Sequence[Solution], rule) -> list[Record]:
     """What the best content of the pair before says."""
-    best: dict[int, Solution] = {}
-    for r in results:
-        i = int(r.job.name[1])
-        best[i] = r if i not in best or r.loss < best[i].loss else best[i]
+    best = solve.best(results)
     moved = [Job(("other", i), a.both, how.k, start=best[(i - 1) % len(asked)].content) for i, a in enumerate(asked)]
     weighed = engine.verified(found, engine.weigh(found, moved, how))
     return measures.records(log, "other", "control", how, asked, measures.by_pair(weighed, asked, rule))
@@ -170,79 +175,6 @@ def run_watch(config: Pairing, found: LM, asked: Sequence[Asked], log: Log, coun
     log.once(("watch", config, measures.digest(found, asked[:count]), looks), make)
 
 
-def run_sweep(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """Both texts from one content at every K, stopped where solved: matched pairs, a question with another's answer, random
-    tokens, and a question that is its own answer."""
-    made = {"matched": asked, "shuffled": targets.shuffled(asked), "random": targets.noise(found, asked)}
-    made["repeat"] = targets.repeated(asked)
-    for done, (kind, pairs) in enumerate(made.items()):
-        for k in config.grid:
-            how = config.search(k)
-
-            def make(kind=kind, pairs=pairs, how=how) -> list[Record]:
-                rows = measures.by_pair(_joint(how, found, pairs), pairs, None)
-                return measures.records(log, "sweep", kind, how, pairs, rows)
-
-            log.once(("sweep", config.key, measures.digest(found, asked), kind, k), make)
-        log.progress(done + 1, len(made) + 2)
-
-
-def run_geometry(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """Where solutions lie: how near those of one pair are to each other, to tokens, and along straight lines. A pair enters
-    with its first two successful starts; a third begins within a hundredth of the first start."""
-    how = config.search(config.k, restarts=config.starts)
-
-    def make() -> list[Record]:
-        found_of: list[list[Solution]] = [[] for _ in asked]
-        for r in _joint(how, found, asked):
-            if r.state == "solved" and all(r.free):
-                found_of[int(r.job.name[1])].append(r)
-        pairs = [i for i, each in enumerate(found_of) if len(each) > 1]
-        if not pairs:
-            return []
-        one, two = ([found_of[i][j].content for i in pairs] for j in (0, 1))
-        other = [one[j - 1] for j in range(len(pairs))]
-        near = _near(how, found, asked, [found_of[i][0].job for i in pairs])
-        lines = lambda ends: measures.rises(found, how, [(asked[i], a, b) for i, a, b in _zip(pairs, one, ends)])
-        barrier, beside, away = lines(two), lines(near), lines(other)
-        out = []
-        for j, i in enumerate(pairs):
-            apart = float("nan") if len(pairs) == 1 else 1.0  # a pair alone has no other
-            row = {"within": measures.cosine(one[j], two[j]), "between": apart * measures.cosine(one[j], other[j])}
-            begun = prompts.start(found, found_of[i][0].job, how)
-            row |= {"nearest": measures.nearest(found, one[j]), "moved": measures.cosine(one[j], begun)}
-            row |= {"barrier": barrier[j], "barrier_near": beside[j], "barrier_other": apart * away[j]}
-            out.append(measures.record(log, "geometry", "pairs", how.k, i, asked[i], [row]))
-        return out
-
-    log.once(("geometry", config.key, measures.digest(found, asked)), make)
-
-
-def run_settings(config: Ablations, found: LM, asked: Sequence[Asked], log: Log) -> None:
-    """What stands before the content, and how fast it is moved: both texts at `k` vectors (parts "mode" and "rate")."""
-    some = asked[: config.few]
-    changes = [("mode", mode, {"mode": mode}) for mode in config.modes]
-    changes += [("rate", f"{rate:g}", {"rate": rate}) for rate in config.rates]
-    for part, kind, change in changes:
-        how = config.search(config.k, **change)
-
-        def make(part=part, kind=kind, how=how) -> list[Record]:
-            return measures.records(log, part, kind, how, some, measures.by_pair(_joint(how, found, some), some, None))
-
-        log.once((part, config.key, measures.digest(found, some), kind), make)
-
-
-def _near(how: Search, found: LM, asked: Sequence[Asked], first: Sequence[Job]) -> list[torch.Tensor]:
-    """The contents at which starts end that lie within a hundredth of the spread of the first ones."""
-    rng, unit = devices.torch_rng("softprompt", "near"), prompts.spread(found)
-    made = []
-    for job in first:
-        start = prompts.start(found, job, how)
-        moved = start + measures.NEAR * unit * torch.randn(start.shape, generator=rng)
-        made.append(Job(("near", *job.name), job.texts, job.k, start=moved))
-    return [r.content for r in engine.search(found, made, how)]
-
-
 def half_k(log: Log, config: Pairing) -> int:
     """The smallest K of the grid at which at least half of the single targets are said; the largest, where none is."""
     rows = log.frame()
@@ -251,18 +183,6 @@ def half_k(log: Log, config: Pairing) -> int:
         if np.mean([*of_k["exact_q"], *of_k["exact_a"]]) >= 0.5:
             return k
     return config.grid[-1]
-
-
-def _single(how: Search, found: LM, asked: Sequence[Asked]) -> list[list[Solution]]:
-    """Questions alone, answers alone."""
-    made = [jobs((f"single {s}", i), (a.both[j],), how) for j, s in enumerate(SIDES) for i, a in enumerate(asked)]
-    done = engine.verified(found, engine.search(found, [job for each in made for job in each], how))
-    return [done[: len(asked)], done[len(asked) :]]
-
-
-def _joint(how: Search, found: LM, asked: Sequence[Asked]) -> list[Solution]:
-    made = [job for i, a in enumerate(asked) for job in jobs(("joint", i), a.both, how)]
-    return engine.verified(found, engine.search(found, made, how))
 
 
 def _rule(log: Log) -> dict[str, np.ndarray] | None:

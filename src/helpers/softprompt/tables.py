@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from helpers import frames
-from helpers.softprompt import quantities
+from helpers.claims import Verdict
+from helpers.softprompt import quantities, sweeps
 from helpers.softprompt.quantities import TIERS
 
 GATES = {"single targets (stage 1)": 0.7, "pairs (stage 2, target)": 0.5, "pairs (stage 2, stop below)": 0.3}
@@ -129,20 +130,58 @@ def settings(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def vectors(rows: pd.DataFrame) -> pd.DataFrame:
-    """The smallest sufficient K by kind of pair: median and quarters, and bits of both texts a vector at the median."""
-    base = frames.rows(rows, part="baseline").set_index("seed")[["bits_q", "bits_a"]].sum(axis=1)
+    """Of pairs whose answer follows from the question, by kind and family: bits, the smallest sufficient K, and bits of both
+    texts a vector (the median)."""
     out = []
-    for kind in ("matched", "shuffled", "random", "repeat"):
-        found = 2 ** quantities.smallest(rows, kind)
-        if len(found):
-            low, middle, high = np.quantile(found, [0.25, 0.5, 0.75], method="inverted_cdf")
+    for kind in sweeps.KINDS:
+        found, of_kind = 2 ** sweeps.smallest(rows, kind, "known"), frames.rows(rows, part="known", kind=kind)
+        for family, of_family in of_kind.groupby("family"):
+            bits = of_family.groupby("seed")[["bits_q", "bits_a"]].first()
+            needed = found.reindex(bits.index)
+            low, middle, high = (f"{v:g}" for v in np.quantile(needed, [0.25, 0.5, 0.75], method="inverted_cdf"))
             row = {
                 "pairs": kind,
-                "a quarter need": f"{low:g}",
-                "half need": f"{middle:g}",
-                "three quarters need": f"{high:g}",
+                "of": family,
+                "bits of the question": bits["bits_q"].mean(),
+                "of the answer": bits["bits_a"].mean(),
             }
-            if kind == "matched":
-                row["bits a vector"] = f"{(base / found).median():.2g}"
-            out.append(row)
-    return pd.DataFrame(out).fillna("")
+            row |= {"a quarter need K": low, "half": middle, "three quarters": high}
+            out.append(row | {"bits a vector": (bits.sum(axis=1) / needed).median()})
+    return pd.DataFrame(out)
+
+
+def tasks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of every tier: what its tasks have in common with the others', and how well the model does the task itself."""
+    found = frames.rows(rows, part="tier")
+    out = []
+    for tier in sweeps.TIERS:
+        of_tier = frames.rows(found, kind=tier)
+        row = {"tier": tier, "tokens": of_tier["length"].mean(), "bits": of_tier["bits"].mean()}
+        out.append(row | {"answered by the model": of_tier["answers"].mean(), "mean log2 K": of_tier["needed"].mean()})
+    return pd.DataFrame(out)
+
+
+def wordings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every arm within every number of updates that was tried: the share of pairs that are said."""
+    found = frames.rows(rows, part="words")
+    shares = (
+        found.groupby(["kind", "budget", "seed"])["exact"]
+        .max()
+        .groupby(["kind", "budget"])
+        .agg(["size", "mean"])
+        .reset_index()
+    )
+    return shares.set_axis(["arm", "updates", "pairs", "share decoded"], axis=1)
+
+
+def ladder(rows: pd.DataFrame) -> pd.DataFrame:
+    """Other models, by size: the share of pairs that are said at each K."""
+    found = frames.rows(rows, part="ladder")
+    shares = found.groupby(["parameters", "kind", "k"])["exact"].mean().unstack("k")
+    return shares.rename(columns=lambda k: f"K = {k:g}").reset_index().rename(columns={"kind": "model"})
+
+
+def failed(verdicts: Sequence[Verdict], claim: str) -> str:
+    """A sentence that names the control for which a claim stays undecided; '' where none failed."""
+    precise = next(v for v in verdicts if v.id == claim and v.criterion == "precise")
+    return f"The verdict is held back: {precise.reason}." if precise.reason.startswith("the control") else ""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from helpers import data, devices, storyteller
+from helpers import data, devices, quiz, storyteller
 from helpers.checks import expect
 from helpers.lm import LM
 from helpers.softprompt.jobs import ANSWER, QUESTION, Target
 from helpers.storyteller import probes
-from helpers.storyteller.world import BOS, ID
+from helpers.storyteller.world import BOS, ID, QUESTIONS
 
 OWN = "own"  # the tier of the storyteller's questions about its own stories
 KNOWN = ("fact", "sum")  # kinds of them that can be answered without the story
@@ -33,19 +33,27 @@ class Asked:
         return Target(self.question, QUESTION), Target(self.answer, ANSWER)
 
 
-def draw(
-    found: LM, count: int, *, tier: str = OWN, path: str | None = None, seed: int = 0, most: int = 64
-) -> list[Asked]:
+@dataclass(frozen=True)
+class Worded:
+    """A pair, and its question and its answer in other words, as token ids."""
+
+    asked: Asked
+    questions: tuple[tuple[int, ...], ...]
+    answers: tuple[tuple[int, ...], ...]
+
+
+def draw(found: LM, count: int, *, tier: str = OWN, seed: int = 0, most: int = 64, known: bool = False) -> list[Asked]:
     """`count` different pairs for a model: of its own world, or of a tier as `data.load_pairs` takes it.
 
-    most: tokens of a question or an answer. Raises ValueError where there are fewer, with what was left out and why.
+    most: tokens of a question or an answer. known: of its own world only such as can be answered without a story. Raises
+    ValueError where there are fewer, with what was left out and why.
     """
     if tier == OWN:
         expect(
             storyteller.speaks(found),
             f"{found.name} does not speak the storyteller's words; give it other questions, such as arithmetic",
         )
-        return _own(count, seed)
+        return _own(count, seed, KNOWN if known else QUESTIONS)
     end = found.tokenizer.eos_token_id
     expect(end is not None, f"{found.name} has no end-of-text token; an answer could not end")
     ids = lambda text: tuple(found.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -64,7 +72,7 @@ def draw(
     return [Asked((*ids(p.question), end), (*ids(p.answer), end), tier) for p in chosen]
 
 
-def _own(count: int, seed: int) -> list[Asked]:
+def _own(count: int, seed: int, kinds: Sequence[str]) -> list[Asked]:
     """Questions of held-out stories without their stories: up to '?', and the answer up to '.'."""
     stop, begin = ID["."], ID[BOS]
     out: dict[tuple, Asked] = {}
@@ -72,24 +80,23 @@ def _own(count: int, seed: int) -> list[Asked]:
     while len(out) < count:
         expect(size < 1 << 17, f"{count} different questions are more than the world has; use {len(out)} or fewer")
         for q in probes.qa_pairs(size, seed):
-            at = max(i for i, token in enumerate(q.prompt) if token in (stop, begin)) + 1
-            one = Asked(q.prompt[at:], (*q.answer, stop), q.kind, q.kind in KNOWN)
-            out.setdefault((one.question, one.answer), one)
+            if q.kind in kinds:
+                at = max(i for i, token in enumerate(q.prompt) if token in (stop, begin)) + 1
+                one = Asked(q.prompt[at:], (*q.answer, stop), q.kind, q.kind in KNOWN)
+                out.setdefault((one.question, one.answer), one)
         size *= 2
     return list(out.values())[:count]
 
 
-def shuffled(asked: Sequence[Asked]) -> list[Asked]:
-    """Every question with another pair's answer of the same length, nearest in the list; no pair keeps its own words."""
-    by_length: dict[int, list[int]] = {}
+def shuffled(asked: Sequence[Asked], bits: Sequence[float]) -> list[Asked]:
+    """Every question with the answer of another pair of its kind, as long, and of nearly as many bits (of each own answer)."""
+    out = []
     for i, pair in enumerate(asked):
-        by_length.setdefault(len(pair.answer), []).append(i)
-    out = list(asked)
-    for places in by_length.values():
-        for i in places:
-            others = [j for j in places if asked[j].answer != asked[i].answer]
-            j = others[(others.index(min(others, key=lambda j: (j <= i, j)))) % len(others)] if others else i
-            out[i] = Asked(asked[i].question, asked[j].answer, asked[i].kind, False)
+        alike = lambda other, same=pair: (other.kind == same.kind, len(other.answer) == len(same.answer))
+        others = [j for j, other in enumerate(asked) if other.answer != pair.answer]
+        others.sort(key=lambda j: (*(not same for same in alike(asked[j])), abs(bits[j] - bits[i]), abs(j - i)))
+        answer = asked[others[0]].answer if others else pair.answer
+        out.append(Asked(pair.question, answer, pair.kind, False))
     return out
 
 
@@ -108,3 +115,23 @@ def noise(found: LM, asked: Sequence[Asked], seed: int = 0) -> list[Asked]:
 def repeated(asked: Sequence[Asked]) -> list[Asked]:
     """Every question as its own answer: what the two sides share is planted to be all."""
     return [Asked(a.question, a.question, a.kind) for a in asked]
+
+
+def worded(found: LM, count: int, seed: int = 0) -> list[Worded]:
+    """`count` pairs of the quizmaster's world, each with two other wordings of its question and of its answer."""
+    spoken = found.tokenizer.convert_ids_to_tokens
+    ids = lambda texts: tuple(tuple(quiz.ID[w] for w in text) for text in texts)
+    out = []
+    for pair in _own(count, seed, QUESTIONS):
+        both = quiz.wordings(pair.kind, *(spoken(list(text)) for text in (pair.question, pair.answer)))
+        out.append(Worded(pair, *(ids(each[1:3]) for each in both)))
+    return out
+
+
+def tasks(tier: str, count: int, seed: int = 0) -> list[Asked]:
+    """`count` different tasks of a tier of the quiz."""
+    rng, out = devices.numpy_rng("softprompt", "tasks", tier, seed), {}
+    while len(out) < count:
+        both = tuple(tuple(quiz.ID[w] for w in text) for text in quiz.task(tier, rng))
+        out.setdefault(both, Asked(*both, tier))
+    return list(out.values())
