@@ -9,11 +9,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from helpers.dtdr.damage import FROM_KEPT, Damage, Keep, Noise, Planes, Spoil, one_of
+from helpers.dtdr.damage import FROM_KEPT, Damage, Jitter, Keep, Noise, Planes, Spoil, one_of
 
 PUBLISHED = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # fractions of the seed document's first experiment
 GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+FINE = (
+    0.0,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    *(round(0.5 + k / 40, 3) for k in range(21)),
+)  # steps of .025 where a threshold would lie
+WRITE = 12  # masks that write texts, and masks of damages that no claim counts
 SPOILED = (0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1)
+JITTER = (0.03, 0.1, 0.3, 1.0)  # in standard deviations of a block
 BITS = (1, 2, 3, 4, 5, 6, 7, 8)
 BLOCKS = (16, 32, 64, 128, 256)
 PROMPT = 12  # tokens of a prompt that texts are continued from
@@ -26,7 +36,14 @@ DOMAINS = (  # same loss, same masks, different domains and patterns: the main f
     Keep("identity"), Keep("hadamard"), Noise(), Keep("permutation", "rows"), Keep("identity", "rows"),
     Keep("hadamard", "rows"), Keep("identity", "rows", protect=True),
 )  # fmt: skip
+CLAIMED = DOMAINS[:2]  # raw and transformed, which claims compare
 SPOILS = (*PIECES[2:], Planes("hadamard"), Planes("identity"), Keep("identity", "magnitude"))
+KINDS = (
+    Spoil("hadamard", "byte"),
+    Spoil("identity", "byte"),
+    Jitter("hadamard"),
+    Jitter("identity"),
+)  # two more kinds of damage
 FURTHER = (  # a second look: columns, shards, gain, and both with the vocabulary whole
     Keep(fill="gain"), Keep("hadamard", "columns"), Keep("identity", "columns"), Keep("hadamard", "shards"),
     Keep("identity", "shards"), Keep("permutation", "shards"), Keep(protect=True), Keep("identity", protect=True),
@@ -81,7 +98,8 @@ class Published:
 class Trial:
     """Damages, the levels that each is tried at, and masks. part: the section of a chapter that the records belong to.
 
-    kept: also the energies of noise. new: tokens of a greedy text by the first mask; 0 for none.
+    kept: also the energies of noise. new: tokens of a greedy text by the first `writes` masks; 0 for none.
+    lean: rows keep cosine and loss, and nothing else that is measured.
     """
 
     part: str
@@ -91,12 +109,16 @@ class Trial:
     spoiled: tuple[float, ...] = SPOILED
     bits: tuple[int, ...] = BITS
     new: int = 0
+    writes: int = 1
+    jitter: tuple[float, ...] = JITTER
+    lean: bool = False
 
     def __post_init__(self):
         if not self.part:
             raise ValueError("part='': name the section that the records belong to")
         count(masks=self.masks)
         count(0, new=self.new)
+        count(masks=self.writes)
         _check(self.damages, self)
 
     @property
@@ -125,8 +147,9 @@ class Outliers:
     def trials(self) -> dict[float, Trial]:
         """Factor -> what is tried: a level each, and a whole curve at the largest factor."""
         kept, spoiled = (0.0, 0.2, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0), (0.001, 0.01, 0.1)
-        most = Trial("outliers", (*PIECES, Noise()), kept, max(FEW, self.masks), spoiled)
-        return {t: Trial("dose", PIECES, (0.8,), self.masks, (0.001,)) for t in self.times} | {max(self.times): most}
+        most = Trial("outliers", (*PIECES, Noise()), kept, max(FEW, self.masks), spoiled, lean=True)
+        few = Trial("dose", PIECES, (0.8,), self.masks, (0.001,), lean=True)
+        return dict.fromkeys(self.times, few) | {max(self.times): most}
 
 
 @dataclass(frozen=True)
@@ -175,32 +198,69 @@ class Common:
 
 @dataclass(frozen=True)
 class Emergence(Common):
-    """The first chapter. grid: shares kept; fewer: those of the data collapse; times: sizes of outlier channels;
-    further: whether patterns of loss beyond the main ones are tried.
+    """The first chapter. grid: shares kept; fine: those where claims look for a threshold."""
+
+    grid: tuple[float, ...] = GRID
+    fine: tuple[float, ...] = FINE
+
+    def __post_init__(self):
+        super().__post_init__()
+        some = min(WRITE, self.seeds)
+        claimed = Trial("arms", CLAIMED, self.fine, self.seeds)
+        made = {
+            "printed": Published(new=self.new),
+            "claimed": replace(claimed, new=self.new, writes=some),  # one loss in two domains
+            "others": Trial("arms", DOMAINS[2:], self.grid, some, new=self.new),  # noise and other patterns beside them
+            "members": Family((claimed,)),  # other trainings
+        }
+        vars(self).update(made)  # attributes of these names
+
+
+@dataclass(frozen=True)
+class Kinds(Common):
+    """The second chapter. grid: shares kept; fewer: those of the data collapse; further: whether patterns of loss beyond the
+    main ones are tried.
     """
 
     grid: tuple[float, ...] = GRID
     fewer: tuple[float, ...] = (0.4, 0.6, 0.8, 0.9)
-    times: tuple[float, ...] = (1 / 32, 1 / 8, 8, 32)
     further: bool = False
 
     def __post_init__(self):
         super().__post_init__()
-        many, few = max(FEW, self.seeds), min(FEW, self.seeds)
-        damage = Trial("damage", SPOILS, self.grid, self.seeds)
-        collapse = Trial("collapse", COLLAPSE, self.fewer, self.seeds)
-        arms, ladder = Trial("arms", DOMAINS, self.grid, self.seeds), Trial("ladder", DOMAINS[:2], self.grid, few)
+        lost = Trial("arms", DOMAINS[:3], self.grid, self.seeds, lean=True)
+        damage = Trial("damage", (*SPOILS, *KINDS), self.grid, self.seeds, lean=True)
+        collapse = Trial("collapse", COLLAPSE, self.fewer, self.seeds, lean=True)
         made = {
-            "printed": Published(new=self.new),
-            "arms": replace(arms, new=self.new),  # one loss in different domains and patterns: the main figure
-            "damage": damage,  # corruption and bit planes
+            "lost": lost,  # truncation and noise of the same cosine
+            "damage": damage,  # corruption, noise on codes, bit planes
             "collapse": collapse,  # four domains and three fills
-            "patterns": Trial("further", FURTHER, self.grid, few),  # bursts, columns, gain, the vocabulary kept whole
-            "cause": Trial("cause", CAUSES, (0.8, 0.9), many),  # four errors of one cosine
-            "outliers": Outliers(self.times, self.seeds),  # one function in weights of unequal size
-            "members": Family((arms, damage, collapse), ladder, workers=8),  # the judged trials on other models
+            "patterns": Trial("further", FURTHER, self.grid, min(FEW, self.seeds), lean=True),  # bursts, columns, gain
+            "members": Family((lost, damage, collapse)),  # other trainings
         }
-        vars(self).update(made)  # attributes of these names
+        vars(self).update(made)
+
+
+@dataclass(frozen=True)
+class Models(Common):
+    """The third chapter. grid: shares kept; times: sizes of outlier channels."""
+
+    grid: tuple[float, ...] = GRID
+    times: tuple[float, ...] = (1 / 32, 1 / 8, 8, 32)
+
+    def __post_init__(self):
+        super().__post_init__()
+        claimed = Trial("arms", CLAIMED, self.grid, self.seeds, lean=True)
+        dose = Trial("damage", SPOILS[:2], self.grid, self.seeds, (0.001,), lean=True)
+        ladder = replace(claimed, part="ladder", masks=min(FEW, self.seeds))
+        made = {
+            "claimed": claimed,
+            "spoiled": dose,  # what outliers are held against
+            "cause": Trial("cause", CAUSES, (0.8, 0.9), max(FEW, self.seeds), lean=True),  # four errors of one cosine
+            "outliers": Outliers(self.times, self.seeds),  # one function in weights of unequal size
+            "members": Family((claimed,), ladder, workers=8),
+        }
+        vars(self).update(made)
 
 
 @dataclass(frozen=True)
@@ -214,21 +274,38 @@ class Guided(Common):
         super().__post_init__()
         one_of("mode", self.mode, ("all", *MODES))
         modes = {damage: name for name, damage in MODES.items() if self.mode in ("all", name)}
-        tuned = (Keep(), *guided(("before",), self.weights))
-        family = (Keep(), Keep(fill="random"), *guided(("leaked", "other"), self.weights))
+        published = guided(("leaked", "other"), (0.15,))  # with zeros and random numbers what claims compare
+        judged = Trial("priors", (Keep(fill="random"), *published), SHARES, self.seeds)
+        zero = Trial("priors", (Keep(),), GRID[1:-1], self.seeds)
+        some = min(WRITE, self.seeds)
+        further = [b for b in self.weights if b != 0.15]
         made = {
             "modes": modes,  # the printed fills that are shown, with their names
             "printed": Published(tuple(modes), SHARES, self.new),
-            "zero": Trial("priors", (Keep(),), GRID[1:-1], self.seeds, new=self.new),  # what priors are held against
-            "tuned": Trial("priors", tuned, SHARES, self.seeds),  # the fine-tuned model, from the one before
-            "members": Family((Trial("priors", family, SHARES, self.seeds),), None, ("leaked", "other")),  # other seeds
+            "zero": replace(zero, new=self.new, writes=some),  # what priors are held against
+            "random": Trial("priors", (Keep(fill="random"),), SHARES, self.seeds, new=self.new, writes=self.seeds),
+            "tuned": Trial("priors", (Keep(), *guided(("before",), self.weights)), SHARES, some),  # from the one before
+            "members": Family(  # other seeds
+                (
+                    zero,
+                    judged,
+                    *([Trial("priors", guided(("leaked", "other"), further), SHARES, some)] if further else []),
+                ),
+                None,
+                ("leaked", "other"),
+            ),
         }
         vars(self).update(made)
 
-    def fills(self, priors: Iterable[str]) -> Trial:
-        """Random numbers, gain, and guided fill with these priors and with those made of the kept part."""
-        damages = (Keep(fill="random"), Keep(fill="gain"), *guided((*priors, *FROM_KEPT), self.weights))
-        return Trial("priors", damages, SHARES, self.seeds, new=self.new)
+    def fills(self, priors: Iterable[str]) -> tuple[Trial, ...]:
+        """Guided fill with these priors at the published weight, by all masks; at other weights, with the priors that are made
+        of the kept part, and with a gain, by some of them.
+        """
+        some = min(WRITE, self.seeds)
+        published = Trial("priors", guided(priors, (0.15,)), SHARES, self.seeds, new=self.new)
+        further = guided(priors, [b for b in self.weights if b != 0.15])
+        made = guided(FROM_KEPT, self.weights)
+        return published, Trial("priors", (Keep(fill="gain"), *made, *further), SHARES, min(8, some), new=self.new)
 
 
 def _check(damages: tuple[Damage, ...], grid: Published | Trial) -> None:
