@@ -323,7 +323,9 @@ def test_the_printed_curve_is_written_as_a_table(logs, tmp_path):
 
     rows = pd.DataFrame([r["metadata"] | row for r in logs[0].records if r["metadata"]["part"] == "printed"
                          for row in r["metrics"]])  # fmt: skip
-    path = write_curve(rows.assign(name=rows["domain"]), tmp_path)
+    path = write_curve(rows.assign(name=rows["domain"]), tmp_path, "emergence")
+    assert path.name == "emergence_curve.csv"
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     table = pd.read_csv(path)
     assert list(table.columns) == ["name", "fraction", "cosine", "top10_overlap"]
     assert table["cosine"].iloc[-1] == pytest.approx(1, abs=1e-3)

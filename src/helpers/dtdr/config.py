@@ -9,7 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from helpers.dtdr.damage import FROM_KEPT, Damage, Jitter, Keep, Noise, Planes, Spoil, one_of
+from helpers.dtdr.arms import (
+    CAUSES,
+    CLAIMED,
+    COLLAPSE,
+    DOMAINS,
+    FURTHER,
+    KINDS,
+    MODES,
+    PIECES,
+    PRINTED,
+    SPOILS,
+)  # fmt: skip
+from helpers.dtdr.damage import FROM_KEPT, Damage, Keep, Noise, one_of
 
 PUBLISHED = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # fractions of the seed document's first experiment
 GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -30,36 +42,6 @@ PROMPT = 12  # tokens of a prompt that texts are continued from
 FEW = 5  # masks at least where causes and outliers are tried, and at most where many models or patterns are
 SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
 MOST = {"masks": 64, "seeds": 64, "texts": 4096, "new": 1024, "length": 1 << 16, "workers": 256}  # what is taken
-
-PIECES = (Keep("identity"), Keep(), Spoil("hadamard"), Spoil("identity"))  # lost and spoiled, raw and transformed
-DOMAINS = (  # same loss, same masks, different domains and patterns: the main figure of the chapter on emergence
-    Keep("identity"), Keep("hadamard"), Noise(), Keep("permutation", "rows"), Keep("identity", "rows"),
-    Keep("hadamard", "rows"), Keep("identity", "rows", protect=True),
-)  # fmt: skip
-CLAIMED = DOMAINS[:2]  # raw and transformed, which claims compare
-SPOILS = (*PIECES[2:], Planes("hadamard"), Planes("identity"), Keep("identity", "magnitude"))
-KINDS = (
-    Spoil("hadamard", "byte"),
-    Spoil("identity", "byte"),
-    Jitter("hadamard"),
-    Jitter("identity"),
-)  # two more kinds of damage
-FURTHER = (  # a second look: columns, shards, gain, and both with the vocabulary whole
-    Keep(fill="gain"), Keep("hadamard", "columns"), Keep("identity", "columns"), Keep("hadamard", "shards"),
-    Keep("identity", "shards"), Keep("permutation", "shards"), Keep(protect=True), Keep("identity", protect=True),
-)  # fmt: skip
-CAUSES = (Keep("identity"), Keep(), Noise("entry"), Noise("row"))
-COLLAPSE = tuple(  # four domains, three fills that change the cosine; those of DOMAINS are not repeated
-    Keep(domain, fill=fill, prior=prior, weight=weight)
-    for domain in ("identity", "hadamard", "dct", "permutation")
-    for fill, prior, weight in (("random", "", 0.0), ("guided", "leaked", 0.15))
-) + (Keep("dct"), Keep("permutation"))
-PRINTED = (Keep("identity", "rows"), Keep("hadamard", "rows"), Keep("hadamard"))
-MODES = {  # the document's fills of missing rows
-    "zero": Keep("identity", "rows"),
-    "random": Keep("identity", "rows", "random"),
-    "guided": Keep("identity", "rows", "guided", "leaked", 0.15),
-}
 
 
 def count(least: int = 1, **given: object) -> None:
@@ -198,10 +180,11 @@ class Common:
 
 @dataclass(frozen=True)
 class Emergence(Common):
-    """The first chapter. grid: shares kept; fine: those where claims look for a threshold."""
+    """The first chapter. grid: shares kept; fine: those where claims look for a threshold; writes: masks that write texts."""
 
     grid: tuple[float, ...] = GRID
     fine: tuple[float, ...] = FINE
+    writes: int = WRITE
 
     def __post_init__(self):
         super().__post_init__()
@@ -209,9 +192,9 @@ class Emergence(Common):
         claimed = Trial("arms", CLAIMED, self.fine, self.seeds)
         made = {
             "printed": Published(new=self.new),
-            "claimed": replace(claimed, new=self.new, writes=some),  # one loss in two domains
+            "claimed": replace(claimed, new=self.new, writes=min(self.writes, self.seeds)),  # one loss in two domains
             "others": Trial("arms", DOMAINS[2:], self.grid, some, new=self.new),  # noise and other patterns beside them
-            "members": Family((claimed,)),  # other trainings
+            "members": Family((claimed,), workers=8),  # other trainings
         }
         vars(self).update(made)  # attributes of these names
 
@@ -229,14 +212,20 @@ class Kinds(Common):
     def __post_init__(self):
         super().__post_init__()
         lost = Trial("arms", DOMAINS[:3], self.grid, self.seeds, lean=True)
-        damage = Trial("damage", (*SPOILS, *KINDS), self.grid, self.seeds, lean=True)
+        damage = Trial("damage", SPOILS[:2], self.grid, self.seeds, lean=True)
+        kinds = Trial(
+            "damage", KINDS, self.grid, self.seeds, (0.001, 0.003, 0.01, 0.02, 0.05), jitter=(0.1, 0.3), lean=True
+        )
+        orders = Trial("damage", SPOILS[2:], self.grid, min(WRITE, self.seeds), lean=True)
         collapse = Trial("collapse", COLLAPSE, self.fewer, self.seeds, lean=True)
         made = {
             "lost": lost,  # truncation and noise of the same cosine
-            "damage": damage,  # corruption, noise on codes, bit planes
+            "damage": damage,  # corruption as published
+            "kinds": kinds,  # bytes at random, noise on all codes
+            "orders": orders,  # bit planes, and the largest first
             "collapse": collapse,  # four domains and three fills
             "patterns": Trial("further", FURTHER, self.grid, min(FEW, self.seeds), lean=True),  # bursts, columns, gain
-            "members": Family((lost, damage, collapse)),  # other trainings
+            "members": Family((lost, damage, kinds, collapse), workers=8),  # other trainings
         }
         vars(self).update(made)
 
@@ -278,22 +267,15 @@ class Guided(Common):
         judged = Trial("priors", (Keep(fill="random"), *published), SHARES, self.seeds)
         zero = Trial("priors", (Keep(),), GRID[1:-1], self.seeds)
         some = min(WRITE, self.seeds)
-        further = [b for b in self.weights if b != 0.15]
+        further = guided(("leaked", "other"), [b for b in self.weights if b != 0.15])
+        others = [Trial("priors", further, SHARES, some)] if further else []
         made = {
             "modes": modes,  # the printed fills that are shown, with their names
             "printed": Published(tuple(modes), SHARES, self.new),
             "zero": replace(zero, new=self.new, writes=some),  # what priors are held against
             "random": Trial("priors", (Keep(fill="random"),), SHARES, self.seeds, new=self.new, writes=self.seeds),
             "tuned": Trial("priors", (Keep(), *guided(("before",), self.weights)), SHARES, some),  # from the one before
-            "members": Family(  # other seeds
-                (
-                    zero,
-                    judged,
-                    *([Trial("priors", guided(("leaked", "other"), further), SHARES, some)] if further else []),
-                ),
-                None,
-                ("leaked", "other"),
-            ),
+            "members": Family((zero, judged, *others), priors=("leaked", "other"), workers=8),  # other seeds
         }
         vars(self).update(made)
 

@@ -32,7 +32,10 @@ from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.kinds import difference, signed
 from helpers.dtdr.named import (
     ANCHORED,
+    BYTES,
     EVEN,
+    HISS,
+    HISS_RAW,
     PLANES,
     PROPORTIONAL,
     RANDOM,
@@ -42,6 +45,7 @@ from helpers.dtdr.named import (
     SPOILED,
     SPOILED_RAW,
     STORES,
+    TENTH,
     THOUSANDTH,
     TRANSFORMED,
     VOCABULARY,
@@ -55,7 +59,7 @@ LEVELS = ("kept", "spoiled", "bits", "energy", "jitter")
 
 def frame(records: pd.DataFrame) -> pd.DataFrame:
     """The tidy frame with all level columns, with `recovered`, (nothing − loss) / (nothing − intact), and with `sent`."""
-    absent = [c for c in (*LEVELS, *WRITTEN, "nll") if c not in records]
+    absent = [c for c in (*LEVELS, *WRITTEN, "nll", "kl", "top1", "entropy") if c not in records]
     out = records.assign(**dict.fromkeys(absent, np.nan))
     mode = out["damage"].map({"spoil": "xor"}).fillna("")  # older records knew one kind of corruption
     out["mode"] = out["mode"].fillna(mode) if "mode" in out else mode
@@ -156,6 +160,20 @@ def grace(rows: pd.DataFrame) -> np.ndarray:
     return transformed - plain if len(transformed) == len(plain) else np.array([])
 
 
+def hiss(rows: pd.DataFrame) -> np.ndarray:
+    """How much more noise on all codes, a tenth of a block's deviation, costs the transformed store than plain INT8."""
+    both = [gap(noisy, whole, TENTH, base=1.0)(rows) for noisy, whole in ((HISS, TRANSFORMED), (HISS_RAW, RAW))]
+    return both[0] - both[1] if len(both[0]) == len(both[1]) else np.array([])
+
+
+def part_of_shape(rows: pd.DataFrame) -> np.ndarray:
+    """How much of transformed minus raw, at 90 % kept, even minus proportional noise gives: one ratio of means, for the scatter
+    of a mask is larger than either difference.
+    """
+    whole, shape = gap(TRANSFORMED, RAW, 0.9)(rows), gap(EVEN, PROPORTIONAL, 0.9)(rows)
+    return np.array([shape.mean() / whole.mean()] if len(whole) and len(shape) else [])
+
+
 def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]:
     """Loss minus zero fill's at the best weight tried for a prior, and that weight: means over masks and models; nan where
     the prior was not tried.
@@ -214,6 +232,16 @@ NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in 
     "even_gap": (gap(EVEN, RAW, 0.8), ".2f", "nats"),
     "spoiled_gap": (gap(SPOILED, SPOILED_RAW, THOUSANDTH), ".2f", "nats"),
     "width": (width(TRANSFORMED), ".2f", ""),
+    "loss_none": (loss(TRANSFORMED, 0.0), ".2f", "nats"),
+    "loss_40": (loss(TRANSFORMED, 0.4), ".2f", "nats"),
+    "loss_40_raw": (loss(RAW, 0.4), ".2f", "nats"),
+    "jitter_rise": (gap(HISS, TRANSFORMED, TENTH, base=1.0), ".3f", "nats"),
+    "jitter_gap": (hiss, "z.3f", "nats"),
+    "bytes_rise": (gap(BYTES, TRANSFORMED, THOUSANDTH, base=1.0), ".3f", "nats"),
+    "zero_20": (loss(TRANSFORMED, 0.2), ".2f", "nats"),
+    "other_whole": (loss(Keep(fill="guided", prior="other", weight=1.0), 0.2), ".2f", "nats"),
+    "even_equal": (gap(TRANSFORMED, EVEN, 0.9), "z.3f", "nats"),
+    "part_even": (part_of_shape, ".2f", ""),
     "top1_60": (loss(TRANSFORMED, 0.6, "top1"), ".2f", ""),
     "top1_90": (loss(TRANSFORMED, 0.9, "top1"), ".2f", ""),
     "own_text": (own_text, ".2f", "nats"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +23,6 @@ from helpers.records import Record
 
 LEAN = ("cosine", "nll")  # what every row keeps
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from helpers.study import Log
 
 
@@ -93,17 +91,25 @@ def run_family(subject: Subject, config: Family, log: Log) -> None:
             run(taken, trial, log)
 
 
-def write_curve(rows: pd.DataFrame, folder: Path, figure: go.Figure | None = None) -> Path:
-    """The printed curve as `emergence_curve.csv`, and as `emergence_curve.png` where the `png` extra (kaleido) is installed.
+def write_curve(rows: pd.DataFrame, folder: Path, name: str) -> Path:
+    """The printed curve as `NAME_curve.csv`, and drawn as `NAME_curve.png`, as the published scripts write them.
 
     rows: of the printed experiment, with a column `name` for each of its damages.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     names = {"kept": "fraction", "cosine_last": "cosine", "top10": "top10_overlap"}
     table = rows[["name", *names]].rename(columns=names)
-    path = files.write_atomic(Path(folder) / "emergence_curve.csv", table.to_csv(index=False))
-    if figure is not None and importlib.util.find_spec("kaleido"):
-        picture = figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
-        files.write_atomic(path.with_suffix(".png"), picture.to_image("png", width=900, height=520, scale=2))
+    path = files.write_atomic(Path(folder) / f"{name}_curve.csv", table.to_csv(index=False))
+    picture, drawn = Figure(figsize=(7, 4)), io.BytesIO()
+    axes = picture.subplots()
+    for label, own in table.groupby("name", sort=False):
+        axes.plot(own["fraction"], own["cosine"], marker="o", label=label)
+    axes.set(xlabel="fraction of the coefficients", ylabel="cosine of the next token's logits")
+    axes.legend()
+    FigureCanvasAgg(picture).print_png(drawn)
+    files.write_atomic(path.with_suffix(".png"), drawn.getvalue())
     return path
 
 

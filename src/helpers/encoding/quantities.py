@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
+from helpers.encoding.config import WHOLE
 
 PUBLISHED = 6, 64  # widths of the code and of the full table in the document
 ELBOW = (
     0.995  # share at which the elbow is read: nearer to all than the 0.99 of a compression, since it locates a corner
 )
 SOURCES = ("pattern", "planted6", "dirichlet")
-TRIALS = ("limits", "start", "longer")
+JUDGED = ("learned", "seed_ae", "trained_pca")  # arms whose differences claims name
+TRIALS = ("limits", "start", "longer", "letters")
 START, TUNED, LONGER = (
     {"part": part, "arm": arm, "attend": True}
     for part, arm in (("start", "learned"), ("start", "trained_pca_tuned"), ("longer", "learned"))
@@ -24,6 +26,7 @@ GAPS = {  # differences of excess loss behind the published network: arms a, b; 
     "e3_gap": ("trained_pca", "learned"),
     "e5_gap": ("random", "learned"),
 }
+STUCK = 0.1  # of chance: a loss above it has not converged
 Quantities = dict[str, list[float]]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
 
@@ -56,7 +59,8 @@ def widths(rows: pd.DataFrame) -> tuple[int, int]:
 def learned(rows: pd.DataFrame) -> Quantities:
     """Quantities of `learned_encoding` (claims E1 to E7, E9). Those whose rows are missing are left out."""
     ends = frames.rows(rows, end=True)
-    return printed(ends) | gaps(ends) | compression(ends) | speed(rows) | context(ends) | elbow(ends) | generation(ends)
+    found = printed(ends) | gaps(ends) | compression(ends) | speed(rows) | stages(rows) | context(ends) | elbow(ends)
+    return found | generation(ends) | equal(ends) | edges(ends)
 
 
 def limited(rows: pd.DataFrame) -> Quantities:
@@ -70,7 +74,9 @@ def limited(rows: pd.DataFrame) -> Quantities:
         of_kind = frames.rows(seen, kind=kind)
         whole = frames.rows(of_kind, arm="full")
         out[f"e8_{kind}_gain"] = frames.per_seed(whole.assign(gain=whole["unigram"] - whole["loss"]), "gain")
-        for (arm, asked), chosen in of_kind[of_kind["arm"] != "full"].groupby(["arm", "asked"]):
+        again = frames.rows(of_kind, arm="again")
+        out[f"e8_{kind}_again"] = _ratio(frames.per_seed(again, "loss"), frames.per_seed(whole, "loss"))
+        for (arm, asked), chosen in of_kind[~of_kind["arm"].isin(WHOLE)].groupby(["arm", "asked"]):
             name = f"e8_{kind}_{asked:g}" + ("" if arm == "learned" else f"_{arm}")
             out[name] = frames.per_seed(chosen, "kept")
             if arm == "learned":
@@ -84,6 +90,11 @@ def limited(rows: pd.DataFrame) -> Quantities:
         out |= {f"e10_{k}": [size.loc[arm, what] / size.loc["learned", what]] for k, (arm, what) in saved.items()}
         embedding = size["table"] + size["projection"]
         out["e10_embedding"] = [embedding["full width"] / embedding["learned"]]
+        if "cache" in size and size["cache"].notna().all():
+            tokens = (2 * size.loc["full width", "deployed"] - size["deployed"]) / size[
+                "cache"
+            ]  # that the memory has room for
+            out["e11_context_ratio"] = [tokens["learned"] / tokens["full width"]]
     return _there(out)
 
 
@@ -110,9 +121,15 @@ def chosen(column: str, **where: object) -> Quantity:
     return lambda rows: frames.per_seed(rows, column, end=True, **where).to_numpy()
 
 
-def gain(better: Mapping[str, str]) -> Quantity:
-    """A quantity: how much lower the loss of a genome's learned code is with another start or budget, in nats."""
-    return lambda rows: _paired(rows, "loss", START | {"end": True}, {**better, "end": True})
+def gain(better: Mapping[str, str], worse: Mapping[str, str] = START) -> Quantity:
+    """A quantity: how much lower the loss of a genome's code is with another start or budget, in nats."""
+    return lambda rows: _paired(rows, "loss", {**worse, "end": True}, {**better, "end": True})
+
+
+def expansion(rows: pd.DataFrame) -> np.ndarray:
+    """Loss of eight numbers a symbol less that of the widest code, learned both, on the alphabet of eight, in nats."""
+    known = frames.rows(rows, part="letters", arm="learned", attend=True, end=True)
+    return _paired(known, "loss", {"d": 8}, {"d": known["d"].max()}) if len(known) else np.empty(0)
 
 
 def elbow_of(source: str) -> Quantity:
@@ -139,6 +156,7 @@ def printed(rows: pd.DataFrame) -> Quantities:
         return {}
     code, full = widths(ends)
     last = lambda arm: frames.per_seed(ends, "loss", arm=arm).to_numpy()
+    last_kl = lambda arm: frames.per_seed(ends, "bigram_kl", arm=arm).to_numpy()
     learned, traditional, walk, chance = (
         last("learned"),
         last("traditional"),
@@ -150,7 +168,9 @@ def printed(rows: pd.DataFrame) -> Quantities:
             "e1_printed_ratio": learned / traditional,
             "e1_walk_ratio": walk / last("walk_traditional"),
             "e1_walk_loss": walk - chance,
+            "e1_relu_stuck": last("traditional_relu") > STUCK * chance,
             "e2_printed_ratio": np.full(len(learned), full / code),
+            "e9_printed_gap": last_kl("learned") - last_kl("traditional") if "bigram_kl" in ends else [],
             "e4_printed_converged": np.maximum(learned, traditional) / chance,
         }
     )
@@ -180,6 +200,45 @@ def speed(rows: pd.DataFrame) -> Quantities:
         slower = _less(np.log2(taken("seed_ae", source)), np.log2(taken("learned", source)))
         out |= {f"e4_converged_{source}": np.isfinite(slower), f"e4_speed_{source}": slower}
     return _there(out)
+
+
+def stages(rows: pd.DataFrame) -> Quantities:
+    """log2 of how many times the learned arm's steps the two-stage arm takes to nine tenths, stage one counted, at the length
+    of stage one that serves it best on average; rates chosen for speed.
+    """
+    out, d = {}, widths(rows)[0]
+    known = frames.rows(rows, part="stages")
+    for source in SOURCES if len(known) else ():
+        taken = {}
+        for (arm, first), own in frames.rows(known, source=source, d=d).groupby(["arm", "first"]):
+            steps, shares = frames.curve(own, "share", "step")
+            taken[arm, first] = np.log2([frames.crossing(steps, share, 0.9) for share in shares])
+        learned = next(values for (arm, _), values in taken.items() if arm == "learned")
+        slower = {first: values - learned for (arm, first), values in taken.items() if arm == "seed_ae"}
+        best = min(slower, key=lambda first: np.nan_to_num(slower[first].mean(), nan=np.inf))
+        out |= {f"e4_best_{source}": slower[best], f"e4_stage_{source}": [best]}
+    return _there(out)
+
+
+def equal(rows: pd.DataFrame) -> Quantities:
+    """The rule task with equally many steps on the task for every arm, stage one on top: what the codes differ in."""
+    known = frames.rows(rows, part="rules_equal", attend=True)
+    pairs = {"e6_gap_equal": ("seed_ae", "learned"), "e6_fair_equal": ("trained_pca", "learned")}
+    pairs |= {"e6_ae_random": ("seed_ae", "random")}
+    return _there(
+        {k: _paired(known, "excess", {"arm": a}, {"arm": b}) for k, (a, b) in pairs.items()} if len(known) else {}
+    )
+
+
+def edges(rows: pd.DataFrame) -> Quantities:
+    """How many of the arms that are compared won with the smallest or the largest learning rate that was tried."""
+    if "edge" not in rows:
+        return {}
+    d = widths(rows)[0]
+    chains = frames.rows(rows, part="chains", readout="residual", source=SOURCES[1:], arm=JUDGED, d=d, seed=0)
+    rules = frames.rows(rows, part="rules", attend=True, arm=(*JUDGED, "full"), seed=0)
+    rules = rules[(rules["d"] == d) | (rules["arm"] == "full")]
+    return _there({"e3_edges": [chains["edge"].sum() + rules["edge"].sum()], "e6_edges": [rules["edge"].sum()]})
 
 
 def context(rows: pd.DataFrame) -> Quantities:
