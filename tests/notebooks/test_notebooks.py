@@ -23,11 +23,16 @@ REFERENCE = 300_000  # bytes of a chapter's committed records
 AWAITED = {"E11"}  # claims of these chapters that no committed run has measured yet
 QUANTITIES = {  # from a folder of records to what the claims name
     "dtdr_emergence": lambda found: measured("dtdr_emergence", dtdr.CHAPTERS, found),
+    "dtdr_damage": lambda found: measured("dtdr_damage", dtdr.CHAPTERS, found),
+    "dtdr_models": lambda found: measured("dtdr_models", dtdr.CHAPTERS, found),
     "dtdr_guided": lambda found: measured("dtdr_guided", dtdr.CHAPTERS, found),
     "learned_encoding": lambda found: measured("learned_encoding", encoding.CHAPTERS, found),
     "encoding_limits": lambda found: measured("encoding_limits", encoding.CHAPTERS, found),
 }
-SEEDS = {"dtdr_emergence": 5, "dtdr_guided": 5, "learned_encoding": 10, "encoding_limits": 10}
+SEEDS = dict.fromkeys((n for n in QUANTITIES if n.startswith("dtdr")), 5) | {
+    "learned_encoding": 10,
+    "encoding_limits": 10,
+}
 
 
 def measured(name, chapters, found):
