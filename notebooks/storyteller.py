@@ -37,6 +37,7 @@ from helpers import chapter, figures, frames, lm, records, storyteller
 from helpers.chapter import Per
 from helpers.figures import ROLE
 from helpers.live import LivePlot
+from helpers.storyteller import tables
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a small model on one CPU core, or the committed recipe on one GPU
@@ -119,27 +120,10 @@ figures.show(
 # answered, and how many of a thousand sentences that the model writes could the grammar not have written (its form), or contradict the story so far (its world)?
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-ask = {
-    "loss": "held-out loss, nats a token",
-    "excess": "more than the grammar's own",
-    "ioi": "indirect object: right name above wrong",
-    "ioi_gap": "mean difference of their logits",
-    "answers": "questions answered",
-    "violations_form": "sentences of wrong form, of 1,000",
-    "violations_world": "sentences that contradict the story, of 1,000",
-}
-rows = [
-    {
-        "": label,
-        f"{s.size}, this run": np.mean([c["result"][key] for c in cards]),
-        "committed": committed["result"][key],
-    }
-    for key, label in ask.items()
-]
 here.say("committed_excess", f"{committed['result']['excess']:.4f}")
 here.say("committed_violations", f"{committed['result']['violations']:.0f}")
 chapter.table(
-    pd.DataFrame(rows),
+    tables.learned(cards, committed, f"{s.size}, this run"),
     f"This run, and the committed model ({committed['device']}, {committed['parameters']:,} parameters)",
 )
 
@@ -162,18 +146,9 @@ chapter.table(
 # `model.safetensors` of the run's checkpoints with the checksum in the card. `keep` leaves the folder there to be copied.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-same = [c["sha256"]["model.safetensors"] == committed["sha256"]["model.safetensors"] for c in cards]
-rows = [
-    {
-        "seed": c["recipe"]["seed"],
-        "weights": c["sha256"]["model.safetensors"][7:23],
-        "the committed bytes": "yes" if equal else "no",
-    }
-    for c, equal in zip(cards, same, strict=True)
-]
 if not keep:
     shutil.rmtree(here.folder / "checkpoints", ignore_errors=True)
-chapter.table(pd.DataFrame(rows), "Checksums of the models trained here")
+chapter.table(tables.checksums(cards, committed), "Checksums of the models trained here")
 
 # %% [markdown]
 # ## A natural language beside it
@@ -183,19 +158,7 @@ chapter.table(pd.DataFrame(rows), "Checksums of the models trained here")
 
 # %%
 if novels != "none":
-    card = lm.novels.make(
-        here.work.with_name("novels"),
-        novels,
-        recipe=novel,
-        device=here.device,
-    )
-    here.store("novels", card)
-    display(
-        chapter.table(
-            pd.DataFrame([card["result"]]),
-            f"The novels model, in {here.work.with_name('novels').name}/ of this notebook's runs",
-        )
-    )
+    here.store("novels", lm.novels.make(here.work.with_name("novels"), novels, recipe=novel, device=here.device))
 else:
     print("No novels were given.")
 
@@ -219,18 +182,9 @@ if family:
         {m.name: {k: m.card[k] for k in asked} for m in storyteller.family(device=here.device, workers=s.workers)},
     )
 members = here.stored("family")
-rows = [
-    {
-        "model": name,
-        "parameters": f"{c['parameters']:,}",
-        "excess, nats": c["result"]["excess"],
-        "answers": c["result"]["answers"],
-    }
-    for name, c in sorted(members.items(), key=lambda item: (item[1]["size"], item[0]))
-]
 devices = sorted({c["device"] for c in members.values()})
 chapter.table(
-    pd.DataFrame(rows),
+    tables.family(members),
     f"The family, {', '.join(devices)}: loss above the grammar's own, and questions answered",
 )
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers import figures, live
-from helpers.claims import Test, examine
+from helpers.claims import Test
 
 Test.__test__ = False
 
@@ -184,26 +184,6 @@ def test_play_has_a_button_and_a_step_for_every_frame():
     fig = figures.play(figures.figure("Q?", "x", "y"), [0, 5, 9], "step ")
     assert [b.label for b in fig.layout.updatemenus[0].buttons] == ["Play", "Pause"]
     assert [s.label for s in fig.layout.sliders[0].steps] == ["0", "5", "9"]
-
-
-def test_forest_colours_by_verdict_and_shades_the_region():
-    outcomes = [
-        examine(Test("a", above=0.0), [1.0, 1.1, 0.9]),
-        examine(Test("b", below=0.0, says="name"), [1.0, 1.1, 0.9]),
-        examine(Test("c", above=0.0), [1.0, float("nan"), 1.0]),
-    ]
-    fig = figures.forest(outcomes, "Q?", "x")
-    assert [t.marker.color for t in fig.data] == [figures.ROLE["supported"], figures.ROLE["refuted"]]
-    assert list(fig.layout.yaxis.ticktext) == ["a", "name"]
-    assert fig.layout.shapes[0].x0 == 0.0
-    assert fig.layout.shapes[1].x1 == 0.0
-
-
-@pytest.mark.parametrize("outcomes", [[], [examine(Test("c", above=0.0), [1.0, float("nan")])]])
-def test_forest_of_claims_that_await_says_so(outcomes):
-    fig = figures.forest(outcomes, "Q?", "x")
-    assert [a.text for a in fig.layout.annotations] == ["no claim judged yet"]
-    assert not fig.data
 
 
 def test_live_plot_is_silent_outside_a_notebook(monkeypatch):

@@ -193,7 +193,7 @@ def test_no_two_classes_of_one_name():
         (r"strict=False", set()),  # zip drops what has no partner, silently
         (
             r"""ROLE\[["'](supported|refuted|undecided)""",
-            {"claims.py", "figures.py", "ledger.py"},
+            {"claims.py", "panels.py", "ledger.py"},
         ),  # a verdict's colours
         (r"CUDAGraph\(", {"graphs.py"}),  # one recorder
     ],

@@ -124,10 +124,10 @@ def bands(
             (np.r_[x[s], x[s][::-1], np.nan], np.r_[(mean + half)[s], (mean - half)[s][::-1], np.nan]) for s in spans
         ]
         px, py = (np.concatenate(v)[:-1] for v in zip(*edges, strict=True))
-        fig.add_scatter(x=px, y=py, fill="toself", fillcolor=_rgba(color, 0.14), line={"width": 0}, **group)
+        fig.add_scatter(x=px, y=py, fill="toself", fillcolor=rgba(color, 0.14), line={"width": 0}, **group)
     if seeds and len(values) > 1:
         gaps = np.c_[values, np.full(len(values), np.nan)].ravel()
-        thin = {"color": _rgba(color, 0.35), "width": 0.7, "dash": dash}
+        thin = {"color": rgba(color, 0.35), "width": 0.7, "dash": dash}
         fig.add_scatter(x=np.tile(np.r_[x, np.nan], len(values)), y=gaps, line=thin, **group)
     fig.add_scatter(
         x=x,
@@ -183,51 +183,6 @@ def level(fig: go.Figure, y: float, text: str) -> go.Figure:
     return fig.add_annotation(**place, text=text, showarrow=False, font={"size": 11}, name="level")
 
 
-def forest(outcomes: Sequence, title: str, x: str) -> go.Figure:
-    """Intervals of several tests, one a row, the colour says the verdict; the region that was wanted is shaded.
-
-    outcomes: `claims.Outcome`s with an estimate. A row's hover gives the numbers.
-    """
-    rows = [o for o in outcomes if o.estimate is not None]
-    if not rows:
-        return _empty(figure(title, x, "", height=164), "no claim judged yet")
-    ends = [[o.estimate if v is None else v for v in (o.low, o.high)] for o in rows]
-    borders = [v for o in rows for v in (o.above, o.below) if np.isfinite(v)]
-    least, most = (f([v for pair in ends for v in pair] + borders) for f in (min, max))
-    room = 0.06 * (most - least or 1)
-    fig = figure(title, x, "", height=130 + 34 * len(rows))
-    for i, (o, (low, high)) in enumerate(zip(rows, ends, strict=True)):
-        fig.add_shape(
-            type="rect",
-            x0=max(o.above, least - room),
-            x1=min(o.below, most + room),
-            y0=i - 0.42,
-            y1=i + 0.42,
-            line={"width": 0},
-            fillcolor=_rgba(ROLE["supported"], 0.12),
-            layer="below",
-        )
-        fig.add_scatter(
-            x=[o.estimate],
-            y=[i],
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - o.estimate],
-                "arrayminus": [o.estimate - low],
-            },
-            mode="markers",
-            marker={"color": ROLE[o.verdict], "size": 11, "line": {"color": INK, "width": 1}},
-            showlegend=False,
-            hovertemplate=f"{o.estimate:.4g} [{low:.4g}, {high:.4g}], n={o.n}<br>wanted {o.region}<extra></extra>",
-        )
-    fig.update_xaxes(range=[least - room, most + room])
-    fig.update_yaxes(
-        tickvals=list(range(len(rows))), ticktext=[o.says or o.quantity for o in rows], autorange="reversed"
-    )
-    return fig
-
-
 def setup() -> None:
     """Use plotly's own renderer where it must be (Colab, Kaggle), the plain MIME type everywhere else."""
     import plotly.io as pio
@@ -270,12 +225,7 @@ def _spans(known: np.ndarray) -> tuple[list[slice], np.ndarray]:
     return [run for run in runs if run.stop - run.start > 1], alone
 
 
-def _empty(fig: go.Figure, text: str) -> go.Figure:
-    """A figure that says why there is nothing in it."""
-    fig.update_xaxes(visible=False).update_yaxes(visible=False)
-    return fig.add_annotation(x=0.5, y=0.5, xref="paper", yref="paper", text=text, showarrow=False)
-
-
-def _rgba(color: str, alpha: float) -> str:
+def rgba(color: str, alpha: float) -> str:
+    """A colour "#rrggbb", so far transparent."""
     r, g, b = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({r},{g},{b},{alpha})"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers import claims, figures, frames, prose
+from helpers import claims, figures, frames, panels, prose
 
 DECIDED = (claims.words.SUPPORTED, claims.words.REFUTED, claims.words.MIXED, claims.words.UNDECIDED)
 Quantity = Callable[[pd.DataFrame], Sequence[float]]
@@ -124,7 +124,7 @@ class Judged:
         found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
         tests = [(name, o) for name, o in found if o.quantity != f"{name.lower()}_controls"]
         chosen = [o for name, o in tests if not of or name in of or o.quantity.startswith(tuple(of))]
-        return figures.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
+        return panels.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
 
     def table(self) -> figures.Output:
         """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import figures
+from helpers import figures, panels
 from helpers.book import still
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -196,5 +196,5 @@ def test_the_same_figure_gives_the_same_bytes_and_a_chapter_s_figure_is_small():
 
 
 def test_a_forest_and_a_figure_without_data_can_be_drawn():
-    for fig in (figures.forest([], "Verdicts", "nats"), figures.figure("Nothing", "x", "y")):
+    for fig in (panels.forest([], "Verdicts", "nats"), figures.figure("Nothing", "x", "y")):
         assert still.picture(fig.to_plotly_json()).startswith("<svg")

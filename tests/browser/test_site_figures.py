@@ -239,11 +239,22 @@ def test_a_name_has_one_colour_in_the_whole_book(site):
     assert not {name: found for name, found in looks.items() if len(found) > 1}
 
 
+CONTRASTS = """
+  const [plot, done] = arguments, paper = getComputedStyle(document.body).backgroundColor;
+  const parts = (color) => color.match(/[0-9.]+/g).slice(0, 3).map(Number);
+  const channel = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const light = (color) => parts(color).reduce((s, v, i) => s + [0.2126, 0.7152, 0.0722][i] * channel(v), 0.05);
+  requestAnimationFrame(() => requestAnimationFrame(() => done([...plot.querySelectorAll(".annotation-text")].map((e) => {
+    const pair = [light(getComputedStyle(e).fill), light(paper)].sort((a, b) => a - b);
+    return [e.textContent, pair[1] / pair[0]];
+  }))));"""
+
+
 def test_lines_are_named_at_their_ends_on_a_wide_page_and_in_a_legend_on_a_phone(wide, narrow, address):
     rects = """return [...arguments[0].querySelectorAll('.annotation[data-index] .annotation-text-g')]
       .map(e => e.getBoundingClientRect()).map(r => [r.top, r.bottom, r.left, r.right])"""
     ends = "return (arguments[0].layout.annotations || []).filter(a => a.name === 'end').length"
-    named = 0
+    named, faint = 0, {}
     for box in visit(wide, chapter(address, "dtdr_emergence")):
         plot = plot_of(box)
         if not wide.execute_script(ends, plot):
@@ -253,6 +264,10 @@ def test_lines_are_named_at_their_ends_on_a_wide_page_and_in_a_legend_on_a_phone
         clash = [(a, b) for a, b in itertools.pairwise(found) if b[0] < a[1] - 1 and b[2] < a[3] and a[2] < b[3]]
         assert not clash
         assert all(r[3] <= wide.execute_script("return innerWidth") for r in found)
+        for theme in ("light", "dark"):
+            wide.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+            faint |= {text: ratio for text, ratio in wide.execute_async_script(CONTRASTS, plot) if ratio < 4.5}
     assert named >= 3
+    assert not faint
     boxes = visit(narrow, chapter(address, "dtdr_emergence"))
     assert not any(narrow.execute_script(ends, plot_of(box)) for box in boxes)

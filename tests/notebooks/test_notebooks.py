@@ -1,6 +1,7 @@
 """Every notebook of the book: its pair, its parameters, a whole run, and a reference that gives the verdicts it shows."""
 
 import ast
+import importlib
 import json
 import re
 import subprocess
@@ -11,7 +12,7 @@ import jupytext
 import nbformat
 import pytest
 
-from helpers import claims, dtdr, encoding, records
+from helpers import claims, records
 from helpers.figures import MIME
 from helpers.parameters import ParameterError
 from helpers.run import execute
@@ -20,23 +21,43 @@ from helpers.run.project import Project
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
 REFERENCE = 300_000  # bytes of a chapter's committed records
-AWAITED = {"E11"}  # claims of these chapters that no committed run has measured yet
-QUANTITIES = {  # from a folder of records to what the claims name
-    "dtdr_emergence": lambda found: measured("dtdr_emergence", dtdr.CHAPTERS, found),
-    "dtdr_damage": lambda found: measured("dtdr_damage", dtdr.CHAPTERS, found),
-    "dtdr_models": lambda found: measured("dtdr_models", dtdr.CHAPTERS, found),
-    "dtdr_guided": lambda found: measured("dtdr_guided", dtdr.CHAPTERS, found),
-    "learned_encoding": lambda found: measured("learned_encoding", encoding.CHAPTERS, found),
-    "encoding_limits": lambda found: measured("encoding_limits", encoding.CHAPTERS, found),
+AWAITED = {"E11", "M7", "M8"}  # claims that no committed run has measured yet
+ONCE = {  # conditions that are the same for every seed, or run once as printed, or a trial before
+    "dtdr": "deployed|printed",
+    "learned_encoding": "deployed",
+    "encoding_limits": "deployed",
+    "joint_qa": "watch",
+    "separability_foundation": "pilot",
+    "separability_grokking": "circle",
+    "separability_repair": "b$|[a-z0-9]+[.]",
+    "separability_superposition": "(?!bottleneck)",
 }
-SEEDS = dict.fromkeys((n for n in QUANTITIES if n.startswith("dtdr")), 5) | {
-    "learned_encoding": 10,
-    "encoding_limits": 10,
-}
+SEEDS = {"learned_encoding": 10, "encoding_limits": 10, "joint_qa": 100, "metric_calibration": 10, "separability": 10}
 
 
-def measured(name, chapters, found):
-    return chapters[name].measure(chapters[name].frame(found), claims.of(name))[0]
+def study(source):
+    """The study whose log a chapter keeps: what its own code names, by the imports of that code."""
+    tree = ast.parse("\n".join(Project(ROOT, ROOT / "runs").notebook(source.stem).code))
+    names = {
+        n.asname or n.name: f"{node.module}.{n.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for n in node.names
+    }
+    named = [node.value.id for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "CHAPTERS"]
+    return importlib.import_module(names[named[0]]).CHAPTERS[source.stem] if named else None
+
+
+STUDIES = {source.stem: found for source in SOURCES if (found := study(source))}
+
+
+def of(name, table, otherwise):
+    """What the table says of a chapter, or of chapters that begin so."""
+    return next((value for key, value in table.items() if name.startswith(key)), otherwise)
+
+
+def measured(name, found):
+    return STUDIES[name].measure(STUDIES[name].frame(found), claims.of(name))[0]
 
 
 every = pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
@@ -105,7 +126,7 @@ def test_the_quick_profile_runs_whole_and_says_nothing_on_stderr(source, book):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(QUANTITIES))
+@pytest.mark.parametrize("name", sorted(STUDIES))
 def test_a_run_writes_strict_records_and_a_verdict_for_each_claim(name, book):
     run = book[1][name].run
     assert len(records.load(run.folder / "records")) > 50
@@ -180,28 +201,26 @@ def test_bad_files_are_named_and_leave_nothing(name, kind, content, words, tmp_p
     assert not list((tmp_path / "runs").rglob("run.json"))
 
 
-@pytest.mark.parametrize("name", sorted(QUANTITIES))
+@pytest.mark.parametrize("name", sorted(STUDIES))
 def test_the_committed_reference_is_whole_and_answers_every_claim(name, root):
     folder = root / "book" / "reference" / name
     found = records.load(folder)
-    once = (
-        "deployed|printed" if name.startswith("dtdr") else "deployed"
-    )  # the same for every seed, or run once as printed
-    seeds = found[~found["condition"].str.match(once)].groupby("condition")["seed"].nunique()
-    assert (seeds >= SEEDS[name]).all(), seeds[seeds < SEEDS[name]]
+    several = found[~found["condition"].str.match(of(name, ONCE, "$"))].groupby("condition")["seed"].nunique()
+    least = of(name, SEEDS, 5)
+    assert (several >= least).all(), several[several < least]
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= REFERENCE
     head = records.header(folder)
     assert head["profile"] == "full"
     assert any(card in head["provenance"]["device"] for card in ("H100", "H200"))
-    verdicts = claims.judge(claims.of(name), QUANTITIES[name](found))
+    verdicts = claims.judge(claims.of(name), measured(name, found))
     judged = {v.id for v in verdicts if v.criterion == "precise" and v.verdict != claims.words.AWAITING}
     assert judged == set(claims.of(name)) - AWAITED
 
 
 def test_the_notebooks_show_the_verdicts_of_the_reference(book, root):
     """What counts on a page is what the committed records give, computed here once more."""
-    for name, read in QUANTITIES.items():
-        found = read(records.load(root / "book" / "reference" / name))
+    for name in STUDIES:
+        found = measured(name, records.load(root / "book" / "reference" / name))
         again = {v.id: v.verdict for v in claims.judge(claims.of(name), found) if v.criterion == "precise"}
         shown = claims.counting(book[1][name].run.read("verdicts.json"))
         assert {i: v["verdict"] for i, v in shown.items()} == again

@@ -10,13 +10,15 @@ from helpers.topology.clouds import FACTORS, SHAPES, cloud, signs
 
 
 @pytest.mark.parametrize(
-    ("shape", "truth"), [("gaussian", 3), ("ball", 3), ("disc", 2), ("ring", 1), ("sphere", 2), ("torus", 2)]
+    ("shape", "truth"),
+    [("gaussian", 3), ("ball", 3), ("disc", 2), ("ring", 1), ("segment", 1), ("sphere", 2), ("torus", 2)],
 )
 def test_a_dense_cloud_has_its_dimension(shape, truth):
     points = cloud(shape, 3000, np.random.default_rng(0), d=3)
     assert points.shape == (3000, 20)
     assert abs(float(dimension(points, "mackay", 20)) - truth) < 0.3
-    assert 0.5 < np.sqrt((points**2).sum(1).mean()) < 1.1
+    size = np.sqrt((points**2).sum(1).mean())
+    assert size == pytest.approx(np.pi / np.sqrt(3), rel=0.05) if shape == "segment" else 0.5 < size < 1.1
 
 
 def test_noise_has_the_length_that_was_asked_for():

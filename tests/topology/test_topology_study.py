@@ -49,7 +49,8 @@ def test_quantities_agree_with_the_records_by_hand(log):
     rows = log.frame()
     cell = lambda **w: rows[np.logical_and.reduce([rows[k] == v for k, v in w.items()])].sort_values("seed")
     found = quantities.calibrated(rows)
-    ring, disc = (cell(part="shape", shape=s, noise=RING)["count"].to_numpy() for s in ("ring", "disc"))
+    ring, disc, cut = (cell(part="shape", shape=s, noise=RING)["count"].to_numpy() for s in ("ring", "disc", "segment"))
+    np.testing.assert_allclose(found["t10_ring_minus_segment"], ring - cut)
     np.testing.assert_allclose(found["t10_ring_minus_disc"], ring - disc)
     np.testing.assert_allclose(found["t11_ratio_8"], cell(part="gaussian", d=8, n=40)["printed"] / 8)
     seen = {e: cell(part="eyes", eye=e)["pooled_printed"].to_numpy() for e in quantities.EYES}
@@ -75,7 +76,7 @@ def synthetic(count=12, ring=2.0, ratio=1.0, untrained=1.5):
     rng, rows = np.random.default_rng(0), []
     for seed in range(count):
         e = lambda: 0.02 * rng.normal()
-        for shape, value in (("ring", ring), ("disc", 2.0), ("ball", 7.0)):
+        for shape, value in (("ring", ring), ("segment", 2.0), ("disc", 2.0), ("ball", 7.0)):
             known = {"part": "shape", "shape": shape, "noise": RING, "n": 100, "clean": float(shape != "ring")}
             rows.append(known | {"seed": seed, "count": value + e(), "expected": 2.0})
         rows.append({"part": "shape", "shape": "pair", "n": 100, "seed": seed, "order": 1.0})
@@ -115,7 +116,7 @@ def test_figures_and_tables_are_drawn_from_any_part_of_the_rows(log):
     assert len(figures.dimension_by_truth(sides, SMALL.every_n, 40).layout.sliders[0].steps) == 2
     assert figures.found_by_noise(sides).data
     assert figures.dimension_by_eye(sides).data
-    assert len(tables.shapes(sides)) == 6 + 8
+    assert len(tables.shapes(sides)) == 7 + 8
     assert list(tables.neighbours(sides, (4, 8))["neighbours k"]) == [4, 8]
     assert len(tables.eyes(sides)) == 4
     empty = log.at(part="none")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-SHAPES = ("gaussian", "ball", "disc", "ring", "sphere", "torus", "clusters")
+SHAPES = ("gaussian", "ball", "disc", "ring", "segment", "sphere", "torus", "clusters")
 LOOPS = {"ring": 1, "torus": 2}  # of the shape itself; all others have none
-DIMENSION = {"disc": 2, "ring": 1, "sphere": 2, "torus": 2}  # the others take theirs
+DIMENSION = {"disc": 2, "ring": 1, "segment": 1, "sphere": 2, "torus": 2}  # the others take theirs
 SIZE = 28  # pixels of a sign's side
 STROKES = np.array(
     [[[-0.45, 0.5], [0.5, 0.5]], [[0.5, 0.5], [-0.1, -0.6]], [[-0.25, 0.0], [0.35, 0.0]]]
@@ -21,7 +21,8 @@ RANGES = (0.25, 0.25, 0.2, 0.35, 0.35)  # half the range of each factor: image h
 def cloud(
     shape: str, n: int, rng: np.random.Generator, *, d: int = 2, ambient: int = 20, noise: float = 0.0
 ) -> np.ndarray:
-    """(n, ambient) points of a shape of about unit radius, turned at random, with Gaussian noise of this length.
+    """(n, ambient) points of a shape of about unit radius, turned at random, with Gaussian noise of this length. A segment
+    is as long as a ring is round.
 
     d: the dimension of gaussian, ball and clusters. noise: the root mean square length of what is added to a point.
     Raises ValueError for an unknown shape, fewer than one point, or a shape that does not fit into so many dimensions.
@@ -48,6 +49,7 @@ def _shape(shape: str, n: int, d: int, rng: np.random.Generator) -> np.ndarray:
         "ball": lambda: unit(normal(d)) * rng.random((n, 1)) ** (1 / d),
         "disc": lambda: circle() * np.sqrt(rng.random((n, 1))),
         "ring": circle,
+        "segment": lambda: rng.uniform(-np.pi, np.pi, (n, 1)),  # the ring, cut open and laid straight
         "sphere": lambda: unit(normal(3)),
         "torus": lambda: np.hstack([circle(), circle()]) / np.sqrt(2),
         "clusters": lambda: rng.normal(size=(5, d))[rng.integers(0, 5, n)] + normal(d) / (10 * np.sqrt(d)),

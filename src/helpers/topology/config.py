@@ -8,14 +8,14 @@ from helpers.checks import expect
 
 MOST = 128  # points of a cloud, as the batched engine takes them
 LEAST_K = 3  # neighbours that an estimate needs
-RING = 0.2  # noise at which a ring is compared with a disc
+RING = 0.2  # noise at which a ring is compared with a segment and a disc
 
 
 @dataclass(frozen=True)
 class Clouds:
     """Clouds whose answer is known. clouds: of each condition and seed, as the document's ten classes; n: points of
     a cloud (its samples a class); k: neighbours; level: of the universal law's test. dimensions and sizes: of the
-    Gaussian grid; noises: of rings and discs."""
+    Gaussian grid; noises: of rings, segments and discs."""
 
     seeds: int = 3
     clouds: int = 10

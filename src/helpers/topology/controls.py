@@ -13,14 +13,14 @@ from helpers import frames
 from helpers.controls import shifted
 from helpers.topology import quantities
 from helpers.topology.config import RING
-from helpers.topology.quantities import FLAT, HOLLOW, JUDGED, OVER, ROUND, Quantities
+from helpers.topology.quantities import FLAT, HOLLOW, JUDGED, OPEN, OVER, ROUND, Quantities
 
 RAISED = 1.5  # bars by which a planted ring raises the count
 WRONG = 1.25  # times the true dimension, and the trained judge's
 PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "T10": (
-        f"a ring counts {RAISED:g} bars more than a disc, a hole-free cloud half a bar",
-        "a ring counts as a disc does",
+        f"a ring counts {RAISED:g} bars more than a segment and a disc, a hole-free cloud half a bar",
+        "a ring counts as both do",
     ),
     "T11": ("estimates are right on average", f"estimates are {WRONG:g} times the truth"),
     "T12": ("an untrained judge sees the trained one's dimension", f"it sees {WRONG:g} times as much"),
@@ -40,7 +40,8 @@ def calibrated(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
 
 
 def _counts(rows: pd.DataFrame, more: float, hollow: float, n: int) -> Quantities:
-    rows = shifted(rows, "count", more, ROUND, FLAT, OVER, part="shape", noise=RING)
+    for other in (OPEN, FLAT):
+        rows = shifted(rows, "count", -more, other, ROUND, OVER, part="shape", noise=RING)
     return quantities.calibrated(shifted(rows, "count", hollow, {"d": HOLLOW}, None, OVER, part="gaussian", n=n))
 
 

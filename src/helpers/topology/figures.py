@@ -49,11 +49,11 @@ def dimension_by_truth(sides: Sides, sizes: tuple[int, ...], n: int) -> go.Figur
 
 
 def found_by_noise(sides: Sides) -> go.Figure:
-    """Rings and discs under noise: the document's count, and the holes of the universal law."""
+    """Rings and rings cut open under noise: the document's count, and the holes of the universal law."""
     fig = figures.figure(
         "Which count sees the ring?", "length of the noise, over the radius", "holes counted", height=460
     )
-    for shape, dash in (("ring", "solid"), ("disc", "dot")):
+    for shape, dash in (("ring", "solid"), ("segment", "dot")):
         for column, name, color in (
             ("count", "the document's count", SERIES[4]),
             ("holes", "the universal law", SERIES[5]),
@@ -61,7 +61,7 @@ def found_by_noise(sides: Sides) -> go.Figure:
             where = {"part": "shape", "shape": shape}
             label = f"{name}, {shape}"
             figures.compare(fig, sides, column, "noise", label, color, seeds=False, dash=dash, **where)
-    return figures.level(figures.level(fig, 1.0, "a ring has one"), 0.0, "a disc has none")
+    return figures.level(figures.level(fig, 1.0, "a ring has one"), 0.0, "a segment has none")
 
 
 def dimension_by_eye(sides: Sides) -> go.Figure:

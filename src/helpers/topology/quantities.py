@@ -13,12 +13,19 @@ from helpers.topology.config import RING
 OVER = ("seed",)
 JUDGED = (4, 8, 16)  # dimensions at which the estimate is judged
 HOLLOW = 8  # dimension of the hole-free cloud in which holes are counted
-ROUND, FLAT = {"shape": "ring"}, {"shape": "disc"}
+ROUND, OPEN, FLAT = {"shape": "ring"}, {"shape": "segment"}, {"shape": "disc"}
 EYES = {  # through what images are looked at
     "pixels": "pixels",
     "trained": "trained judge",
     "second": "another trained judge",
     "untrained": "untrained judge",
+}
+SPOKEN = {  # of shapes, by the page's name: a column and the rows
+    "bare": ("holes", {"shape": "ring", "noise": 0.0}),
+    "bare_bars": ("bars", {"shape": "ring", "noise": 0.0}),
+    "drowned": ("holes", {"shape": "ring", "noise": 3.0}),
+    "ball_excess": ("excess", {"shape": "ball"}),
+    "disc_clean": ("clean", {"shape": "disc", "noise": RING}),
 }
 Quantities = dict[str, Sequence[float]]
 
@@ -39,6 +46,7 @@ def calibrated(rows: pd.DataFrame) -> Quantities:
     n = points(rows)
     at_ring = {"part": "shape", "noise": RING}
     found = {
+        "t10_ring_minus_segment": frames.paired(rows, "count", ROUND, OPEN, OVER, **at_ring),
         "t10_ring_minus_disc": frames.paired(rows, "count", ROUND, FLAT, OVER, **at_ring),
         "t10_gaussian_count": frames.per_seed(rows, "count", part="gaussian", d=HOLLOW, n=n),
         "t10_ring_found": 1 - frames.per_seed(rows, "clean", **at_ring, **ROUND),

@@ -42,7 +42,7 @@ def run_gaussians(config: Clouds, log: Log) -> None:
 
 
 def run_shapes(config: Clouds, log: Log) -> None:
-    """Rings and discs at every noise, other shapes at none, and the sign's images."""
+    """Rings, segments and discs at every noise, other shapes at none, and the sign's images."""
     for seed in range(config.seeds):
         log.once(("shape", config, seed), lambda seed=seed: [*_shapes(config, seed, log), *_signs(config, seed, log)])
         log.progress(config.seeds + seed + 1, 3 * config.seeds)
@@ -90,7 +90,7 @@ def _gaussians(config: Clouds, seed: int, log: Log) -> list[Record]:
 
 def _shapes(config: Clouds, seed: int, log: Log) -> list[Record]:
     out = []
-    cells = [(shape, noise) for shape in ("ring", "disc") for noise in config.noises]
+    cells = [(shape, noise) for shape in ("ring", "segment", "disc") for noise in config.noises]
     cells += [(shape, 0.0) for shape in ("ball", "sphere", "torus", "clusters")]
     for shape, noise in cells:
         rng = devices.numpy_rng("shape", shape, noise, seed)

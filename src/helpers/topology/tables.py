@@ -21,6 +21,14 @@ SIGNS = {(f, False): f"sign, {f} factor{'s' if f > 1 else ''}" for f in range(1,
 SIGNS |= {(0, True): "sign, turned", (1, True): "sign, turned, 1 factor", (2, True): "sign, turned, 2 factors"}
 
 
+SOURCES = {"test": "the test part", "train": "the part that the judges were trained on, for the test part is too small"}
+
+
+def source(sides: Sides) -> str:
+    """Which part of the images this run looked at, in words."""
+    return SOURCES[sides.this["source"].iloc[0]]
+
+
 def shapes(sides: Sides) -> pd.DataFrame:
     """A row a shape without noise and a sign's manifold: what is true, and what the metrics say."""
     rows = sides.this

@@ -82,6 +82,28 @@
     box.dataset.state = "drawn";
   }
 
+  // A series' colour, mixed with the page's ink until text in it has 4.5 : 1 on the page (WCAG 2.2, 1.4.3).
+  const brush = document.createElement("canvas").getContext("2d");
+  function rgb(color) {
+    brush.fillStyle = color;
+    return [1, 3, 5].map((i) => parseInt(brush.fillStyle.slice(i, i + 2), 16));
+  }
+  const luminance = (parts) => parts.reduce((sum, part, i) => {
+    const c = part / 255;
+    return sum + [0.2126, 0.7152, 0.0722][i] * (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  }, 0);
+  const contrast = (a, b) => {
+    const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+    return (high + 0.05) / (low + 0.05);
+  };
+  function legible(color) {
+    const page = colours(), paper = rgb(page.paper), ink = rgb(page.ink), own = rgb(color);
+    for (let share = 0; ; share += 0.1) {
+      const mixed = own.map((part, i) => Math.round(part + Math.min(share, 1) * (ink[i] - part)));
+      if (share >= 1 || contrast(mixed, paper) >= 4.5) return `rgb(${mixed})`;
+    }
+  }
+
   // Where the page is wide: lines are named at their ends and levels in the margin, and a legend of such lines goes.
   // A figure with controls keeps its legend, since its lines come and go.
   const ROOMY = 620; // px of the figure's box
@@ -110,9 +132,10 @@
     const annotations = (layout.annotations || []).filter((a) => a.name !== "level").concat(
       names.map((n) => ({
         text: n.text.join("<br>"), x: 1, xref: "paper", xanchor: "left", xshift: 4, y: 1 - n.y / high, yref: "paper",
-        yanchor: "middle", align: "left", showarrow: false, font: { size, ...(n.color ? { color: n.color } : {}) }, name: "end",
+        yanchor: "middle", align: "left", showarrow: false, font: { size, ...(n.color ? { color: legible(n.color) } : {}) }, name: "end",
       })),
     );
+    figures.get(box).inks = annotations.map((a, i) => (a.name === "end" ? names[i - annotations.length + names.length].color : undefined));
     await Plotly.relayout(graph, { annotations, "margin.r": Math.round(wide) + 14, ...(ended ? { showlegend: false } : {}) });
   }
 
@@ -175,8 +198,9 @@
   boxes.forEach((b) => near.observe(b));
 
   new MutationObserver(() => {
-    for (const [box, { spec, graph }] of figures) {
-      if (box.dataset.state === "drawn") Plotly.relayout(graph, { template: template(spec) });
+    for (const [box, { spec, graph, inks = [] }] of figures) {
+      const named = inks.flatMap((ink, i) => (ink ? [[`annotations[${i}].font.color`, legible(ink)]] : []));
+      if (box.dataset.state === "drawn") Plotly.relayout(graph, { template: template(spec), ...Object.fromEntries(named) });
     }
   }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 
