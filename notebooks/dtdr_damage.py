@@ -31,6 +31,7 @@ from helpers import chapter, dtdr, figures, lm, storyteller
 from helpers.chapter import Per
 from helpers.dtdr import figures as draw
 from helpers.dtdr import priors, tables
+from helpers.dtdr.run import run_kin
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -51,7 +52,7 @@ s = here.settings(
     grid=Per((0.0, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0), dtdr.Kinds.grid),  # shares kept
     fewer=Per((0.4, 0.6, 0.8, 0.9), (0.2, 0.4, 0.6, 0.7, 0.8, 0.9)),
     further=Per(False, True),
-    family=Per(False, model == "storyteller"),
+    family=Per(False, model == "storyteller"),  # whether another training is taken apart as well
 )
 config = dtdr.Kinds(block=block, **vars(s))
 log = here.log(dtdr.CHAPTERS[here.name])
@@ -127,7 +128,7 @@ draw.show("orders", damaged)
 subject.priors["leaked"] = priors.leaked(subject.whole, cap=block)
 dtdr.run(subject, config.collapse, log)
 if s.family:
-    dtdr.run_family(subject, config.members, log)
+    run_kin(subject, config.kin, log)
 judged = log.at(part=("arms", "damage", "collapse"))
 draw.say(judged, "p_domain", "scatter", "apart", "mixing", "beside_noise")
 

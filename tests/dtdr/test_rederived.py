@@ -20,7 +20,7 @@ PRIOR = TURNED | {"fill": "guided", "weight": 0.15}
 
 
 def read(folder):
-    """A reference's records as rows, straight from the file: of the masks that were planned, and of the published corruption."""
+    """A reference's records as rows, straight from the file: of the planned masks, and of the published corruption."""
     lines = gzip.decompress((folder / "records.jsonl.gz").read_bytes()).decode().splitlines()
     made = [r["metadata"] | row for r in map(json.loads, lines) for row in r["metrics"]]
     rows = pd.DataFrame(made).assign(share=lambda d: (d["nothing"] - d["nll"]) / (d["nothing"] - d["intact"]))

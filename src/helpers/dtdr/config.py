@@ -160,9 +160,9 @@ class Family:
 
 @dataclass(frozen=True)
 class Common:
-    """Settings that both chapters have: models are measured on `texts` texts of `length` tokens, under transforms of at most
-    `block`. seeds: masks for every judged condition. new: tokens of a greedy text. family: whether other members of the
-    storyteller's family are trained and taken apart.
+    """Settings that all chapters have: models are measured on `texts` texts of `length` tokens, under transforms of at most
+    `block`. seeds: masks for every judged condition. new: tokens of a greedy text. family: whether other trainings of the
+    storyteller are taken apart as well.
     """
 
     block: int = 128
@@ -194,7 +194,7 @@ class Emergence(Common):
             "printed": Published(new=self.new),
             "claimed": replace(claimed, new=self.new, writes=min(self.writes, self.seeds)),  # one loss in two domains
             "others": Trial("arms", DOMAINS[2:], self.grid, some, new=self.new),  # noise and other patterns beside them
-            "members": Family((claimed,), workers=8),  # other trainings
+            "kin": (claimed,),  # another training
         }
         vars(self).update(made)  # attributes of these names
 
@@ -225,7 +225,7 @@ class Kinds(Common):
             "orders": orders,  # bit planes, and the largest first
             "collapse": collapse,  # four domains and three fills
             "patterns": Trial("further", FURTHER, self.grid, min(FEW, self.seeds), lean=True),  # bursts, columns, gain
-            "members": Family((lost, damage, kinds, collapse), workers=8),  # other trainings
+            "kin": (lost, damage, kinds, collapse),  # another training
         }
         vars(self).update(made)
 

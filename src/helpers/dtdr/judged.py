@@ -101,6 +101,7 @@ def apart(damage: Damage, at: float, column: str = "entropy") -> Quantity:
 
     def values(rows: pd.DataFrame) -> np.ndarray:
         found = frames.per_seed(rows, column, over=("model", "seed"), **damage.columns, **{damage.level: at}).dropna()
+        found = found[found.groupby(level="model").transform("size") > 1]
         means = found.groupby(level="model").transform("mean")
         count = found.groupby(level="model").transform("size")
         return by_mask((found - means).abs() * count / (count - 1))

@@ -17,7 +17,7 @@ from helpers import files, lm, storyteller
 from helpers.dtdr.config import Family, Outliers, Published, Trial
 from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.outliers import OutliersRefused, outlier_channels
-from helpers.dtdr.priors import leaked
+from helpers.dtdr.priors import embedded, leaked, with_weights
 from helpers.dtdr.subject import Subject
 from helpers.records import Record
 
@@ -89,6 +89,17 @@ def run_family(subject: Subject, config: Family, log: Log) -> None:
         taken.priors |= {prior: make[prior]() for prior in config.priors}
         for trial in config.trials if member.size == "default" else [config.ladder]:
             run(taken, trial, log)
+
+
+def run_kin(subject: Subject, trials: Sequence[Trial], log: Log) -> None:
+    """Another seed of the embedded storyteller, which is stored with the book, taken apart likewise. Its matrices stand between
+    the embedded model's norms, as they do where it is a prior; its loss whole is in its records.
+    """
+    kin = with_weights(subject.found, embedded("other"), f"{subject.found.name}-other")
+    taken = Subject(kin, subject.tokens, cap=subject.cap, model_seed=1)
+    taken.priors["leaked"] = leaked(taken.whole, cap=taken.cap)
+    for trial in trials:
+        run(taken, trial, log)
 
 
 def write_curve(rows: pd.DataFrame, folder: Path, name: str) -> Path:
