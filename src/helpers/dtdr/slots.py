@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -111,7 +110,6 @@ class Slots:
         call = lambda params: (
             functional_call(self.model, params, kwargs={"input_ids": self.tokens, "use_cache": False}).logits
         )
-        fused = nullcontext() if self.tokens.is_cuda else sdpa_kernel(SDPBackend.MATH)
-        with fused:  # a CPU's own attention knows no stacked models
+        with sdpa_kernel(SDPBackend.MATH):  # fused attention knows no stacked models, or not while it is recorded
             logits = vmap(call)(self.params)[:, :, :-1].float()  # (copies, N, T-1, V)
         self._sums.copy_(torch.stack([scoring.sums_of(own, self.tokens, self.reference) for own in logits]))

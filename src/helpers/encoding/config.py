@@ -44,7 +44,7 @@ class Checked:
         given = vars(self)
         for name, value in given.items():
             least = LEAST.get(name, 1)
-            if isinstance(value, int):
+            if isinstance(value, int) and not isinstance(value, bool):
                 expect(value >= least, f"{name}={value} is too few; use {least} or more")
             elif isinstance(value, float) and name != "rate":
                 expect(0 < value < 1, f"{name}={value} is not a share between 0 and 1")
@@ -218,7 +218,7 @@ class Limits(Reading):
     part: "limits", or the name of a smaller trial on the same data.
     """
 
-    ratios: tuple[float, ...] = (2, 5, 10, 20)
+    ratios: tuple[float, ...] = (2, 5, 10, 20, 50)
     blind: tuple[str, ...] = ("learned", "full")
     rates: tuple[float, ...] = (0.006,)
     batch: int = 16
@@ -242,8 +242,8 @@ class Limits(Reading):
         return self.width(10 if 10 in self.ratios else self.ratios[0])
 
     def width(self, ratio: float) -> int:
-        """The code width for a compression: stream / ratio, cut to a whole number, at least 1."""
-        return max(1, int(self.stream / ratio))
+        """The code width for a compression: stream / ratio, rounded, at least 1."""
+        return max(1, round(self.stream / ratio))
 
     def true(self, ratio: float) -> float:
         """The compression that a width of whole numbers gives: 50 : 1 of 32 is 32 : 1."""
