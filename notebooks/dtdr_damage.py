@@ -32,6 +32,7 @@ from helpers.chapter import Per
 from helpers.dtdr import figures as draw
 from helpers.dtdr import priors, tables
 from helpers.dtdr.run import run_kin
+from helpers.dtdr.sentences import tell
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -111,11 +112,12 @@ draw.show("kinds", damaged)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(damaged, "planes_loss", "iid_loss")
+tell(damaged, "which_first")
 draw.show("orders", damaged)
 
 # %% [markdown]
 # With half the bits of every code the loss is {glue:text}`planes_loss` above the whole model's. With 60 % of the coefficients, all bits, it is
-# {glue:text}`iid_loss` above it. What the document calls a threshold of *how much* is one of *which part first*.
+# {glue:text}`iid_loss` above it. {glue:text}`which_first`
 #
 # ## One curve for all?
 #
@@ -201,12 +203,13 @@ of = {"part": ("arms", "further"), "seed": tuple(range(5))}
 bursts = log.at(model=found.name, **of).having(part="further")
 bursts = bursts if len(bursts.this) else log.alone(model="storyteller", **of)
 draw.say(bursts, "shards_identity", "shards_hadamard", "shards_permutation")
+tell(bursts, "protects")
 caption = "Patterns of loss: where half of the loss is recovered (f50), how wide the rise is, and two losses"
 chapter.table(tables.means(bursts.this, tables.PATTERNS), f"{caption}.{bursts.source}")
 
 # %% [markdown]
 # With 80 % of the shards kept, raw weights are at {glue:text}`shards_identity`, transformed ones at {glue:text}`shards_hadamard`, and raw weights in shuffled order at
-# {glue:text}`shards_permutation`. A transform does not protect against a burst that is longer than its block; an order of storing does.
+# {glue:text}`shards_permutation`. {glue:text}`protects`
 #
 # ## Open questions
 #

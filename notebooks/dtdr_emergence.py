@@ -38,6 +38,7 @@ from helpers.chapter import Per
 from helpers.dtdr import figures as draw
 from helpers.dtdr import named, playground, quantities, tables
 from helpers.dtdr.run import run_kin, write_curve
+from helpers.dtdr.sentences import tell
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -134,6 +135,7 @@ dtdr.run_printed(subject, config.printed, log)
 printed = log.at(part="printed")
 draw.say(printed, "printed_cosine", "printed_top10")
 here.say("printed_falls", printed.mean(*tables.NUMBERS["printed_falls"][:2]))
+tell(printed, "falls")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 write_curve(tables.told(printed.this, draw.PRINTED), here.folder, "emergence")
@@ -141,7 +143,7 @@ draw.show("printed", printed)
 
 # %% [markdown]
 # At 80 % of the rows the cosine is {glue:text}`printed_cosine` and the overlap {glue:text}`printed_top10`. On its way up the published curve falls {glue:text}`printed_falls` times by more than a
-# hundredth: more of the model is then worse than less of it, which no closing of constraints explains. The run keeps the curve as `emergence_curve.csv` and `emergence_curve.png`.
+# hundredth. {glue:text}`falls` The run keeps the curve as `emergence_curve.csv` and `emergence_curve.png`.
 # What does a model with a part of itself say? Move the slider.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -178,6 +180,7 @@ if s.family:
     run_kin(subject, config.kin, log)
 arms = log.at(part="arms")
 draw.say(arms, "gap_60", "gap_80", "rows_gap", "vocabulary_gap", "shuffled_gap", "loss_40", "loss_40_raw", "loss_none")
+tell(arms, "worse_than_none", "mended")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("loss", arms)
@@ -186,14 +189,13 @@ draw.show("loss", arms)
 # A committed number is a mean over trainings of the storyteller, the book's own and others; what this build found, of the one model above, stands in a number's card.
 #
 # Transformed minus raw is {glue:text}`gap_60` at 60 % kept and {glue:text}`gap_80` at 80 %. *Functional* against *non-functional* would be a difference of nats, as between the top and the bottom of the
-# figure; whether there is one is judged over eighteen models, as {verdict}`D5`. Both stores do something that no account of missing information has
-# room for: with 40 % kept the loss is {glue:text}`loss_40` transformed and {glue:text}`loss_40_raw` raw, and with nothing at all it is {glue:text}`loss_none`. Two fifths of a model are worse than none, for
-# they say something, and it is wrong.
+# figure; whether there is one is judged over eighteen models, as {verdict}`D5`. With 40 % kept the loss is {glue:text}`loss_40` transformed and {glue:text}`loss_40_raw` raw, and with nothing at all it is
+# {glue:text}`loss_none`. {glue:text}`worse_than_none`
 #
 # Leading rows cost {glue:text}`rows_gap` more than random loss at 80 %. Row $r$ of the embedding is the word number $r$; with a fifth of the
 # rows gone, a fifth of all words can be neither read nor said. With embedding and output head kept whole, the difference is
 # {glue:text}`vocabulary_gap`. Leading rows of *shuffled* weights, with no transform, cost {glue:text}`shuffled_gap` more than
-# random loss: it is the order of sending that hurts, and mixing is not needed to mend it.
+# random loss. {glue:text}`mended`
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 caption = (
@@ -228,7 +230,7 @@ draw.show("sense", arms)
 # Texts come within half a nat a token of the whole model's own from {glue:text}`readable_transformed` kept in the transformed store, and from
 # {glue:text}`readable_raw` in raw weights. From salad to language, between a tenth and nine tenths of that way, texts take {glue:text}`text_width` of the axis in the transformed store and
 # {glue:text}`text_width_raw` in raw weights. A greedy text is all or nothing: each token is a choice of one, and a wrong one takes all that follow with it. So texts
-# can jump where the loss climbs steadily, and they do so in both domains.
+# can jump where the loss climbs steadily.
 #
 # ## Verdict
 

@@ -43,6 +43,7 @@ from helpers.chapter import Per
 from helpers.dtdr import alignment, playground, priors, quantities, tables
 from helpers.dtdr import figures as draw
 from helpers.dtdr.run import write_curve
+from helpers.dtdr.sentences import tell
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -125,13 +126,14 @@ printed = log.at(part="printed")
 write_curve(tables.told(printed.this, config.modes), here.folder, "guided")
 for name, damage in {name: damage for damage, name in config.modes.items()}.items():
     printed.say(f"printed_{name}", quantities.loss(damage, 0.6, "cosine_last"), ".2f")
+tell(printed, "printed_back")
 each = [f"{printed.mean(quantities.loss(d, 0.6, 'cosine_last'), '.2f')} ({name})" for d, name in config.modes.items()]
 caption = f"Greedy text by fill. The next token's logits at 60 % have cosine {', '.join(each)} to the whole model's."
 draw.texts(printed, config.modes, found.tokenizer.decode(begin), caption, head="filled with")
 
 # %% [markdown]
 # Did it bring language back? At 60 % kept the cosine of the next token's logits to the whole model's is {glue:text}`printed_zero` with zeros, {glue:text}`printed_random` with random numbers and {glue:text}`printed_guided`
-# with the prior. As printed, on this model, the weak prior brings no language back at the published shares. The curve is kept as `guided_curve.csv` and `guided_curve.png`.
+# with the prior. {glue:text}`printed_back` The curve is kept as `guided_curve.csv` and `guided_curve.png`.
 #
 # ## Made precise
 #

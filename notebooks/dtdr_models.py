@@ -31,6 +31,7 @@ from helpers import chapter, dtdr, figures, lm, storyteller
 from helpers.chapter import Per
 from helpers.dtdr import figures as draw
 from helpers.dtdr import tables
+from helpers.dtdr.sentences import tell
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -79,8 +80,8 @@ ladder = (ladder if len(ladder.this) else log.alone(part=("arms", "ladder"))).ma
 draw.show("depth", ladder.map(tables.of_common_width))
 
 # %% [markdown]
-# The largest of the three differences of recovered share is {glue:text}`share_gap`, and at 90 % kept transformed minus raw is {glue:text}`worse_90`. Depth moves the threshold of both domains together.
-# In no rung does the transformed store fall silent where raw weights still speak.
+# The largest of the three differences of recovered share is {glue:text}`share_gap`, and at 90 % kept transformed minus raw is {glue:text}`worse_90`. Where the two curves of the figure rise
+# together, depth matters to both domains alike.
 #
 # ## A small difference, and its cause
 #
@@ -93,6 +94,7 @@ draw.show("depth", ladder.map(tables.of_common_width))
 dtdr.run(subject, config.cause, log)
 cause = log.at(part="cause")
 draw.say(cause, "domain", "shape", "even_equal", "part_even", prefix="cause_")
+tell(cause, "shape_is_all")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 table = tables.means(cause.this, tables.ERRORS, tables.SMALL_LOSS, "error")
@@ -100,7 +102,7 @@ chapter.table(table, "Loss (nats a token) under four errors of the same cosine",
 
 # %% [markdown]
 # At 90 % kept, transformed minus raw is {glue:text}`cause_domain`, and even noise minus proportional noise is {glue:text}`cause_shape`: {glue:text}`cause_part_even` of the first, without a transform and with
-# nothing to reconstruct. What is left between the transform and even noise is {glue:text}`cause_even_equal`. So an error's shape, how it is shared out among large and small weights, is a part of the small difference, and not all of it.
+# nothing to reconstruct. What is left between the transform and even noise is {glue:text}`cause_even_equal`. {glue:text}`shape_is_all`
 #
 # ## A model for which the document is right
 #
@@ -116,16 +118,16 @@ chapter.table(table, "Loss (nats a token) under four errors of the same cosine",
 dtdr.run_outliers(found, tokens, config.outliers, log, block)
 outliers = log.at(part="outliers")
 draw.say(outliers, "gap_80", "even_gap", "spoiled_gap", "outliers_share", prefix="outliers_")
+tell(outliers, "comes_true")
 here.say("outliers_times", f"{max(s.times):g}")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("outliers", outliers)
 
 # %% [markdown]
-# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_gap_80` at 80 % kept; as trained it was {glue:text}`gap_80`. Conventional weights
-# degrade and the transformed store is silent until nearly all of it is there, as the document says. No constraint has to close for it: plain noise of one size per row
-# has none, and puts raw weights {glue:text}`outliers_even_gap` above raw loss. With one code in a thousand spoiled, transformed minus raw INT8 is {glue:text}`outliers_spoiled_gap`, a grace that
-# plain INT8 lacks. The difference of recovered share, by which D5 is judged, is {glue:text}`outliers_outliers_share` here: the test can find what it looks for.
+# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_gap_80` at 80 % kept; as trained it was {glue:text}`gap_80`. {glue:text}`comes_true` No constraint
+# has to close for it: plain noise of one size per row has none, and puts raw weights {glue:text}`outliers_even_gap` above raw loss. With one code in a thousand spoiled, transformed minus raw INT8 is
+# {glue:text}`outliers_spoiled_gap`; a negative number is a grace that plain INT8 lacks. The difference of recovered share, by which D5 is judged and whose bar is a quarter, is {glue:text}`outliers_outliers_share` here.
 #
 # How unequal must the weights be? Channels may also be given *small* weights, with large activations to match. That is the kind that large language models grow by
 # themselves {footcite:p}`dettmers2022llmint8`: an even error, however small, meets a large activation there.
@@ -143,7 +145,7 @@ here.say("turned", tables.turned(both))
 chapter.table(both, "One function, two sets of weights, judged alike")
 
 # %% [markdown]
-# Claims that turn to supported: {glue:text}`turned`. Two models that give every text the same probability get different verdicts, so those claims speak of the sizes of the weights, which the function leaves open. A large model, with
+# Claims that turn to supported: {glue:text}`turned`. Where two models that give every text the same probability get different verdicts, the claim speaks of the sizes of the weights, which the function leaves open. A large model, with
 # outlier channels of its own, may well behave as the document reports; that would tell of its channels, and nothing of a solution manifold.
 #
 # ## Other models

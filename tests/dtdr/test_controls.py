@@ -10,7 +10,6 @@ from helpers.dtdr import CHAPTERS, controls
 from helpers.dtdr import judged as asked
 from helpers.dtdr.damage import Keep
 
-
 THREE = ("dtdr_emergence", "dtdr_damage", "dtdr_models")
 
 

@@ -8,6 +8,7 @@ LADDER, OTHERS = "ladder", "others"  # deeper and wider storytellers; models of 
 OUTLIERS = "outliers"  # the model at hand with planted outlier channels
 TRANSFORMED, RAW = Keep("hadamard"), Keep("identity")  # the same positions lost at random
 RANDOM = Keep(fill="random")
+ANCHORED_ROWS = Keep("identity", "rows", "guided", "leaked", 0.15)  # as published
 (
     ANCHORED,
     EARLIER,
