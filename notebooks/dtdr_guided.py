@@ -89,9 +89,6 @@ tokens = storyteller.tokens(found, count=config.texts, length=config.length, see
 begin = lm.held.prompt(found, prompt) if prompt else tokens[0, :12]
 subject = dtdr.Subject(found, tokens, [row[:12] for row in tokens[:4]], cap=block, begin=begin)
 
-# %% jupyter={"source_hidden": true} tags=["hide-input"]
-chapter.table(subject.parts(), "What is taken apart, and what stays whole")
-
 # %%
 leaked = priors.pkl_weights(found.model, anchor_pkl) if anchor_pkl != "none" else None
 subject.priors["leaked"] = leaked or priors.leaked(subject.whole, cap=block)
@@ -127,8 +124,7 @@ write_curve(tables.told(printed.this, config.modes), here.folder, "guided")
 for name, damage in {name: damage for damage, name in config.modes.items()}.items():
     printed.say(f"printed_{name}", quantities.loss(damage, 0.6, "cosine_last"), ".2f")
 tell(printed, "printed_back")
-each = [f"{printed.mean(quantities.loss(d, 0.6, 'cosine_last'), '.2f')} ({name})" for d, name in config.modes.items()]
-caption = f"Greedy text by fill. The next token's logits at 60 % have cosine {', '.join(each)} to the whole model's."
+caption = "Greedy text by fill: which of the rows comes back with what is kept?"
 draw.texts(printed, config.modes, found.tokenizer.decode(begin), caption, head="filled with")
 
 # %% [markdown]

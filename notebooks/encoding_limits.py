@@ -30,13 +30,12 @@
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 from dataclasses import replace
 
-import numpy as np
-
 from helpers import chapter, data, encoding, figures
 from helpers.chapter import Per
 from helpers.encoding import figures as draw
 from helpers.encoding import quantities, tables
 from helpers.encoding.corpora import letters as spell
+from helpers.encoding.sentences import tell, told
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -90,8 +89,8 @@ corpora = {
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("gc", f"{genome.gc:.1%}")
-told = "Two corpora, with the test loss of two models that need no training (nats a token)"
-chapter.table(tables.known(corpora, s.seeds), told)
+caption = "Two corpora, with the test loss of two models that need no training (nats a token)"
+chapter.table(tables.known(corpora, s.seeds), caption)
 
 # %% [markdown]
 # The share of G and C among the genome's bases is {glue:text}`gc`. How much do pairs of neighbouring tokens tell about the next one?
@@ -123,15 +122,7 @@ here.say("compared", log.say_run())
 sides = log.at(part="limits")
 told_here = [n for r in (2, 5, 10, 20, 50) for n in (f"e8_text_{r}", f"e8_genome_{r}")]
 told_here += [f"e8_text_10_{arm}" for arm in ("random", "seed_ae", "trained_pca")]
-both = [quantities.named(f"e8_text_10_{arm}") for arm in ("random", "seed_ae")]
-sides.tell(
-    "identity",
-    lambda rows: np.subtract(*(of(rows) for of in both)) if both[0](rows) else [],
-    0.0,
-    above="**That is the finding of this page**: a code that knows only which token it is beats the published compressor, so most of what a narrow code needs is that tokens can be told apart.",
-    below="So the published compressor keeps something that identity alone does not.",
-    between="The two cannot be told apart: the published compressor keeps what identity alone keeps.",
-)
+told(sides, "identity")
 for name in told_here:
     sides.say(name, quantities.named(name), ".2g")
 
@@ -157,12 +148,12 @@ figures.show(
 # whatever is read, its column would hold ones.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-told = "The committed runs: share of the full width's gain kept by the learned code, by the ratio asked for"
-chapter.table(tables.kept(tables.committed(log), limits.ratios), told)
+caption = "The committed runs: share of the full width's gain kept by the learned code, by the ratio asked for"
+chapter.table(tables.kept(tables.committed(log), limits.ratios), caption)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-told = "Does the rest of the sentence matter? Test loss, nats a token, at full width and at 10 : 1"
-chapter.table(tables.sight(log.frame()), told)
+caption = "Does the rest of the sentence matter? Test loss, nats a token, at full width and at 10 : 1"
+chapter.table(tables.sight(log.frame()), caption)
 
 # %% [markdown]
 # Attention is switched off in the column *without*; such a model sees one token. Where the two numbers of a row are close, the model has learned
@@ -188,10 +179,10 @@ for name, better, worse in (
     ("both_longer", late, quantities.LONGER),
 ):
     trial.say(f"gain_{name}", quantities.gain(better, worse), ".2g", "nats")
-told = "Was it the code or the time? Test loss on the genome, nats a token, mean over seeds"
+caption = "Was it the code or the time? Test loss on the genome, nats a token, mean over seeds"
 mine = replace(trial, label=f"this run: {corpora['genome'].name}")
 committed = tables.committed(log, part=("start", "longer"))
-chapter.table(tables.trials([mine, *committed]), told, digits=5)
+chapter.table(tables.trials([mine, *committed]), caption, digits=5)
 
 # %% [markdown]
 # Going on from the compressed code ends {glue:text}`gain_tuned` below the learned code at the same total budget, and three times the steps lower the learned code's loss by {glue:text}`gain_longer`. With three times the
@@ -208,8 +199,8 @@ encoding.run_limits(spelled, {"genome": letters}, log)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 alphabet = log.at(part="letters")
-told = "Eight symbols: test loss by the numbers of a code, nats a token"
-chapter.table(tables.alphabet(alphabet.this), told, digits=4)
+caption = "Eight symbols: test loss by the numbers of a code, nats a token"
+chapter.table(tables.alphabet(alphabet.this), caption, digits=4)
 alphabet.say("expansion", quantities.expansion, ".2g", "nats")
 
 # %% [markdown]
@@ -271,18 +262,7 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("carries", "E8", {
-    "supported": "On both corpora and at every ratio the learned code does no worse than the autoencoder's, and stays within a tenth of the full width's loss.",
-    "refuted": "The learned code does not carry over: somewhere it loses to the autoencoder's or more than a tenth of the full width's loss, and nowhere is it shown not to.",
-    "mixed": "The learned code carries over to some ratios and corpora, and to others it does not.",
-    "undecided": "Whether the learned code carries over to every ratio is open, and the table says where.",
-})  # fmt: skip
-judged.tell("free", "E8b", {
-    "supported": "Compression is free: nothing is lost against the full width.",
-    "refuted": "Compression is not free: at one ratio at least the learned code keeps less than was asked, and at none is it shown to keep it.",
-    "mixed": "Compression is free at some ratios and not at others.",
-    "undecided": "Whether compression is free is open.",
-})  # fmt: skip
+tell(judged, "carries", "free")
 judged.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]

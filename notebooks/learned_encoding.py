@@ -32,7 +32,6 @@
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from helpers import chapter, encoding, figures, frames
@@ -40,6 +39,7 @@ from helpers.chapter import Per
 from helpers.encoding import codes, networks, quantities, tables, tasks
 from helpers.encoding import figures as draw
 from helpers.encoding.run import run_stages
+from helpers.encoding.sentences import tell, told
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -102,14 +102,7 @@ sides, last = log.at(part="printed", end=True), lambda arm: quantities.chosen("l
 for arm in ("learned", "traditional", "walk_learned", "walk_traditional"):
     sides.say(f"printed_{arm}", last(arm), ".4f" if arm.startswith("walk") else ".1e", "nats")
 sides.say("printed_relu", lambda rows: quantities.printed(rows).get("e1_relu_stuck", []), ".0%")
-sides.tell(
-    "printed_stronger",
-    lambda rows: [np.mean(quantities.printed(rows).get("e1_relu_stuck", [0]))],
-    0.0,
-    above="Units of the code that are dead stay dead, so the arm without one is the stronger baseline.",
-    below="",
-    between="The two are as good.",
-)
+told(sides, "printed_stronger")
 sides.say("printed_writes", lambda rows: quantities.printed(rows).get("e9_printed_gap", []), ".2g", "nats")
 
 # %%
@@ -297,8 +290,8 @@ figures.show(
 # rank six.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-told = "Compression at 99 % of what can be learned, D / d99, median over seeds"
-chapter.table(tables.compressions(log.frame()), told)
+caption = "Compression at 99 % of what can be learned, D / d99, median over seeds"
+chapter.table(tables.compressions(log.frame()), caption)
 
 # %% [markdown]
 # ## Who gets there first
@@ -391,8 +384,8 @@ figures.show(
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides.say("generation_rank", quantities.named("e9_gap_planted6"), ".2g", "nats")
 sides.say("generation_full", quantities.named("e9_gap_dirichlet"), ".2g", "nats")
-told = "Divergence of generated bigrams from the true chain, nats, mean over seeds"
-chapter.table(tables.generated(log.frame()), told)
+caption = "Divergence of generated bigrams from the true chain, nats, mean over seeds"
+chapter.table(tables.generated(log.frame()), caption)
 
 # %% [markdown]
 # On the chain of rank six the narrow code costs {glue:text}`generation_rank` of extra divergence, on the full-rank chain
@@ -414,30 +407,7 @@ figures.show(
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("as_good", "E1", {
-    "supported": "The learned code is as good as the autoencoder's in every scenario.",
-    "refuted": "The learned code is worse than the autoencoder's.",
-    "mixed": "The learned code is as good as the autoencoder's in some scenarios and worse in others.",
-    "undecided": "Whether the learned code is as good as the autoencoder's is open.",
-})  # fmt: skip
-judged.tell("tenfold", "E2", {
-    "supported": "Ten to one costs next to nothing in every scenario.",
-    "refuted": "Ten to one is shown to be free in no scenario, and in one at least it costs more than the margin.",
-    "mixed": "Ten to one costs next to nothing in some scenarios, and in others it does cost.",
-    "undecided": "Whether ten to one is free is open.",
-})  # fmt: skip
-judged.tell("one_objective", "E3", {
-    "supported": "Where there is room for a difference, one objective beats a fair two-stage code at the same budget.",
-    "refuted": "One objective does not beat a fair two-stage code by the margin in both scenarios, and in none is it shown to.",
-    "mixed": "One objective beats a fair two-stage code in one scenario and not in the other.",
-    "undecided": "Whether one objective beats a fair two-stage code is open.",
-})  # fmt: skip
-judged.tell("signal", "E5", {
-    "supported": "Learning the code adds a signal that a random one lacks.",
-    "refuted": "A random code of equal width is not worse by more than the margin on every chain; the table says on which it is not, and which is open.",
-    "mixed": "A random code is enough on one chain and not on the other.",
-    "undecided": "Whether a random code is enough is open.",
-})  # fmt: skip
+tell(judged, "as_good", "tenfold", "one_objective", "signal")
 judged.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
