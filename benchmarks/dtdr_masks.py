@@ -46,7 +46,7 @@ def main() -> None:
     found = lm.load("storyteller", device=device)
     tokens = storyteller.tokens(found, count=given.texts, length=64, seed=0)
     copies = given.copies if given.copies is not None else None if device.startswith("cuda") else 3
-    alone, beside = (Subject(found, tokens, slots=n) for n in (0, copies))
+    alone, beside = (Subject(found, tokens, copies=n) for n in (0, copies))
     slow, one = timed(alone, given.masks, device)
     fast, other = timed(beside, given.masks, device)
     apart = max(abs(a[k] - b[k]) for a, b in zip(one, other, strict=True) for k in a)

@@ -33,7 +33,7 @@ from dataclasses import replace
 from helpers import chapter, data, encoding, figures
 from helpers.chapter import Per
 from helpers.encoding import figures as draw
-from helpers.encoding import quantities, tables
+from helpers.encoding import quantities, tables, trials
 from helpers.encoding.corpora import letters as spell
 from helpers.encoding.sentences import tell, told
 
@@ -201,7 +201,7 @@ encoding.run_limits(spelled, {"genome": letters}, log)
 alphabet = log.at(part="letters")
 caption = "Eight symbols: test loss by the numbers of a code, nats a token"
 chapter.table(tables.alphabet(alphabet.this), caption, digits=4)
-alphabet.say("expansion", quantities.expansion, ".2g", "nats")
+alphabet.say("expansion", trials.expansion, ".2g", "nats")
 
 # %% [markdown]
 # Sixty-four numbers a symbol end {glue:text}`expansion` below eight. The sentence "64 to 6" does not carry over to an alphabet that is smaller than the code.

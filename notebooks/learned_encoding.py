@@ -34,7 +34,7 @@ from dataclasses import replace
 
 import torch
 
-from helpers import chapter, encoding, figures, frames
+from helpers import chapter, encoding, figures
 from helpers.chapter import Per
 from helpers.encoding import codes, networks, quantities, tables, tasks
 from helpers.encoding import figures as draw
@@ -303,7 +303,7 @@ chapter.table(tables.compressions(log.frame()), caption)
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 for source in ("pattern", "planted6", "dirichlet"):
     here.say(f"speed_{source}", tables.slower(sides, source))
-    sides.say(f"best_{source}", lambda rows, s=source: quantities.stages(rows).get(f"e4_best_{s}", []), "z.2f")
+    sides.say(f"best_{source}", quantities.named(f"e4_best_{source}"), "z.2f")
 
 # %%
 times = lambda source: sides.mean(quantities.times(source), ".1f").replace("no value", "never both")
@@ -354,7 +354,7 @@ for key, name in (("rules_gap", "e6_gap"), ("rules_fair", "e6_gap_fair"), ("rule
     sides.say(key, quantities.named(name), ".2g", "nats")
 sides.say("rules_blind", quantities.named("e6_blind_left"), ".1%")
 for key, name in (("equal_gap", "e6_gap_equal"), ("equal_fair", "e6_fair_equal"), ("equal_random", "e6_ae_random")):
-    sides.say(key, lambda rows, n=name: quantities.equal(frames.rows(rows, end=True)).get(n, []), ".2g", "nats")
+    sides.say(key, quantities.named(name), ".2g", "nats")
 
 # %%
 mean = lambda name: sides.mean(quantities.named(name), ".2g")

@@ -63,7 +63,7 @@ def subject(found, tokens):
 
 @pytest.fixture(scope="module")
 def copies(found, tokens):
-    made = dtdr.Subject(found, tokens, cap=64, slots=3)
+    made = dtdr.Subject(found, tokens, cap=64, copies=3)
     made.priors |= {"leaked": priors.leaked(made.whole, cap=64)}
     return made
 

@@ -9,19 +9,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from helpers.dtdr.arms import (
+from helpers.dtdr.damage import (
     CAUSES,
     CLAIMED,
     COLLAPSE,
     DOMAINS,
+    FILLINGS,
+    FROM_KEPT,
     FURTHER,
     KINDS,
-    MODES,
     PIECES,
     PRINTED,
     SPOILS,
+    Damage,
+    Keep,
+    one_of,
 )  # fmt: skip
-from helpers.dtdr.damage import FROM_KEPT, Damage, Keep, Noise, one_of
 
 PUBLISHED = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # fractions of the seed document's first experiment
 GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -129,7 +132,7 @@ class Outliers:
     def trials(self) -> dict[float, Trial]:
         """Factor -> what is tried: a level each, and a whole curve at the largest factor."""
         kept, spoiled = (0.0, 0.2, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0), (0.001, 0.01, 0.1)
-        most = Trial("outliers", (*PIECES, Noise()), kept, max(FEW, self.masks), spoiled, lean=True)
+        most = Trial("outliers", (*PIECES, DOMAINS[2]), kept, max(FEW, self.masks), spoiled, lean=True)
         few = Trial("dose", PIECES, (0.8,), self.masks, (0.001,), lean=True)
         return dict.fromkeys(self.times, few) | {max(self.times): most}
 
@@ -188,22 +191,18 @@ class Emergence(Common):
 
     def __post_init__(self):
         super().__post_init__()
-        some = min(WRITE, self.seeds)
-        claimed = Trial("arms", CLAIMED, self.fine, self.seeds)
-        made = {
-            "printed": Published(new=self.new),
-            "claimed": replace(claimed, new=self.new, writes=min(self.writes, self.seeds)),  # one loss in two domains
-            "others": Trial("arms", DOMAINS[2:], self.grid, some, new=self.new),  # noise and other patterns beside them
-            "kin": (claimed,),  # another training
-        }
-        vars(self).update(made)  # attributes of these names
+        some, claimed = min(WRITE, self.seeds), Trial("arms", CLAIMED, self.fine, self.seeds)
+        vars(self).update(  # attributes of these names
+            printed=Published(new=self.new),
+            claimed=replace(claimed, new=self.new, writes=min(self.writes, self.seeds)),  # one loss in two domains
+            others=Trial("arms", DOMAINS[2:], self.grid, some, new=self.new),  # noise and other patterns beside them
+            kin=(claimed,),  # another training
+        )
 
 
 @dataclass(frozen=True)
 class Kinds(Common):
-    """The second chapter. grid: shares kept; fewer: those of the data collapse; further: whether patterns of loss beyond the
-    main ones are tried.
-    """
+    """The second chapter. grid: shares kept; fewer: those of the data collapse; further: whether bursts are tried as well."""
 
     grid: tuple[float, ...] = GRID
     fewer: tuple[float, ...] = (0.4, 0.6, 0.8, 0.9)
@@ -261,8 +260,8 @@ class Guided(Common):
 
     def __post_init__(self):
         super().__post_init__()
-        one_of("mode", self.mode, ("all", *MODES))
-        modes = {damage: name for name, damage in MODES.items() if self.mode in ("all", name)}
+        one_of("mode", self.mode, ("all", *FILLINGS))
+        modes = {damage: name for name, damage in FILLINGS.items() if self.mode in ("all", name)}
         published = guided(("leaked", "other"), (0.15,))  # with zeros and random numbers what claims compare
         judged = Trial("priors", (Keep(fill="random"), *published), SHARES, self.seeds)
         zero = Trial("priors", (Keep(),), GRID[1:-1], self.seeds)
@@ -280,9 +279,7 @@ class Guided(Common):
         vars(self).update(made)
 
     def fills(self, priors: Iterable[str]) -> tuple[Trial, ...]:
-        """Guided fill with these priors at the published weight, by all masks; at other weights, with the priors that are made
-        of the kept part, and with a gain, by some of them.
-        """
+        """Guided fill at the published weight by all masks; other weights, priors of the kept part and a gain by some."""
         some = min(WRITE, self.seeds)
         published = Trial("priors", guided(priors, (0.15,)), SHARES, self.seeds, new=self.new)
         further = guided(priors, [b for b in self.weights if b != 0.15])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from helpers.codec import ORDERS, Fill, corrupt, decode, jitter
 from helpers.codec.fills import KINDS as FILLS
-from helpers.codec.transform import KINDS as DOMAINS
+from helpers.codec.transform import KINDS as TRANSFORMS
 
 if TYPE_CHECKING:
     from helpers.dtdr.config import Trial
@@ -100,7 +100,7 @@ class Keep(Damage):
     level: ClassVar[str] = "kept"
 
     def __post_init__(self):
-        one_of("domain", self.domain, DOMAINS)
+        one_of("domain", self.domain, TRANSFORMS)
         one_of("order", self.order, PATTERNS)
         one_of("fill", self.fill, FILLS)
         if bool(self.prior) != (self.fill == "guided"):
@@ -142,7 +142,7 @@ class Spoil(Damage):
     level: ClassVar[str] = "spoiled"
 
     def __post_init__(self):
-        one_of("domain", self.domain, DOMAINS)
+        one_of("domain", self.domain, TRANSFORMS)
         one_of("mode", self.mode, MODES)
 
     def levels(self, grid: Trial) -> tuple[float, ...]:
@@ -166,7 +166,7 @@ class Jitter(Damage):
     most: ClassVar[float] = 8
 
     def __post_init__(self):
-        one_of("domain", self.domain, DOMAINS)
+        one_of("domain", self.domain, TRANSFORMS)
 
     def levels(self, grid: Trial) -> tuple[float, ...]:
         return grid.jitter
@@ -186,7 +186,7 @@ class Planes(Damage):
     most: ClassVar[float] = 8
 
     def __post_init__(self):
-        one_of("domain", self.domain, DOMAINS)
+        one_of("domain", self.domain, TRANSFORMS)
 
     def levels(self, grid: Trial) -> tuple[float, ...]:
         return grid.bits
@@ -217,3 +217,35 @@ class Noise(Damage):
 
     def apply(self, subject: Subject, level: float, seed: int) -> None:
         subject.weights.noise(self.per, level**0.5, seed)
+
+
+# What the chapters set side by side.
+PIECES = (Keep("identity"), Keep(), Spoil("hadamard"), Spoil("identity"))  # lost and spoiled, raw and transformed
+DOMAINS = (  # same loss, same masks, different domains and patterns: the main figure of the chapter on emergence
+    Keep("identity"), Keep("hadamard"), Noise(), Keep("permutation", "rows"), Keep("identity", "rows"),
+    Keep("hadamard", "rows"), Keep("identity", "rows", protect=True),
+)  # fmt: skip
+CLAIMED = DOMAINS[:2]  # raw and transformed, which claims compare
+SPOILS = (*PIECES[2:], Planes("hadamard"), Planes("identity"), Keep("identity", "magnitude"))
+KINDS = (
+    Spoil("hadamard", "byte"),
+    Spoil("identity", "byte"),
+    Jitter("hadamard"),
+    Jitter("identity"),
+)  # two more kinds of damage
+FURTHER = (  # a second look: columns, shards, gain, and both with the vocabulary whole
+    Keep(fill="gain"), Keep("hadamard", "columns"), Keep("identity", "columns"), Keep("hadamard", "shards"),
+    Keep("identity", "shards"), Keep("permutation", "shards"), Keep(protect=True), Keep("identity", protect=True),
+)  # fmt: skip
+CAUSES = (Keep("identity"), Keep(), Noise("entry"), Noise("row"))
+COLLAPSE = tuple(  # four domains, three fills that change the cosine; those of DOMAINS are not repeated
+    Keep(domain, fill=fill, prior=prior, weight=weight)
+    for domain in ("identity", "hadamard", "dct", "permutation")
+    for fill, prior, weight in (("random", "", 0.0), ("guided", "leaked", 0.15))
+) + (Keep("dct"), Keep("permutation"))
+PRINTED = (Keep("identity", "rows"), Keep("hadamard", "rows"), Keep("hadamard"))
+FILLINGS = {  # the document's fills of missing rows
+    "zero": Keep("identity", "rows"),
+    "random": Keep("identity", "rows", "random"),
+    "guided": Keep("identity", "rows", "guided", "leaked", 0.15),
+}

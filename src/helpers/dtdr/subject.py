@@ -13,8 +13,8 @@ from torch import Tensor
 from helpers import devices, lm
 from helpers.codec import decode
 from helpers.dtdr.codes import Codes
+from helpers.dtdr.copies import Copies, room
 from helpers.dtdr.damage import Damage
-from helpers.dtdr.slots import Slots, room
 from helpers.dtdr.weights import Weights, fingerprint
 from helpers.work import short
 
@@ -25,7 +25,7 @@ class Subject:
     tokens: (N, T) on any device. priors: {prior: {tensor name: weight}}, for guided fill; those named in FROM_KEPT are made
     from the kept part itself. prompts: (t,) tokens each, to be continued. begin: (t,), the printed experiment's prompt, the
     first of `prompts` by default. cap: largest block. model_seed: what the model was trained with. more: other facts for its
-    records. slots: copies of the model that are measured side by side; by default what serves a GPU.
+    records. copies: how many of the model are measured side by side; by default what serves a GPU.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Subject:
         model_seed: int = 0,
         begin: Tensor | None = None,
         more: Mapping[str, object] | None = None,
-        slots: int | None = None,
+        copies: int | None = None,
     ):
         if tokens.ndim != 2 or tokens.shape[1] < 2 or not len(tokens):
             raise ValueError(f"tokens has shape {tuple(tokens.shape)}; expected (texts, two tokens or more)")
@@ -58,8 +58,8 @@ class Subject:
         with self.damaged():
             self.weights.clear()  # what zero fill leaves of no coefficients, in every domain
             self.nothing = self.measure()["nll"]
-        count = room(self) if slots is None else slots
-        self._slots = Slots(self, count, self._reference) if count else None
+        count = room(self) if copies is None else copies
+        self._copies = Copies(self, count, self._reference) if count else None
 
     @property
     def whole(self) -> dict[str, Tensor]:
@@ -112,15 +112,15 @@ class Subject:
         """The cosine of the weights and what `measure` gives, for each (mask's seed, level): in copies side by side where the
         subject has them, otherwise one after the other in the model itself.
         """
-        if self._slots:
-            return self._slots.measure(damage, jobs)
+        if self._copies:
+            return self._copies.measure(damage, jobs)
         return [{"cosine": self.rebuild(damage, level, seed)} | self.measure() for seed, level in jobs]
 
     def rest(self) -> None:
         """Forget all codes, to make room."""
         self.codes.clear()
-        if self._slots:
-            self._slots.clear()
+        if self._copies:
+            self._copies.clear()
 
     def stored(self, domain: str = "hadamard") -> dict[str, float]:
         """Bytes of the stored matrices, bytes of the same matrices in 32 bits, and signal to noise of the store in dB."""

@@ -9,13 +9,12 @@ import pandas as pd
 
 from helpers import frames
 from helpers.encoding.config import WHOLE
+from helpers.encoding.trials import SOURCES, edges, equal, stages
 
 PUBLISHED = 6, 64  # widths of the code and of the full table in the document
 ELBOW = (
     0.995  # share at which the elbow is read: nearer to all than the 0.99 of a compression, since it locates a corner
 )
-SOURCES = ("pattern", "planted6", "dirichlet")
-JUDGED = ("learned", "seed_ae", "trained_pca")  # arms whose differences claims name
 TRIALS = ("limits", "start", "longer", "letters")
 START, TUNED, LONGER = (
     {"part": part, "arm": arm, "attend": True}
@@ -59,8 +58,11 @@ def widths(rows: pd.DataFrame) -> tuple[int, int]:
 def learned(rows: pd.DataFrame) -> Quantities:
     """Quantities of `learned_encoding` (claims E1 to E7, E9). Those whose rows are missing are left out."""
     ends = frames.rows(rows, end=True)
-    found = printed(ends) | gaps(ends) | compression(ends) | speed(rows) | stages(rows) | context(ends) | elbow(ends)
-    return found | generation(ends) | equal(ends) | edges(ends)
+    d = widths(ends)[0]
+    found = (
+        printed(ends) | gaps(ends) | compression(ends) | speed(rows) | context(ends) | elbow(ends) | generation(ends)
+    )
+    return found | _there(stages(rows, d) | equal(ends) | edges(ends, d))
 
 
 def limited(rows: pd.DataFrame) -> Quantities:
@@ -112,7 +114,17 @@ def gap(source: str, readout: str, a: str, b: str) -> Quantity:
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     """A quantity by the name that the claims use, of either chapter."""
-    known = {"e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
+    d = lambda rows: widths(rows)[0]
+    trial = {
+        "e4_best": lambda rows: stages(rows, d(rows)),
+        "e6_gap_equal": lambda rows: equal(frames.rows(rows, end=True)),
+        "e6_fair_equal": lambda rows: equal(frames.rows(rows, end=True)),
+        "e6_ae_random": lambda rows: equal(frames.rows(rows, end=True)),
+    }
+    for begin, of in trial.items():
+        if name.startswith(begin):
+            return lambda rows: of(rows).get(name, [])
+    known = {"e1": printed, "e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
     return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
 
@@ -124,12 +136,6 @@ def chosen(column: str, **where: object) -> Quantity:
 def gain(better: Mapping[str, str], worse: Mapping[str, str] = START) -> Quantity:
     """A quantity: how much lower the loss of a genome's code is with another start or budget, in nats."""
     return lambda rows: _paired(rows, "loss", {**worse, "end": True}, {**better, "end": True})
-
-
-def expansion(rows: pd.DataFrame) -> np.ndarray:
-    """Loss of eight numbers a symbol less that of the widest code, learned both, on the alphabet of eight, in nats."""
-    known = frames.rows(rows, part="letters", arm="learned", attend=True, end=True)
-    return _paired(known, "loss", {"d": 8}, {"d": known["d"].max()}) if len(known) else np.empty(0)
 
 
 def elbow_of(source: str) -> Quantity:
@@ -200,45 +206,6 @@ def speed(rows: pd.DataFrame) -> Quantities:
         slower = _less(np.log2(taken("seed_ae", source)), np.log2(taken("learned", source)))
         out |= {f"e4_converged_{source}": np.isfinite(slower), f"e4_speed_{source}": slower}
     return _there(out)
-
-
-def stages(rows: pd.DataFrame) -> Quantities:
-    """log2 of how many times the learned arm's steps the two-stage arm takes to nine tenths, stage one counted, at the length
-    of stage one that serves it best on average; rates chosen for speed.
-    """
-    out, d = {}, widths(rows)[0]
-    known = frames.rows(rows, part="stages")
-    for source in SOURCES if len(known) else ():
-        taken = {}
-        for (arm, first), own in frames.rows(known, source=source, d=d).groupby(["arm", "first"]):
-            steps, shares = frames.curve(own, "share", "step")
-            taken[arm, first] = np.log2([frames.crossing(steps, share, 0.9) for share in shares])
-        learned = next(values for (arm, _), values in taken.items() if arm == "learned")
-        slower = {first: values - learned for (arm, first), values in taken.items() if arm == "seed_ae"}
-        best = min(slower, key=lambda first: np.nan_to_num(slower[first].mean(), nan=np.inf))
-        out |= {f"e4_best_{source}": slower[best], f"e4_stage_{source}": [best]}
-    return _there(out)
-
-
-def equal(rows: pd.DataFrame) -> Quantities:
-    """The rule task with equally many steps on the task for every arm, stage one on top: what the codes differ in."""
-    known = frames.rows(rows, part="rules_equal", attend=True)
-    pairs = {"e6_gap_equal": ("seed_ae", "learned"), "e6_fair_equal": ("trained_pca", "learned")}
-    pairs |= {"e6_ae_random": ("seed_ae", "random")}
-    return _there(
-        {k: _paired(known, "excess", {"arm": a}, {"arm": b}) for k, (a, b) in pairs.items()} if len(known) else {}
-    )
-
-
-def edges(rows: pd.DataFrame) -> Quantities:
-    """How many of the arms that are compared won with the smallest or the largest learning rate that was tried."""
-    if "edge" not in rows:
-        return {}
-    d = widths(rows)[0]
-    chains = frames.rows(rows, part="chains", readout="residual", source=SOURCES[1:], arm=JUDGED, d=d, seed=0)
-    rules = frames.rows(rows, part="rules", attend=True, arm=(*JUDGED, "full"), seed=0)
-    rules = rules[(rules["d"] == d) | (rules["arm"] == "full")]
-    return _there({"e3_edges": [chains["edge"].sum() + rules["edge"].sum()], "e6_edges": [rules["edge"].sum()]})
 
 
 def context(rows: pd.DataFrame) -> Quantities:

@@ -66,7 +66,7 @@ class Slot:
         self.weights, self.codes = weights, codes
 
 
-class Slots:
+class Copies:
     """`count` copies of a subject's model, their parameters stacked. reference: log-probabilities of the whole model."""
 
     def __init__(self, subject: Subject, count: int, reference: Tensor):
