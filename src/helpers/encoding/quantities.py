@@ -124,7 +124,7 @@ def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     for begin, of in trial.items():
         if name.startswith(begin):
             return lambda rows: of(rows).get(name, [])
-    known = {"e1": printed, "e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
+    known = {"e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
     return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
 
@@ -176,7 +176,9 @@ def printed(rows: pd.DataFrame) -> Quantities:
             "e1_walk_loss": walk - chance,
             "e1_relu_stuck": last("traditional_relu") > STUCK * chance,
             "e2_printed_ratio": np.full(len(learned), full / code),
-            "e9_printed_gap": last_kl("learned") - last_kl("traditional") if "bigram_kl" in ends else [],
+            "e9_printed_gap": last_kl("learned") - last_kl("traditional")
+            if "bigram_kl" in ends and ends["bigram_kl"].notna().any()
+            else [],
             "e4_printed_converged": np.maximum(learned, traditional) / chance,
         }
     )

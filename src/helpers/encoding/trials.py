@@ -26,6 +26,8 @@ def stages(rows: pd.DataFrame, d: int) -> dict[str, np.ndarray]:
         for (arm, first), own in frames.rows(known, source=source, d=d).groupby(["arm", "first"]):
             steps, shares = frames.curve(own, "share", "step")
             taken[arm, first] = np.log2([frames.crossing(steps, share, 0.9) for share in shares])
+        if not taken:
+            continue
         learned = next(values for (arm, _), values in taken.items() if arm == "learned")
         slower = {first: values - learned for (arm, first), values in taken.items() if arm == "seed_ae"}
         best = min(slower, key=lambda first: np.nan_to_num(slower[first].mean(), nan=np.inf))
