@@ -120,12 +120,18 @@ outliers = log.at(part="outliers")
 draw.say(outliers, "gap_80", "even_gap", "spoiled_gap", "outliers_share", prefix="outliers_")
 tell(outliers, "comes_true")
 here.say("outliers_times", f"{max(s.times):g}")
+here.say(
+    "whose",
+    ""
+    if outliers.reference is not None and len(outliers.reference)
+    else "No committed run holds it yet: these numbers are this build's.",
+)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.show("outliers", outliers)
 
 # %% [markdown]
-# With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_gap_80` at 80 % kept; as trained it was {glue:text}`gap_80`. {glue:text}`comes_true` No constraint
+# {glue:text}`whose` With weights {glue:text}`outliers_times` times as large in a few channels, transformed minus raw is {glue:text}`outliers_gap_80` at 80 % kept; as trained it was {glue:text}`gap_80`. {glue:text}`comes_true` No constraint
 # has to close for it: plain noise of one size per row has none, and puts raw weights {glue:text}`outliers_even_gap` above raw loss. With one code in a thousand spoiled, transformed minus raw INT8 is
 # {glue:text}`outliers_spoiled_gap`; a negative number is a grace that plain INT8 lacks. The difference of recovered share, by which D5 is judged and whose bar is a quarter, is {glue:text}`outliers_outliers_share` here.
 #

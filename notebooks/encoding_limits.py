@@ -122,7 +122,7 @@ here.say("compared", log.say_run())
 sides = log.at(part="limits")
 told_here = [n for r in (2, 5, 10, 20, 50) for n in (f"e8_text_{r}", f"e8_genome_{r}")]
 told_here += [f"e8_text_10_{arm}" for arm in ("random", "seed_ae", "trained_pca")]
-told(sides, "identity")
+told(sides, "identity", "past_pairs")
 for name in told_here:
     sides.say(name, quantities.named(name), ".2g")
 
@@ -156,7 +156,7 @@ caption = "Does the rest of the sentence matter? Test loss, nats a token, at ful
 chapter.table(tables.sight(log.frame()), caption)
 
 # %% [markdown]
-# Attention is switched off in the column *without*; such a model sees one token. Where the two numbers of a row are close, the model has learned
+# {glue:text}`past_pairs` Attention is switched off in the column *without*; such a model sees one token. Where the two numbers of a row are close, the model has learned
 # little beyond pairs of tokens, and what the chapter says of codes it says of a bigram model.
 
 # %% [markdown]

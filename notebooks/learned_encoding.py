@@ -223,6 +223,8 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
+# The menu holds more arms than the text compares: with a ReLU, with a code that is fine-tuned after it was compressed, a one-hot autoencoder, a code from counts alone. They show how far each idea goes.
+#
 # Three readings of one figure.
 #
 # *Behind a linear read-out there is no network to build what the code lacks.* There, at the printed width, the frozen random

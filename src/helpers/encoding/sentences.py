@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from helpers import frames
 from helpers.encoding import quantities
 from helpers.sides import Judged, Sides
 
@@ -67,12 +68,27 @@ VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
 _share = lambda arm: lambda rows: quantities.named(f"e8_text_10_{arm}")(rows)
 _identity = lambda rows: np.subtract(_share("random")(rows), _share("seed_ae")(rows)) if _share("random")(rows) else []
 _stuck = lambda rows: [np.mean(found)] if (found := quantities.printed(rows).get("e1_relu_stuck")) else []
+_pairs = lambda rows: frames.per_seed(
+    rows.assign(over=rows["loss"] - rows["bigram"]),
+    "over",
+    kind="text",
+    arm="full",
+    attend=True,
+    end=True,
+    part="limits",
+).to_numpy()
 NUMBERS = {  # name: the quantity, and the sentences above zero, below it, and where that is open
     "identity": (
         _identity,
         "**That is the finding of this page**: a code that knows only which token it is beats the published compressor.",
         "So the published compressor keeps something that identity alone does not.",
         "The two cannot be told apart: the published compressor keeps what identity alone keeps.",
+    ),
+    "past_pairs": (
+        _pairs,
+        "**The full width has not passed a table of pairs**: what this says of codes it says of a model of pairs.",
+        "The full width has passed what a table of pairs knows of the text.",
+        "Whether the full width has passed a table of pairs is open.",
     ),
     "printed_stronger": (
         _stuck,
