@@ -33,7 +33,8 @@ def found(root):
 def env():
     """A page beside the ledger, in a book whose chapters are all there."""
     builder = SimpleNamespace(get_relative_uri=lambda here, there: f"{there.removeprefix('book/')}.html")
-    chapters = {f"book/chapters/{n}" for n in ("learned_encoding", "encoding_limits", "dtdr_emergence", "dtdr_guided")}
+    part_one = ("dtdr_emergence", "dtdr_damage", "dtdr_models", "dtdr_guided")
+    chapters = {f"book/chapters/{n}" for n in ("learned_encoding", "encoding_limits", *part_one)}
     return SimpleNamespace(
         app=SimpleNamespace(builder=builder), docname="book/intro", found_docs=chapters | {sheet.LEDGER}, metadata={}
     )

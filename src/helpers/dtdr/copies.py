@@ -35,8 +35,9 @@ def room(subject: Subject) -> int:
     if len({p.device for p in parameters}) != 1 or not parameters[0].is_cuda:
         return 0
     size, weights = sum(p.numel() for p in parameters), sum(p.nbytes for p in parameters)
-    logits = subject.tokens.numel() * subject.model.config.vocab_size
-    free = devices.free_memory(str(parameters[0].device)) // 4 // (weights + 24 * logits)
+    logits, config = subject.tokens.numel() * subject.model.config.vocab_size, subject.model.config
+    attention = subject.tokens.numel() * subject.tokens.shape[1] * int(getattr(config, "num_attention_heads", 1) or 1)
+    free = devices.free_memory(str(parameters[0].device)) // 4 // (weights + 24 * logits + 12 * attention)
     count = min(MOST, scoring.LOGITS // logits, free)
     return int(count) if size < LARGE and count > 1 else 0
 
