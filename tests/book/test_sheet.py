@@ -247,7 +247,7 @@ def test_more_tests_make_a_false_refutation_likelier_unless_the_judge_widens():
 
 def test_the_worked_example_is_computed_from_the_committed_values(found, env):
     found.references = [
-        {"notebook": "dtdr_emergence", "label": "", "date": "2026-01-01", "quantities": {"q": [0.1, 0.2, 0.3]}}
+        {"notebook": "dtdr_damage", "label": "", "date": "2026-01-01", "quantities": {"q": [0.1, 0.2, 0.3]}}
     ]
     test = outcome(estimate=0.2, low=-0.0484, high=0.448, verdict="undecided")
     found.counting = {"D6": verdict("D6", "undecided", [test])}

@@ -114,16 +114,10 @@ def gap(source: str, readout: str, a: str, b: str) -> Quantity:
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     """A quantity by the name that the claims use, of either chapter."""
-    d = lambda rows: widths(rows)[0]
-    trial = {
-        "e4_best": lambda rows: stages(rows, d(rows)),
-        "e6_gap_equal": lambda rows: equal(frames.rows(rows, end=True)),
-        "e6_fair_equal": lambda rows: equal(frames.rows(rows, end=True)),
-        "e6_ae_random": lambda rows: equal(frames.rows(rows, end=True)),
-    }
-    for begin, of in trial.items():
-        if name.startswith(begin):
-            return lambda rows: of(rows).get(name, [])
+    if name.startswith("e4_best"):
+        return lambda rows: stages(rows, widths(rows)[0]).get(name, [])
+    if name in ("e6_gap_equal", "e6_fair_equal", "e6_ae_random"):
+        return lambda rows: equal(frames.rows(rows, end=True)).get(name, [])
     known = {"e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
     return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
