@@ -8,6 +8,8 @@ SMALL = {  # parameters by notebook: everything the quick profile does, with few
     "learned_encoding": {"seeds": 2, "steps": 20, "epochs": 3},
     "encoding_limits": {"seeds": 2, "steps": 20},
     "dtdr_emergence": {"seeds": 1, "texts": 6},
+    "dtdr_damage": {"seeds": 1, "texts": 6},
+    "dtdr_models": {"seeds": 1, "texts": 6},
     "dtdr_guided": {"seeds": 1, "texts": 6},
     "metric_calibration": {"seeds": 2, "samples_per_class": 40},
     "separability_grokking": {"seeds": 2, "n_steps": 200},

@@ -297,6 +297,26 @@ def test_say_speaks_of_both_sides(monkeypatch):
     assert Sides(this, other).mean(lambda f: f["x"], ".1f") == "2.0"
 
 
+def test_tell_picks_by_the_committed_interval_and_else_by_this_run(monkeypatch):
+    said = {}
+    monkeypatch.setattr(prose, "glue", said.__setitem__)
+    high, low, wide = (pd.DataFrame({"x": x}) for x in ([2.0, 2.1, 1.9], [-2.0, -2.1, -1.9], [-2.0, 2.0, 1.0]))
+    words = {"above": "above", "below": "below", "between": "open"}
+    for name, sides in (
+        ("committed", Sides(low, high)), ("this", Sides(low)), ("wide", Sides(high, wide)), ("one", Sides(high.iloc[:1])),
+        ("none", Sides(high.iloc[:0])), ("empty", Sides(low, high.iloc[:0])),
+    ):  # fmt: skip
+        sides.tell(name, lambda f: f["x"], 0.5, **words)
+    assert said == {
+        "committed": "above",
+        "this": "below",
+        "wide": "open",
+        "one": "above",
+        "none": "open",
+        "empty": "below",
+    }
+
+
 def test_what_is_left_to_the_profile_is_not_the_same_in_another_profile(open_log, tmp_path):
     """A quick run's `k = None` is 3, a full run's is 4: a quick reference answers quick runs alone."""
     parameters = {"model": "small", "text": "embedded", "file": None}

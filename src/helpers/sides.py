@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers import claims, figures, frames, panels, prose
+from helpers import claims, figures, frames, panels, prose, stats
 
 DECIDED = (claims.words.SUPPORTED, claims.words.REFUTED, claims.words.MIXED, claims.words.UNDECIDED)
 Quantity = Callable[[pd.DataFrame], Sequence[float]]
@@ -70,6 +70,19 @@ class Sides:
         if not len(this) and other is None:
             return prose.glue(name, "(not measured in this run)")
         return prose.glue(name, prose.number(this, spec, unit, other, alone=bool(self.source)))
+
+    def tell(self, name: str, quantity: Quantity, border: float, *, above: str, below: str, between: str) -> None:
+        """Put one of three sentences into the prose, {glue:text}`name`: by where the 95 % interval of a quantity lies to a
+        border, of the committed run where there is one; a single value lies where it lies, and no value is `between`.
+        """
+        this, other = self.read(quantity)
+        known = this if other is None else other
+        known = known[np.isfinite(known)]
+        low, high = (known.min(), known.max()) if len(known) == 1 else (-np.inf, np.inf)
+        if len(known) > 1:
+            ci = stats.t_interval(known)
+            low, high = ci.low, ci.high
+        prose.glue(name, above if low > border else below if high < border else between)
 
     def mean(self, quantity: Quantity, spec: str = "") -> str:
         """A quantity's mean in this run, as text for a caption."""

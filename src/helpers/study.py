@@ -63,6 +63,15 @@ class Study:
         sights = claims.known.sights(judge, numbers)
         return Measured(numbers | claims.known.probed(probes, sights), probes, sights)
 
+    def examine(self, frame: pd.DataFrame, judge: Mapping[str, claims.Claim], least: int = 3) -> dict[str, str]:
+        """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored. The units that were
+        planned are the claims' own business: here an interval counts from `least` units on.
+        """
+        asked = {k: replace(c, precise=bare(c.precise, least)) for k, c in judge.items()}
+        return {
+            v.id: v.verdict for v in claims.judge(asked, self.measure(frame, judge).numbers) if v.criterion == "precise"
+        }
+
 
 @dataclass(frozen=True)
 class Committed:
@@ -249,12 +258,8 @@ class Log:
         )
 
     def examine(self, frame: pd.DataFrame, least: int = 3) -> dict[str, str]:
-        """{claim: verdict} by the precise criteria on some other frame, for a table; nothing is stored. The units that were
-        planned are the claims' own business: here an interval counts from `least` units on.
-        """
-        numbers = self.study.measure(frame, self.claims).numbers
-        asked = {k: replace(c, precise=bare(c.precise, least)) for k, c in self.claims.items()}
-        return {v.id: v.verdict for v in claims.judge(asked, numbers) if v.criterion == "precise"}
+        """`Study.examine` by the chapter's own claims."""
+        return self.study.examine(frame, self.claims, least)
 
     def _beside(self, label: str | None) -> list[pd.DataFrame]:
         """Frames of the chapter's other references, where the claims' own parameters are judged."""

@@ -33,7 +33,8 @@ def found(root):
 def env():
     """A page beside the ledger, in a book whose chapters are all there."""
     builder = SimpleNamespace(get_relative_uri=lambda here, there: f"{there.removeprefix('book/')}.html")
-    chapters = {f"book/chapters/{n}" for n in ("learned_encoding", "encoding_limits", "dtdr_emergence", "dtdr_guided")}
+    part_one = ("dtdr_emergence", "dtdr_damage", "dtdr_models", "dtdr_guided")
+    chapters = {f"book/chapters/{n}" for n in ("learned_encoding", "encoding_limits", *part_one)}
     return SimpleNamespace(
         app=SimpleNamespace(builder=builder), docname="book/intro", found_docs=chapters | {sheet.LEDGER}, metadata={}
     )
@@ -246,7 +247,7 @@ def test_more_tests_make_a_false_refutation_likelier_unless_the_judge_widens():
 
 def test_the_worked_example_is_computed_from_the_committed_values(found, env):
     found.references = [
-        {"notebook": "dtdr_emergence", "label": "", "date": "2026-01-01", "quantities": {"q": [0.1, 0.2, 0.3]}}
+        {"notebook": "dtdr_damage", "label": "", "date": "2026-01-01", "quantities": {"q": [0.1, 0.2, 0.3]}}
     ]
     test = outcome(estimate=0.2, low=-0.0484, high=0.448, verdict="undecided")
     found.counting = {"D6": verdict("D6", "undecided", [test])}

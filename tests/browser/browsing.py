@@ -6,7 +6,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 FIGURES = {  # at least so many live figures
-    "dtdr_emergence": 10,
+    "dtdr_emergence": 5,
+    "dtdr_damage": 5,
+    "dtdr_models": 5,
     "dtdr_guided": 4,
     "metric_calibration": 5,
     "joint_qa": 5,

@@ -246,3 +246,22 @@ def test_noise_differs_by_seed_and_name_and_keeps_the_type():
     assert torch.equal(noisy(torch.zeros(3, 4), 0.5, 0, "z"), torch.zeros(3, 4))
     with pytest.raises(ValueError, match=r"cosine=1\.5"):
         noisy(weight, 1.5, 0, "w")
+
+
+@pytest.mark.parametrize("kind", ["identity", "hadamard", "dct", "permutation"])
+def test_jitter_adds_noise_in_proportion_to_each_block(kind):
+    """The error's length is the share of the blocks' deviations, in every domain, and a larger share is the same noise."""
+    rng = torch.Generator().manual_seed(0)
+    weight = torch.randn(64, 64, generator=rng) * torch.linspace(0.1, 3, 64)[:, None]
+    stored = encode(weight, Codec(kind, cap=32), "w")
+    whole, out = decode(stored), torch.empty(64, 64)
+    small = decoding.jitter(stored, 0.1, 3, out).clone() - whole
+    large = decoding.jitter(stored, 0.4, 3, out).clone() - whole
+    torch.testing.assert_close(large, 4 * small, atol=1e-5, rtol=1e-4)
+    spread = stored.coefficients().view(64, -1, 32).std(-1, correction=0)  # (rows, blocks)
+    assert float(small.norm()) == pytest.approx(0.1 * float((spread.square().sum() * 32) ** 0.5), rel=0.05)
+    assert not torch.equal(decoding.jitter(stored, 0.1, 4, out) - whole, small)
+    if kind in ("identity", "hadamard"):  # within a row: rows of small weights get small noise
+        rows = small.norm(dim=1)
+        assert float(rows[:8].mean() / rows[-8:].mean()) == pytest.approx(0.35 / 2.7, rel=0.5)
+    torch.testing.assert_close(decoding.jitter(stored, 0.0, 3, out), whole)

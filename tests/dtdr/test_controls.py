@@ -10,10 +10,15 @@ from helpers.dtdr import CHAPTERS, controls
 from helpers.dtdr import judged as asked
 from helpers.dtdr.damage import Keep
 
+THREE = ("dtdr_emergence", "dtdr_damage", "dtdr_models")
 
-def verdicts(chapter, rows):
-    known = CHAPTERS[chapter].controls(rows)
-    return {p.id: (p.planted, p.absent) for p in claims.known.probe(claims.of(chapter), known)}
+
+def verdicts(chapters, rows):
+    out = {}
+    for chapter in chapters:
+        probes = claims.known.probe(claims.of(chapter), CHAPTERS[chapter].controls(rows))
+        out |= {p.id: (p.planted, p.absent) for p in probes}
+    return out
 
 
 def judged(chapter, rows):
@@ -24,8 +29,8 @@ def judged(chapter, rows):
 @pytest.mark.parametrize("gap", [0.0, -1.0, 2.0])
 def test_known_answers_come_out_whatever_was_measured(gap):
     rng = np.random.default_rng(0)
-    seen = verdicts("dtdr_emergence", made.emergence(rng, gap=gap, spoiled=gap / 2, models=made.MODELS))
-    seen |= verdicts("dtdr_guided", made.guided(rng, help_by=gap, harm_by=gap))
+    seen = verdicts(THREE, made.emergence(rng, gap=gap, spoiled=gap / 2, models=made.MODELS))
+    seen |= verdicts(("dtdr_guided",), made.guided(rng, help_by=gap, harm_by=gap))
     assert set(seen) == {*(f"D{i}" for i in range(1, 11)), "D5b"} == set(controls.PLANTED)
     assert seen.pop("D6") in [(words.SUPPORTED, absent) for absent in (words.REFUTED, words.MIXED)]  # a sign of zero
     assert seen == dict.fromkeys(seen, (words.SUPPORTED, words.REFUTED))
@@ -38,10 +43,10 @@ def test_effects_in_the_rows_reach_the_verdicts():
         (2.0, words.SUPPORTED, words.SUPPORTED),
         (0.5, words.REFUTED, words.SUPPORTED),
     ):
-        found = judged("dtdr_emergence", made.emergence(rng, gap=gap, models=made.MODELS))
+        found = judged("dtdr_models", made.emergence(rng, gap=gap, models=made.MODELS))
         assert (found["D5"].verdict, found["D5b"].verdict) == (d5, d5b)
-    assert judged("dtdr_emergence", made.emergence(rng, spoiled=0.5))["D6"].verdict == words.SUPPORTED
-    assert judged("dtdr_emergence", made.emergence(rng, gap=0.5))["D7"].verdict == words.SUPPORTED
+    assert judged("dtdr_damage", made.emergence(rng, spoiled=0.5))["D6"].verdict == words.SUPPORTED
+    assert judged("dtdr_damage", made.emergence(rng, gap=0.5))["D7"].verdict == words.SUPPORTED
 
 
 def test_effects_of_priors_reach_the_verdicts():
@@ -55,14 +60,12 @@ def test_effects_of_priors_reach_the_verdicts():
 
 def test_another_model_turns_the_sign():
     """D6 is asked of the models of other references too; one of the other sign is a clear failure."""
-    rng, study = np.random.default_rng(1), CHAPTERS["dtdr_emergence"]
+    rng, study = np.random.default_rng(1), CHAPTERS["dtdr_damage"]
     rows = made.emergence(rng, spoiled=0.5)
     others = [made.emergence(rng, spoiled=by).assign(model=name) for by, name in ((0.5, "a"), (-0.5, "b"))]
     for beside, last in ((others[:1], words.SUPPORTED), (others, words.REFUTED)):
-        numbers = study.measure(rows, claims.of("dtdr_emergence"), beside).numbers
-        verdict = {v.id: v for v in claims.judge(claims.of("dtdr_emergence"), numbers) if v.criterion == "precise"}[
-            "D6"
-        ]
+        numbers = study.measure(rows, claims.of("dtdr_damage"), beside).numbers
+        verdict = {v.id: v for v in claims.judge(claims.of("dtdr_damage"), numbers) if v.criterion == "precise"}["D6"]
         assert [o.verdict for o in verdict.outcomes] == [words.SUPPORTED] * 3 + [last]
         assert len(numbers["d6_difference_0.8"]) == made.MASKS
         assert len(numbers["d6_one_sign"]) == len(beside) + 1
@@ -70,16 +73,16 @@ def test_another_model_turns_the_sign():
 
 def test_a_test_that_cannot_see_decides_nothing():
     """Models that scatter by more than all of the loss hide even half of it; the claim stays open and says why."""
-    verdict = judged("dtdr_emergence", made.emergence(np.random.default_rng(2), scatter=16.0, models=made.MODELS))[
-        "D5b"
-    ]
+    verdict = judged("dtdr_models", made.emergence(np.random.default_rng(2), scatter=16.0, models=made.MODELS))["D5b"]
     assert verdict.verdict == words.UNDECIDED
     assert "told apart" in verdict.reason
 
 
 def test_a_claim_without_its_damages_has_no_control():
     rows = made.emergence(np.random.default_rng(3))
-    assert set(controls.emergence(frames.rows(rows, **Keep().columns))) == {"D1", "D2"}
+    own = frames.rows(rows, **Keep().columns)
+    assert set(controls.emergence(own)) == {"D1", "D2"}
+    assert set(controls.damage(own)) == set(controls.models(own)) == set()
 
 
 def test_controls_move_means_and_leave_the_scatter():

@@ -61,7 +61,7 @@ def test_columns_select_a_damage_and_no_other():
     columns = [tuple(d.columns.items()) for d in every]
     assert len(set(columns)) == len(every) == len({d.label for d in every})
     assert {tuple(d.columns) for d in every} == {
-        ("damage", "domain", "order", "fill", "prior", "weight", "protect", "per")
+        ("damage", "domain", "order", "fill", "prior", "weight", "protect", "per", "mode")
     }
     assert Planes().columns == Keep().columns | {"damage": "planes", "order": "", "fill": ""}
     assert {d.order for d in every if isinstance(d, Keep)} < set(ORDERS)

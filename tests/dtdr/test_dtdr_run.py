@@ -1,6 +1,7 @@
 """The experiments on a small real model: what is written into it, what is measured, and what is left when it is over."""
 
 import contextlib
+import json
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ import torch
 
 from helpers import dtdr, files, lm, storyteller
 from helpers.dtdr import Keep, Noise, Planes, Spoil, config, priors, run, run_outliers, run_printed
-from helpers.dtdr.run import _trial, repetition, write_curve
+from helpers.dtdr.damage import Jitter
+from helpers.dtdr.run import repeated, repetition, write_curve
 from helpers.dtdr.weights import fingerprint
 from helpers.storyteller import tokenizer
 from helpers.work import Work
 
 GRID = (0.0, 0.2, 0.6, 1.0)
-FACTS = {"part", "model", "damage", "domain", "order", "fill", "prior", "weight", "protect", "per", "intact", "nothing",
+FACTS = {"part", "model", "damage", "domain", "order", "fill", "prior", "weight", "protect", "per", "mode", "intact", "nothing",
          "parameters", "depth", "width", "model_seed"}  # fmt: skip
 
 
@@ -30,7 +32,8 @@ class FakeLog:
         self.records.append(record.as_dict())
 
     def once(self, key, make):
-        self.records += self.work.rows(key, lambda: [make().as_dict()])
+        made = lambda: (lambda m: m if isinstance(m, list) else [m])(make())
+        self.records += self.work.rows(key, lambda: [r.as_dict() for r in made()])
 
     @contextlib.contextmanager
     def live(self, title, x, y):
@@ -56,6 +59,13 @@ def subject(found, tokens):
     made.priors |= {"leaked": priors.leaked(made.whole, cap=64)}
     with made.damaged():
         yield made
+
+
+@pytest.fixture(scope="module")
+def copies(found, tokens):
+    made = dtdr.Subject(found, tokens, cap=64, copies=3)
+    made.priors |= {"leaked": priors.leaked(made.whole, cap=64)}
+    return made
 
 
 def test_the_whole_model_is_measured_as_lm_score_measures_it(subject, found, tokens):
@@ -166,6 +176,7 @@ def test_records_hold_conditions_as_columns_and_one_level(logs):
 
 TRIED = [*dict.fromkeys((
     *config.DOMAINS, *config.SPOILS, *config.FURTHER, *config.COLLAPSE[:2], Noise("entry"), Keep("identity", "rows", "random"),
+    Spoil("hadamard", "byte"), Jitter(), Jitter("permutation"),
     Keep("hadamard", "rows", "guided", "leaked", 0.5), Keep("hadamard", "rows", "guided", "low_rank", 0.5),
 ))]  # fmt: skip
 
@@ -173,8 +184,9 @@ TRIED = [*dict.fromkeys((
 @pytest.mark.parametrize("damage", TRIED, ids=lambda d: d.label)
 def test_a_damage_draws_where_another_seed_gives_other_rows(subject, damage):
     """Both are computed here: `run` computes one of them where nothing is drawn, and writes a record for each all the same."""
-    trial = dtdr.Trial("arms", (damage,), (0.6,), 2, (0.2,), (1,), new=2)
-    alone = [_rows(_trial(subject, trial, damage, seed, "x").as_dict()) for seed in (0, 1)]
+    trial = dtdr.Trial("arms", (damage,), (0.6,), 2, (0.2,), (1,), new=2, jitter=(0.5,))
+    (level,) = damage.levels(trial)
+    alone = [[{damage.level: level} | _rounded(found)] for found in subject.measured(damage, [(0, level), (1, level)])]
     assert (alone[0] != alone[1]) == damage.draws
     log = FakeLog()
     run(subject, trial, log)
@@ -184,9 +196,32 @@ def test_a_damage_draws_where_another_seed_gives_other_rows(subject, damage):
 
 
 def _rows(record):
-    return [
-        {k: v for k, v in row.items() if k not in ("timestamp", "text", "rep4", "sense")} for row in record["metrics"]
-    ]
+    left_out = ("step", "timestamp", "text", "rep4", "rep4_apart", "sense")
+    return [{k: v for k, v in row.items() if k not in left_out} for row in record["metrics"]]
+
+
+def _rounded(row):
+    return json.loads(files.strict_json(row))
+
+
+@pytest.mark.parametrize("damage", [
+    Keep(), Keep("permutation", "rows"), Keep("identity", protect=True), Keep(fill="random"), Noise(), Jitter(),
+    Keep(fill="guided", prior="leaked", weight=0.15), Keep(fill="guided", prior="row_mean", weight=1.0),
+    Spoil("identity", "byte"), Spoil(), Planes(),
+], ids=lambda d: d.label)  # fmt: skip
+def test_copies_side_by_side_give_what_the_model_alone_gives(subject, copies, damage):
+    """More jobs than copies, so that a pass is left half empty; what the copies share must not leak from one to the next."""
+    level = {"spoiled": 0.2, "bits": 3, "jitter": 0.5}.get(damage.level, 0.6)
+    jobs = [(0, level), (1, level), (1, damage.most), (2, level), (0, level)]
+    for alone, beside in zip(subject.measured(damage, jobs), copies.measured(damage, jobs), strict=True):
+        assert beside == pytest.approx(alone, abs=1e-5, rel=1e-5)
+    assert copies.measured(damage, jobs)[0] == copies.measured(damage, jobs)[4]
+
+
+def test_copies_leave_the_model_as_it_was(copies):
+    before = {name: p.clone() for name, p in copies.model.named_parameters()}
+    copies.measured(Noise(), [(0, 0.5)])
+    assert all(torch.equal(p, before[name]) for name, p in copies.model.named_parameters())
 
 
 def test_finished_records_are_not_computed_again(logs):
@@ -288,11 +323,21 @@ def test_the_printed_curve_is_written_as_a_table(logs, tmp_path):
 
     rows = pd.DataFrame([r["metadata"] | row for r in logs[0].records if r["metadata"]["part"] == "printed"
                          for row in r["metrics"]])  # fmt: skip
-    path = write_curve(rows.assign(name=rows["domain"]), tmp_path)
+    path = write_curve(rows.assign(name=rows["domain"]), tmp_path, "emergence")
+    assert path.name == "emergence_curve.csv"
+    assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     table = pd.read_csv(path)
     assert list(table.columns) == ["name", "fraction", "cosine", "top10_overlap"]
     assert table["cosine"].iloc[-1] == pytest.approx(1, abs=1e-3)
     assert files.digest(path)
+
+
+def test_repetition_of_several_texts_and_how_far_they_differ():
+    same, none = "a b c d a b c d", "a b c d e f g h"
+    assert repeated([same, none]) == pytest.approx(
+        {"rep4": 0.1, "rep4_apart": 0.2}
+    )  # 1 of 5 word 4-grams was there before
+    assert repeated([same]) == pytest.approx({"rep4": 0.2})
 
 
 def test_repetition():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers import claims, encoding, frames, records
-from helpers.encoding import controls, figures, quantities, tables
+from helpers.encoding import controls, figures, quantities, tables, trials
 from helpers.figures import ROLE
 from helpers.study import Sides
 
@@ -99,7 +99,7 @@ def test_widths_above_the_full_one_do_not_count():
 def test_what_was_not_run_is_left_out(committed):
     rows = committed["learned_encoding"]
     only = {"e1_printed_ratio", "e1_walk_ratio", "e1_walk_loss", "e2_printed_ratio", "e4_printed_converged"}
-    assert set(quantities.learned(frames.rows(rows, part="printed"))) == only
+    assert set(quantities.learned(frames.rows(rows, part="printed"))) == only | {"e1_relu_stuck"}
     assert len(quantities.at(rows, "nowhere", "linear", "learned")) == 0
     for name, values in quantities.learned(rows).items():
         assert list(quantities.named(name)(rows)) == pytest.approx(values, nan_ok=True)
@@ -191,3 +191,37 @@ def test_the_smaller_experiment_on_the_genome(root):
     ]
     gain = np.mean(quantities.gain(quantities.LONGER)(rows))
     assert table["10 : 1, learned"] - table["10 : 1, learned, three times the steps"] == pytest.approx(gain)
+
+
+def test_the_best_length_of_stage_one_is_held_against_the_learned_arm():
+    """Shares that rise in a straight line to one: nine tenths at nine tenths of the steps, stage one before them."""
+    rows = []
+    for arm, first, whole in (("learned", 0, 100), ("seed_ae", 0, 400), ("seed_ae", 20, 100), ("seed_ae", 800, 50)):
+        for seed in range(2):
+            for step in (first, first + whole):
+                known = {"part": "stages", "source": "planted6", "arm": arm, "first": first, "seed": seed, "d": 6}
+                rows.append(known | {"step": step, "share": float(step > first)})
+    found = trials.stages(pd.DataFrame(rows), 6)
+    assert found["e4_stage_planted6"] == [20]
+    assert found["e4_best_planted6"] == pytest.approx([np.log2(110 / 90)] * 2)
+    assert trials.stages(pd.DataFrame(rows).assign(part="chains"), 6) == {}
+
+
+def test_rates_at_an_edge_are_counted_where_arms_are_compared():
+    chain = {"part": "chains", "readout": "residual", "seed": 0, "d": 6}
+    rows = [chain | {"source": "dirichlet", "arm": arm, "edge": 1.0} for arm in ("learned", "random")]
+    rows += [chain | {"source": "pattern", "arm": "learned", "edge": 1.0}]
+    rule = {"part": "rules", "attend": True, "seed": 0, "d": 6}
+    rows += [rule | {"arm": "seed_ae", "edge": 1.0}, rule | {"arm": "full", "d": 64, "edge": 0.0}]
+    assert trials.edges(pd.DataFrame(rows), 6) == {"e3_edges": [2.0], "e6_edges": [1.0]}
+    assert trials.edges(pd.DataFrame(rows).drop(columns="edge"), 6) == {}
+
+
+def test_the_longest_context_follows_from_bytes():
+    """Weights of 10 and 30, keys and values of 2 a token, memory for 60: 25 and 15 tokens."""
+    rows = [
+        {"part": "deployed", "arm": arm, "table": 1, "projection": 1, "deployed": size, "cache": 2}
+        for arm, size in (("learned", 10), ("full width", 30), ("two-stage, folded", 10))
+    ]
+    empty = dict.fromkeys(("unigram", "loss", "kept", "attend", "kind", "end", "asked"))
+    assert quantities.limited(pd.DataFrame(rows).assign(**empty))["e11_context_ratio"] == pytest.approx([25 / 15])

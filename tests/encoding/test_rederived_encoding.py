@@ -170,6 +170,9 @@ def limited(limits):
             one_of(deployed["full width"] / deployed["learned"] > 10),
             one_of(deployed["two-stage, folded"] / deployed["learned"] > 1),
         ),
+        "E11": one_of(
+            (2 * deployed["full width"] - deployed["learned"]) / deployed["full width"] > 9
+        ),  # caches are alike
     }
 
 

@@ -198,7 +198,7 @@ def test_references_are_judged_again_from_their_records(project):
 
 def test_the_committed_headers_have_the_study_that_made_them(root):
     project = Project(root, root / "runs")
-    for name in ("dtdr_emergence", "dtdr_guided"):
+    for name in ("dtdr_emergence", "dtdr_damage", "dtdr_models", "dtdr_guided"):
         assert reference.study_of(project, name) is dtdr.CHAPTERS[name]
 
 

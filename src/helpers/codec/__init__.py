@@ -5,7 +5,7 @@
 """
 
 from helpers.codec.codec import Codec, Encoded, encode
-from helpers.codec.decoding import decode
+from helpers.codec.decoding import decode, jitter
 from helpers.codec.fills import Fill, cosine, error, noisy, wiener
 from helpers.codec.live import Live
 from helpers.codec.orders import ORDERS, corrupt, kept_share
@@ -21,6 +21,7 @@ __all__ = [
     "decode",
     "encode",
     "error",
+    "jitter",
     "kept_share",
     "noisy",
     "wiener",

@@ -62,6 +62,30 @@ def decode(
     return out
 
 
+@torch.no_grad()
+def jitter(encoded: Encoded, share: float, seed: int, out: Tensor) -> Tensor:
+    """The whole weight, written into `out`, with Gaussian noise on every coefficient: `share` times the standard deviation of
+    the coefficients in its block (about their mean). The noise of an entry is a hash of (seed, name, its place).
+    """
+    decode(encoded, out=out)
+    target, codec, (count, width) = out.T if encoded.transposed else out, encoded.codec, encoded.codes.shape
+    flips = codec.flips(encoded.name, width, encoded.device)
+    noise = torch.empty(count, width, device=encoded.device)
+    for a, b in coding.chunks(count, width, encoded.device):
+        size = encoded.coefficients(a, b).view(b - a, -1, encoded.block).std(-1, correction=0, keepdim=True)
+        z = hashing.normals(seed, encoded.name, a * width, b * width, encoded.device, "jitter")
+        z = (z.view(b - a, -1, encoded.block) * (share * size)).view(b - a, width)
+        z = transform.rotate(z, codec.transform, encoded.block, inverse=True)
+        noise[a:b] = z if flips is None else z * flips
+    scattered = codec.permutation(encoded.name, count * width, encoded.device)
+    if scattered is not None:
+        back = torch.empty_like(noise).view(-1)
+        back[scattered] = noise.view(-1)
+        noise = back.view(count, width)
+    target.copy_(target.float() + noise)
+    return out
+
+
 def check_out(encoded: Encoded, out: Tensor) -> None:
     """Raises ValueError unless `out` can take the decoded matrix: of its shape, and on the codes' device."""
     if tuple(out.shape) != encoded.shape or out.device != encoded.device:

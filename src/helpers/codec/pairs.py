@@ -56,8 +56,13 @@ def _summed(part: Tensor, lengths: Tensor) -> Tensor:
 class Products(_Pairs):
     """⟨a, b⟩ and ⟨b, b⟩ over all pairs together, again and again as `b` changes in place."""
 
-    @torch.no_grad()
     def __call__(self) -> tuple[float, float]:
+        dot, square = self.sums().tolist()
+        return dot, square
+
+    @torch.no_grad()
+    def sums(self) -> Tensor:
+        """The same as a tensor, float64 (2,), which nothing waits for where all pairs are on one device."""
         sums = [self._launch(place, index) for place, index in self.groups.items()]
         for i in self.rest:
             a, b = (t.float() for t in self.pairs[i])
@@ -65,8 +70,8 @@ class Products(_Pairs):
         places: dict[torch.device, list[Tensor]] = {}
         for found in sums:
             places.setdefault(found.device, []).append(found)
-        dot, square = sum(torch.stack(found).sum(0).cpu() for found in places.values()).tolist()
-        return dot, square
+        totals = [torch.stack(found).sum(0) for found in places.values()]
+        return totals[0] if len(totals) == 1 else sum(t.cpu() for t in totals)
 
     def _launch(self, place: tuple, index: Sequence[int]) -> Tensor:
         from helpers.fused import kernels, pair_kernels

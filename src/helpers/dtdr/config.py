@@ -9,40 +9,42 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from helpers.dtdr.damage import FROM_KEPT, Damage, Keep, Noise, Planes, Spoil, one_of
+from helpers.dtdr.damage import (
+    CAUSES,
+    CLAIMED,
+    COLLAPSE,
+    DOMAINS,
+    FILLINGS,
+    FROM_KEPT,
+    FURTHER,
+    KINDS,
+    PIECES,
+    PRINTED,
+    SPOILS,
+    Damage,
+    Keep,
+    one_of,
+)  # fmt: skip
 
 PUBLISHED = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # fractions of the seed document's first experiment
 GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+FINE = (
+    0.0,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    *(round(0.5 + k / 40, 3) for k in range(21)),
+)  # steps of .025 where a threshold would lie
+WRITE = 12  # masks that write texts, and masks of damages that no claim counts
 SPOILED = (0.0001, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1)
+JITTER = (0.03, 0.1, 0.3, 1.0)  # in standard deviations of a block
 BITS = (1, 2, 3, 4, 5, 6, 7, 8)
 BLOCKS = (16, 32, 64, 128, 256)
 PROMPT = 12  # tokens of a prompt that texts are continued from
 FEW = 5  # masks at least where causes and outliers are tried, and at most where many models or patterns are
 SHARES = (0.2, 0.4, 0.6)  # kept in the published fills
 MOST = {"masks": 64, "seeds": 64, "texts": 4096, "new": 1024, "length": 1 << 16, "workers": 256}  # what is taken
-
-PIECES = (Keep("identity"), Keep(), Spoil("hadamard"), Spoil("identity"))  # lost and spoiled, raw and transformed
-DOMAINS = (  # same loss, same masks, different domains and patterns: the main figure of the chapter on emergence
-    Keep("identity"), Keep("hadamard"), Noise(), Keep("permutation", "rows"), Keep("identity", "rows"),
-    Keep("hadamard", "rows"), Keep("identity", "rows", protect=True),
-)  # fmt: skip
-SPOILS = (*PIECES[2:], Planes("hadamard"), Planes("identity"), Keep("identity", "magnitude"))
-FURTHER = (  # a second look: columns, shards, gain, and both with the vocabulary whole
-    Keep(fill="gain"), Keep("hadamard", "columns"), Keep("identity", "columns"), Keep("hadamard", "shards"),
-    Keep("identity", "shards"), Keep("permutation", "shards"), Keep(protect=True), Keep("identity", protect=True),
-)  # fmt: skip
-CAUSES = (Keep("identity"), Keep(), Noise("entry"), Noise("row"))
-COLLAPSE = tuple(  # four domains, three fills that change the cosine; those of DOMAINS are not repeated
-    Keep(domain, fill=fill, prior=prior, weight=weight)
-    for domain in ("identity", "hadamard", "dct", "permutation")
-    for fill, prior, weight in (("random", "", 0.0), ("guided", "leaked", 0.15))
-) + (Keep("dct"), Keep("permutation"))
-PRINTED = (Keep("identity", "rows"), Keep("hadamard", "rows"), Keep("hadamard"))
-MODES = {  # the document's fills of missing rows
-    "zero": Keep("identity", "rows"),
-    "random": Keep("identity", "rows", "random"),
-    "guided": Keep("identity", "rows", "guided", "leaked", 0.15),
-}
 
 
 def count(least: int = 1, **given: object) -> None:
@@ -81,7 +83,8 @@ class Published:
 class Trial:
     """Damages, the levels that each is tried at, and masks. part: the section of a chapter that the records belong to.
 
-    kept: also the energies of noise. new: tokens of a greedy text by the first mask; 0 for none.
+    kept: also the energies of noise. new: tokens of a greedy text by the first `writes` masks; 0 for none.
+    lean: rows keep cosine and loss, and nothing else that is measured.
     """
 
     part: str
@@ -91,12 +94,16 @@ class Trial:
     spoiled: tuple[float, ...] = SPOILED
     bits: tuple[int, ...] = BITS
     new: int = 0
+    writes: int = 1
+    jitter: tuple[float, ...] = JITTER
+    lean: bool = False
 
     def __post_init__(self):
         if not self.part:
             raise ValueError("part='': name the section that the records belong to")
         count(masks=self.masks)
         count(0, new=self.new)
+        count(masks=self.writes)
         _check(self.damages, self)
 
     @property
@@ -125,8 +132,9 @@ class Outliers:
     def trials(self) -> dict[float, Trial]:
         """Factor -> what is tried: a level each, and a whole curve at the largest factor."""
         kept, spoiled = (0.0, 0.2, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0), (0.001, 0.01, 0.1)
-        most = Trial("outliers", (*PIECES, Noise()), kept, max(FEW, self.masks), spoiled)
-        return {t: Trial("dose", PIECES, (0.8,), self.masks, (0.001,)) for t in self.times} | {max(self.times): most}
+        most = Trial("outliers", (*PIECES, DOMAINS[2]), kept, max(FEW, self.masks), spoiled, lean=True)
+        few = Trial("dose", PIECES, (0.8,), self.masks, (0.001,), lean=True)
+        return dict.fromkeys(self.times, few) | {max(self.times): most}
 
 
 @dataclass(frozen=True)
@@ -155,9 +163,9 @@ class Family:
 
 @dataclass(frozen=True)
 class Common:
-    """Settings that both chapters have: models are measured on `texts` texts of `length` tokens, under transforms of at most
-    `block`. seeds: masks for every judged condition. new: tokens of a greedy text. family: whether other members of the
-    storyteller's family are trained and taken apart.
+    """Settings that all chapters have: models are measured on `texts` texts of `length` tokens, under transforms of at most
+    `block`. seeds: masks for every judged condition. new: tokens of a greedy text. family: whether other trainings of the
+    storyteller are taken apart as well.
     """
 
     block: int = 128
@@ -175,32 +183,72 @@ class Common:
 
 @dataclass(frozen=True)
 class Emergence(Common):
-    """The first chapter. grid: shares kept; fewer: those of the data collapse; times: sizes of outlier channels;
-    further: whether patterns of loss beyond the main ones are tried.
-    """
+    """The first chapter. grid: shares kept; fine: those where claims look for a threshold; writes: masks that write texts."""
+
+    grid: tuple[float, ...] = GRID
+    fine: tuple[float, ...] = FINE
+    writes: int = WRITE
+
+    def __post_init__(self):
+        super().__post_init__()
+        some, claimed = min(WRITE, self.seeds), Trial("arms", CLAIMED, self.fine, self.seeds)
+        vars(self).update(  # attributes of these names
+            printed=Published(new=self.new),
+            claimed=replace(claimed, new=self.new, writes=min(self.writes, self.seeds)),  # one loss in two domains
+            others=Trial("arms", DOMAINS[2:], self.grid, some, new=self.new),  # noise and other patterns beside them
+            kin=(claimed,),  # another training
+        )
+
+
+@dataclass(frozen=True)
+class Kinds(Common):
+    """The second chapter. grid: shares kept; fewer: those of the data collapse; further: whether bursts are tried as well."""
 
     grid: tuple[float, ...] = GRID
     fewer: tuple[float, ...] = (0.4, 0.6, 0.8, 0.9)
-    times: tuple[float, ...] = (1 / 32, 1 / 8, 8, 32)
     further: bool = False
 
     def __post_init__(self):
         super().__post_init__()
-        many, few = max(FEW, self.seeds), min(FEW, self.seeds)
-        damage = Trial("damage", SPOILS, self.grid, self.seeds)
-        collapse = Trial("collapse", COLLAPSE, self.fewer, self.seeds)
-        arms, ladder = Trial("arms", DOMAINS, self.grid, self.seeds), Trial("ladder", DOMAINS[:2], self.grid, few)
+        lost = Trial("arms", DOMAINS[:3], self.grid, self.seeds, lean=True)
+        damage = Trial("damage", SPOILS[:2], self.grid, self.seeds, lean=True)
+        kinds = Trial(
+            "damage", KINDS, self.grid, self.seeds, (0.001, 0.003, 0.01, 0.02, 0.05), jitter=(0.1, 0.3), lean=True
+        )
+        orders = Trial("damage", SPOILS[2:], self.grid, min(WRITE, self.seeds), lean=True)
+        collapse = Trial("collapse", COLLAPSE, self.fewer, self.seeds, lean=True)
         made = {
-            "printed": Published(new=self.new),
-            "arms": replace(arms, new=self.new),  # one loss in different domains and patterns: the main figure
-            "damage": damage,  # corruption and bit planes
+            "lost": lost,  # truncation and noise of the same cosine
+            "damage": damage,  # corruption as published
+            "kinds": kinds,  # bytes at random, noise on all codes
+            "orders": orders,  # bit planes, and the largest first
             "collapse": collapse,  # four domains and three fills
-            "patterns": Trial("further", FURTHER, self.grid, few),  # bursts, columns, gain, the vocabulary kept whole
-            "cause": Trial("cause", CAUSES, (0.8, 0.9), many),  # four errors of one cosine
-            "outliers": Outliers(self.times, self.seeds),  # one function in weights of unequal size
-            "members": Family((arms, damage, collapse), ladder, workers=8),  # the judged trials on other models
+            "patterns": Trial("further", FURTHER, self.grid, min(FEW, self.seeds), lean=True),  # bursts, columns, gain
+            "kin": (lost, damage, kinds, collapse),  # another training
         }
-        vars(self).update(made)  # attributes of these names
+        vars(self).update(made)
+
+
+@dataclass(frozen=True)
+class Models(Common):
+    """The third chapter. grid: shares kept; times: sizes of outlier channels."""
+
+    grid: tuple[float, ...] = GRID
+    times: tuple[float, ...] = (1 / 32, 1 / 8, 8, 32)
+
+    def __post_init__(self):
+        super().__post_init__()
+        claimed = Trial("arms", CLAIMED, self.grid, self.seeds, lean=True)
+        dose = Trial("damage", SPOILS[:2], self.grid, self.seeds, (0.001,), lean=True)
+        ladder = replace(claimed, part="ladder", masks=min(FEW, self.seeds))
+        made = {
+            "claimed": claimed,
+            "spoiled": dose,  # what outliers are held against
+            "cause": Trial("cause", CAUSES, (0.8, 0.9), max(FEW, self.seeds), lean=True),  # four errors of one cosine
+            "outliers": Outliers(self.times, self.seeds),  # one function in weights of unequal size
+            "members": Family((claimed,), ladder, workers=8),
+        }
+        vars(self).update(made)
 
 
 @dataclass(frozen=True)
@@ -212,23 +260,31 @@ class Guided(Common):
 
     def __post_init__(self):
         super().__post_init__()
-        one_of("mode", self.mode, ("all", *MODES))
-        modes = {damage: name for name, damage in MODES.items() if self.mode in ("all", name)}
-        tuned = (Keep(), *guided(("before",), self.weights))
-        family = (Keep(), Keep(fill="random"), *guided(("leaked", "other"), self.weights))
+        one_of("mode", self.mode, ("all", *FILLINGS))
+        modes = {damage: name for name, damage in FILLINGS.items() if self.mode in ("all", name)}
+        published = guided(("leaked", "other"), (0.15,))  # with zeros and random numbers what claims compare
+        judged = Trial("priors", (Keep(fill="random"), *published), SHARES, self.seeds)
+        zero = Trial("priors", (Keep(),), GRID[1:-1], self.seeds)
+        some = min(WRITE, self.seeds)
+        further = guided(("leaked", "other"), [b for b in self.weights if b != 0.15])
+        others = [Trial("priors", further, SHARES, some)] if further else []
         made = {
             "modes": modes,  # the printed fills that are shown, with their names
             "printed": Published(tuple(modes), SHARES, self.new),
-            "zero": Trial("priors", (Keep(),), GRID[1:-1], self.seeds, new=self.new),  # what priors are held against
-            "tuned": Trial("priors", tuned, SHARES, self.seeds),  # the fine-tuned model, from the one before
-            "members": Family((Trial("priors", family, SHARES, self.seeds),), None, ("leaked", "other")),  # other seeds
+            "zero": replace(zero, new=self.new, writes=some),  # what priors are held against
+            "random": Trial("priors", (Keep(fill="random"),), SHARES, self.seeds, new=self.new, writes=self.seeds),
+            "tuned": Trial("priors", (Keep(), *guided(("before",), self.weights)), SHARES, some),  # from the one before
+            "members": Family((zero, judged, *others), priors=("leaked", "other"), workers=8),  # other seeds
         }
         vars(self).update(made)
 
-    def fills(self, priors: Iterable[str]) -> Trial:
-        """Random numbers, gain, and guided fill with these priors and with those made of the kept part."""
-        damages = (Keep(fill="random"), Keep(fill="gain"), *guided((*priors, *FROM_KEPT), self.weights))
-        return Trial("priors", damages, SHARES, self.seeds, new=self.new)
+    def fills(self, priors: Iterable[str]) -> tuple[Trial, ...]:
+        """Guided fill at the published weight by all masks; other weights, priors of the kept part and a gain by some."""
+        some = min(WRITE, self.seeds)
+        published = Trial("priors", guided(priors, (0.15,)), SHARES, self.seeds, new=self.new)
+        further = guided(priors, [b for b in self.weights if b != 0.15])
+        made = guided(FROM_KEPT, self.weights)
+        return published, Trial("priors", (Keep(fill="gain"), *made, *further), SHARES, min(8, some), new=self.new)
 
 
 def _check(damages: tuple[Damage, ...], grid: Published | Trial) -> None:

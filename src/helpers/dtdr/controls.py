@@ -14,19 +14,23 @@ from helpers.controls import shifted
 from helpers.dtdr import judged, kinds, regression
 from helpers.dtdr.named import (
     ANCHORED,
+    BYTES,
     CLOSING,
     COLLAPSE,
     EARLIER,
     EVEN,
+    HISS,
     LADDER,
     LATE,
     OTHER,
     OTHERS,
+    OUTLIERS,
     RANDOM,
     RAW,
     SHARES,
     SPOILED,
     SPOILED_RAW,
+    TENTH,
     THOUSANDTH,
     TRANSFORMED,
 )  # fmt: skip
@@ -41,8 +45,8 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
     "D1": ("up to a fifth kept does as little as nothing", "up to a fifth does as much as all"),
     "D2": (f"all of the loss comes back at {STEP:g}", "the loss comes back in proportion to what is kept"),
     "D3": (
-        "random fill costs half of the loss more than zeros; its entropy is the same under every mask",
-        f"it costs as much as zeros; entropies lie {2 * APART:g} nats apart",
+        "random fill costs half of the loss more than zeros; entropy, and how texts repeat, are the same under every mask",
+        f"it costs as much as zeros; entropies lie {2 * APART:g} nats apart, and half of the texts repeat themselves",
     ),
     "D4": (
         "the copy gives all of the loss back, the relative half",
@@ -72,8 +76,18 @@ def emergence(rows: pd.DataFrame) -> dict[str, Pair]:
     return _controls(rows, judged.emergence(rows))
 
 
+def damage(rows: pd.DataFrame) -> dict[str, Pair]:
+    """The same for the chapter on damage."""
+    return _controls(rows, judged.damage(rows))
+
+
+def models(rows: pd.DataFrame) -> dict[str, Pair]:
+    """The same for the chapter on models."""
+    return _controls(rows, judged.by_model(rows))
+
+
 def guided(rows: pd.DataFrame) -> dict[str, Pair]:
-    """The same for the second chapter."""
+    """The same for the chapter on guided reconstruction."""
     return _controls(rows, judged.guided(rows))
 
 
@@ -87,8 +101,9 @@ def moved(rows: pd.DataFrame, claim: str, half: float) -> pd.DataFrame:
 
 def _controls(rows: pd.DataFrame, found: Quantities) -> dict[str, Pair]:
     made = {"D1": _d1, "D2": _d2, "D3": _d3, "D4": _d4, "D6": _d6, "D7": _d7, "D8": _d8, "D9": _d9}
-    wide = dict.fromkeys(BY_MODEL, rows[rows["part"] != OTHERS]) | {"D6": rows[rows["part"] != LADDER]}
-    own = rows[~rows["part"].isin((LADDER, OTHERS))]
+    wide = dict.fromkeys(BY_MODEL, rows[~rows["part"].isin((OTHERS, OUTLIERS))])
+    wide |= {"D6": rows[~rows["part"].isin((LADDER, OUTLIERS))]}
+    own = rows[~rows["part"].isin(judged.WIDER)]
     out = {}
     for claim in sorted({name.partition("_")[0].capitalize() for name in found}):
         chosen = wide.get(claim, own)
@@ -122,7 +137,9 @@ def _d1(rows: pd.DataFrame) -> Pair:
 def _d2(rows: pd.DataFrame) -> Pair:
     """All of the loss comes back in one step; it comes back in proportion to what is kept."""
     step = (rows["kept"] >= STEP - frames.CLOSE).astype(float)
-    return tuple(judged.of(rows.assign(recovered=share), "d2") for share in (step, rows["kept"]))
+    texts = rows["sense"].notna()
+    sense = lambda share: (10 - 8 * share).where(texts)  # nats a token: salad at ten, language at two
+    return tuple(judged.of(rows.assign(recovered=f, sense=sense(f)), "d2") for f in (step, rows["kept"]))
 
 
 def _d3(rows: pd.DataFrame) -> Pair:
@@ -136,6 +153,9 @@ def _d3(rows: pd.DataFrame) -> Pair:
 
     def made(by: float, entropy: pd.Series) -> Quantities:
         out = rows.assign(entropy=entropy.reindex(rows.index).fillna(rows["entropy"]))
+        told, odd = out["rep4"].notna(), (out["seed"] % 2).astype(float)
+        spread = 0.0 if by else 1.0  # texts of all masks and prompts repeat alike, or half of them repeat all
+        out = out.assign(rep4=(spread * odd).where(told), rep4_apart=(spread + 0 * odd).where(told))
         for f in SHARES[1:]:
             out = shifted(out, "nll", by, RANDOM.columns | {"kept": f}, TRANSFORMED.columns | {"kept": f})
         return judged.of(out, "d3")
@@ -195,8 +215,15 @@ def _beside_noise(rows: pd.DataFrame, by: float) -> Quantities:
 
 def _d8(rows: pd.DataFrame) -> Pair:
     """One spoiled code in a thousand costs nothing; it costs half of the loss."""
-    hit, whole = SPOILED.columns | {SPOILED.level: THOUSANDTH}, TRANSFORMED.columns | {TRANSFORMED.level: 1.0}
-    return tuple(judged.of(shifted(rows, "nll", by, hit, whole), "d8") for by in (0.0, _half(rows)))
+    whole = TRANSFORMED.columns | {TRANSFORMED.level: 1.0}
+
+    def made(by: float) -> Quantities:
+        out = rows
+        for spoil, at in ((SPOILED, THOUSANDTH), (BYTES, THOUSANDTH), (HISS, TENTH)):
+            out = shifted(out, "nll", by, spoil.columns | {spoil.level: at}, whole)
+        return judged.of(out, "d8")
+
+    return made(0.0), made(_half(rows))
 
 
 def _d9(rows: pd.DataFrame) -> Pair:

@@ -1,7 +1,8 @@
 """Ways to lose or to spoil a part of a model, each an object that knows its levels and how to bring them about.
 
     Keep    a share of the stored coefficients arrives, the rest is filled        level `kept`, 0…1
-    Spoil   all arrive, a share of the codes is wrong (seven of eight bits)       level `spoiled`, 0…1
+    Spoil   all arrive, a share of the codes is wrong                             level `spoiled`, 0…1
+    Jitter  all arrive, each with Gaussian noise on it                            level `jitter`, in deviations of its block
     Planes  the leading bits of every code arrive                                 level `bits`, 0…8
     Noise   nothing is stored: Gaussian noise, all coefficients present           level `energy`, the squared cosine left
 
@@ -16,17 +17,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from helpers.codec import ORDERS, Fill, decode
+from helpers.codec import ORDERS, Fill, corrupt, decode, jitter
 from helpers.codec.fills import KINDS as FILLS
-from helpers.codec.transform import KINDS as DOMAINS
+from helpers.codec.transform import KINDS as TRANSFORMS
 
 if TYPE_CHECKING:
     from helpers.dtdr.config import Trial
     from helpers.dtdr.subject import Subject
 
-EMPTY = {"domain": "", "order": "", "fill": "", "prior": "", "weight": 0.0, "protect": False, "per": ""}
+EMPTY = {"domain": "", "order": "", "fill": "", "prior": "", "weight": 0.0, "protect": False, "per": "",
+         "mode": ""}  # fmt: skip
 UNDRAWN = ("rows", "magnitude")  # orders in which coefficients are lost by their place or size, not by lot
 FROM_KEPT = ("row_mean", "low_rank")  # priors that are made of what has arrived, anew for every level and mask
+MODES = ("xor", "byte")
 PATTERNS = tuple(order for order in ORDERS if order != "planes")
 
 
@@ -97,7 +100,7 @@ class Keep(Damage):
     level: ClassVar[str] = "kept"
 
     def __post_init__(self):
-        one_of("domain", self.domain, DOMAINS)
+        one_of("domain", self.domain, TRANSFORMS)
         one_of("order", self.order, PATTERNS)
         one_of("fill", self.fill, FILLS)
         if bool(self.prior) != (self.fill == "guided"):
@@ -129,20 +132,48 @@ class Keep(Damage):
 
 @dataclass(frozen=True)
 class Spoil(Damage):
-    """All codes are there, and a share of them is wrong."""
+    """All codes are there, and a share of them is wrong. mode: "xor", seven of eight bits flipped (published); "byte", a byte
+    at random in place of the code.
+    """
 
     domain: str = "hadamard"
+    mode: str = "xor"
     kind: ClassVar[str] = "spoil"
     level: ClassVar[str] = "spoiled"
 
     def __post_init__(self):
-        one_of("domain", self.domain, DOMAINS)
+        one_of("domain", self.domain, TRANSFORMS)
+        one_of("mode", self.mode, MODES)
 
     def levels(self, grid: Trial) -> tuple[float, ...]:
         return grid.spoiled
 
     def apply(self, subject: Subject, level: float, seed: int) -> None:
-        subject.codes.live(self.domain).spoil(level, seed)
+        if self.mode == "xor":
+            subject.codes.live(self.domain).spoil(level, seed)
+            return
+        for encoded, out in subject.codes.pairs(self.domain).values():
+            decode(corrupt(encoded, level, seed, mode=self.mode), out=out)
+
+
+@dataclass(frozen=True)
+class Jitter(Damage):
+    """All codes are there, and Gaussian noise stands on each: `jitter` times the standard deviation of its block."""
+
+    domain: str = "hadamard"
+    kind: ClassVar[str] = "jitter"
+    level: ClassVar[str] = "jitter"
+    most: ClassVar[float] = 8
+
+    def __post_init__(self):
+        one_of("domain", self.domain, TRANSFORMS)
+
+    def levels(self, grid: Trial) -> tuple[float, ...]:
+        return grid.jitter
+
+    def apply(self, subject: Subject, level: float, seed: int) -> None:
+        for encoded, out in subject.codes.pairs(self.domain).values():
+            jitter(encoded, level, seed, out)
 
 
 @dataclass(frozen=True)
@@ -155,7 +186,7 @@ class Planes(Damage):
     most: ClassVar[float] = 8
 
     def __post_init__(self):
-        one_of("domain", self.domain, DOMAINS)
+        one_of("domain", self.domain, TRANSFORMS)
 
     def levels(self, grid: Trial) -> tuple[float, ...]:
         return grid.bits
@@ -186,3 +217,35 @@ class Noise(Damage):
 
     def apply(self, subject: Subject, level: float, seed: int) -> None:
         subject.weights.noise(self.per, level**0.5, seed)
+
+
+# What the chapters set side by side.
+PIECES = (Keep("identity"), Keep(), Spoil("hadamard"), Spoil("identity"))  # lost and spoiled, raw and transformed
+DOMAINS = (  # same loss, same masks, different domains and patterns: the main figure of the chapter on emergence
+    Keep("identity"), Keep("hadamard"), Noise(), Keep("permutation", "rows"), Keep("identity", "rows"),
+    Keep("hadamard", "rows"), Keep("identity", "rows", protect=True),
+)  # fmt: skip
+CLAIMED = DOMAINS[:2]  # raw and transformed, which claims compare
+SPOILS = (*PIECES[2:], Planes("hadamard"), Planes("identity"), Keep("identity", "magnitude"))
+KINDS = (
+    Spoil("hadamard", "byte"),
+    Spoil("identity", "byte"),
+    Jitter("hadamard"),
+    Jitter("identity"),
+)  # two more kinds of damage
+FURTHER = (  # a second look: columns, shards, gain, and both with the vocabulary whole
+    Keep(fill="gain"), Keep("hadamard", "columns"), Keep("identity", "columns"), Keep("hadamard", "shards"),
+    Keep("identity", "shards"), Keep("permutation", "shards"), Keep(protect=True), Keep("identity", protect=True),
+)  # fmt: skip
+CAUSES = (Keep("identity"), Keep(), Noise("entry"), Noise("row"))
+COLLAPSE = tuple(  # four domains, three fills that change the cosine; those of DOMAINS are not repeated
+    Keep(domain, fill=fill, prior=prior, weight=weight)
+    for domain in ("identity", "hadamard", "dct", "permutation")
+    for fill, prior, weight in (("random", "", 0.0), ("guided", "leaked", 0.15))
+) + (Keep("dct"), Keep("permutation"))
+PRINTED = (Keep("identity", "rows"), Keep("hadamard", "rows"), Keep("hadamard"))
+FILLINGS = {  # the document's fills of missing rows
+    "zero": Keep("identity", "rows"),
+    "random": Keep("identity", "rows", "random"),
+    "guided": Keep("identity", "rows", "guided", "leaked", 0.15),
+}

@@ -64,7 +64,7 @@ DOMAIN = {
 }
 SYMBOL = {"zero": "circle", "random": "x", "guided": "diamond"}
 FILLS = {"zero": "circle", "random": "x", "gain": "square"}  # those without a prior
-PRIOR = dict(zip(tables.PRIORS, SERIES, strict=True))
+PRIOR = dict(zip(tables.PRIORS, (*SERIES, INK), strict=True))
 KEPT, LOSS, COSINE = "share of coefficients kept", "loss (nats a token)", "cosine of the weights to the whole model's"
 
 

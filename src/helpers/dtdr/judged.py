@@ -11,31 +11,62 @@ from helpers import frames
 from helpers.dtdr import kinds, models, regression
 from helpers.dtdr.damage import Damage
 from helpers.dtdr.named import (
+    ALIGNED,
     ANCHORED,
+    BYTES,
     COLLAPSE,
     EARLIER,
     EVEN,
+    HISS,
     INDEPENDENT,
     LADDER,
     LATE,
     OTHER,
     OTHERS,
+    OUTLIERS,
     RANDOM,
     RAW,
     REACHED,
     SHARES,
     SPOILED,
+    TENTH,
     THOUSANDTH,
     TRANSFORMED,
 )  # fmt: skip
-from helpers.dtdr.quantities import Quantities, Quantity, by_mask, curve, gap, grace, loss, p_domain, reach, width
+from helpers.dtdr.quantities import (
+    Quantities,
+    Quantity,
+    by_mask,
+    curve,
+    gap,
+    grace,
+    loss,
+    p_domain,
+    reach,
+    text_width,
+    width,
+)  # fmt: skip
 
-WIDER = (LADDER, OTHERS)  # parts whose models count only where a model is the unit
+WIDER = (
+    LADDER,
+    OTHERS,
+    OUTLIERS,
+)  # parts whose models count only where a model is the unit, or where they are the control
 
 
 def emergence(rows: pd.DataFrame) -> Quantities:
-    """Quantities of D1, D2, D5, D5b, D6, D7, D8 and D10. Those whose damages are not in `rows` are left out."""
-    return of(rows, "d1", "d2", "d5", "d5b", "d6", "d7", "d8", "d10")
+    """Quantities of D1 and D2. Those whose damages are not in `rows` are left out."""
+    return of(rows, "d1", "d2")
+
+
+def damage(rows: pd.DataFrame) -> Quantities:
+    """Quantities of D6, D7, D8 and D10."""
+    return of(rows, "d6", "d7", "d8", "d10")
+
+
+def by_model(rows: pd.DataFrame) -> Quantities:
+    """Quantities of D5 and D5b, whose unit is the model."""
+    return of(rows, "d5", "d5b")
 
 
 def guided(rows: pd.DataFrame) -> Quantities:
@@ -44,11 +75,12 @@ def guided(rows: pd.DataFrame) -> Quantities:
 
 
 def of(rows: pd.DataFrame, *claims: str) -> Quantities:
-    """Those of JUDGED that some claims are about, where `rows` have their damages. Rows of the ladder and of other references
-    count only where a model is the unit and the claim is about them too.
+    """Those of JUDGED that some claims are about, where `rows` have their damages. Rows of the ladder, of outlier channels and
+    of other references count only where the quantity is about them.
     """
     own = rows[~rows["part"].isin(WIDER)]
-    wide = {"d6_one_sign": rows[rows["part"] != LADDER]} | dict.fromkeys(OF_LADDER, rows[rows["part"] != OTHERS])
+    wide = {"d6_one_sign": rows[~rows["part"].isin((LADDER, OUTLIERS))], "d5_outliers": rows[rows["part"] == OUTLIERS]}
+    wide |= dict.fromkeys(OF_LADDER, rows[~rows["part"].isin((OTHERS, OUTLIERS))])
     chosen = {name: quantity for name, quantity in JUDGED.items() if name.partition("_")[0] in claims}
     found = {name: quantity(wide.get(name, own)) for name, quantity in chosen.items()}
     return {name: values for name, values in found.items() if len(values)}
@@ -68,7 +100,8 @@ def apart(damage: Damage, at: float, column: str = "entropy") -> Quantity:
     """D3: how far a column lies from the mean of the other masks of its model: a value a mask, the mean over models."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        found = frames.per_seed(rows, column, over=("model", "seed"), **damage.columns, **{damage.level: at})
+        found = frames.per_seed(rows, column, over=("model", "seed"), **damage.columns, **{damage.level: at}).dropna()
+        found = found[found.groupby(level="model").transform("size") > 1]
         means = found.groupby(level="model").transform("mean")
         count = found.groupby(level="model").transform("size")
         return by_mask((found - means).abs() * count / (count - 1))
@@ -103,16 +136,23 @@ JUDGED: dict[
     "d1_top1_raw": few("top1", "max", RAW),
     "d2_width": width(TRANSFORMED),
     "d2_f50": reach(TRANSFORMED, 0.5),
+    "d2_text_width": text_width(TRANSFORMED),
+    "d2_text_width_raw": text_width(RAW),
     **{f"d3_random_minus_zero_{f:g}": gap(RANDOM, TRANSFORMED, f) for f in SHARES[1:]},
     **{f"d3_entropy_apart_{f:g}": apart(RANDOM, f) for f in SHARES[1:]},
+    **{f"d3_repetition_apart_{f:g}": apart(RANDOM, f, "rep4") for f in SHARES[1:]},
+    **{f"d3_prompts_apart_{f:g}": loss(RANDOM, f, "rep4_apart") for f in SHARES[1:]},
     **{f"d4_recovered_{f:g}": loss(ANCHORED, f, "recovered") for f in SHARES},
     **{f"d4_relative_minus_zero_{f:g}": gap(EARLIER, TRANSFORMED, f) for f in SHARES},
     **{f"d4_other_minus_zero_{f:g}": gap(OTHER, TRANSFORMED, f) for f in SHARES},
+    **{f"d4_aligned_minus_zero_{f:g}": gap(ALIGNED, TRANSFORMED, f) for f in SHARES},
     **{f"d4_guided_minus_zero_{f:g}": gap(ANCHORED, TRANSFORMED, f) for f in SHARES},
     "d4_independent_minus_zero": independent,
     **OF_LADDER,
+    "d5_outliers": lambda rows: models.silence(rows.assign(model=rows["seed"])),
     **{f"d5_transform_minus_raw_{f:g}": gap(TRANSFORMED, RAW, f) for f in (0.6, 0.8)},
     **{f"d6_difference_{f:g}": kinds.at(f) for f in REACHED},
+    **{f"d6_bytes_{f:g}": kinds.at(f, BYTES) for f in REACHED},
     "d6_one_sign": kinds.one_sign,
     "d6_difference": kinds.difference,
     "d6_signed": kinds.signed,
@@ -120,6 +160,8 @@ JUDGED: dict[
     "d7_hadamard_minus_even": over_shares(TRANSFORMED, EVEN, COLLAPSE),
     "d7_p_domain": p_domain,
     "d8_loss_increase": gap(SPOILED, TRANSFORMED, THOUSANDTH, base=1.0),
+    "d8_bytes_increase": gap(BYTES, TRANSFORMED, THOUSANDTH, base=1.0),
+    "d8_noise_increase": gap(HISS, TRANSFORMED, TENTH, base=1.0),
     "d8_transform_minus_int8": grace,
     "d9_zero_recovered": models.recovered(TRANSFORMED, 0.4),
     "d9_guided_recovered": models.recovered(ANCHORED, 0.4),

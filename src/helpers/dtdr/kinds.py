@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
+from helpers.dtdr.damage import Spoil
 from helpers.dtdr.named import SPOILED, TRANSFORMED
 
 
-def by_share(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def by_share(rows: pd.DataFrame, corrupted: Spoil = SPOILED) -> tuple[np.ndarray, np.ndarray]:
     """Shares kept (P,), of one half at least, and loss under truncation minus loss under corruption at the cosine that
     truncation reaches there (masks, P), between rates of corruption by linear interpolation; the mean over models comes first.
     nan where corruption was not tried at such a cosine. Both are empty where one of the two was not tried.
@@ -21,7 +22,7 @@ def by_share(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
             frames.curve(rows, column, damage.level, mean_over=("model",), **damage.columns)
             for column in ("cosine", "nll")
         ]
-        for damage in (TRANSFORMED, SPOILED)
+        for damage in (TRANSFORMED, corrupted)
     )
     shares = cut[0][0]
     if not (len(shares) and len(hit[0][0])):
@@ -43,11 +44,11 @@ def signed(rows: pd.DataFrame) -> np.ndarray:
     return np.nanmean(found, axis=1) if np.isfinite(found).any(axis=1).all() and len(shares) else np.array([])
 
 
-def at(share: float) -> Callable[[pd.DataFrame], np.ndarray]:
+def at(share: float, corrupted: Spoil = SPOILED) -> Callable[[pd.DataFrame], np.ndarray]:
     """The same at one share, in the direction of the other masks' mean."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        shares, found = by_share(rows)
+        shares, found = by_share(rows, corrupted)
         place = np.flatnonzero(np.isclose(shares, share, rtol=0, atol=frames.CLOSE))
         return turned(found[:, place[0]]) if len(place) and len(found) else np.array([])
 

@@ -2,15 +2,17 @@
 
 The frame's columns, besides those of every record (experiment, condition, seed, step):
 part, model                       section of the chapter; the model that was damaged
-damage, domain, order, fill, prior, weight, protect, per     what was done to it: the fields of a damage, see `damage`
-kept | spoiled | bits | energy    how much: share of the coefficients kept, share of the codes spoiled, leading bits of eight,
-                                  squared cosine of the noisy weights; a row has the level of its own damage and no other
+damage, domain, order, fill, prior, weight, protect, per, mode     what was done to it: the fields of a damage, see `damage`
+kept | spoiled | bits | energy | jitter    how much: share of the coefficients kept, share of the codes spoiled, leading bits of
+                                  eight, squared cosine of the noisy weights, noise on the codes in deviations of a block; a row
+                                  has the level of its own damage and no other
 sent                              share of the stored bits that arrived: kept, or bits / 8
 cosine                            of the weights, as damaged, to the whole ones
 nll, kl, entropy                  loss, KL from the whole model and entropy of the next token, nats a token
 top1, logit_cosine                agreement with the whole model: in the likeliest token, in the logits
 intact, nothing, recovered        loss whole; loss with every coefficient gone; the share of what lies between that came back
-text, rep4, sense                 a greedy text, repeated word 4-grams in it, nats a token that the whole model gives it
+text, rep4, rep4_apart, sense     a greedy text, repeated word 4-grams in it, how far prompts differ in them, and the nats a
+                                  token that the whole model gives it
 cosine_last, top10                as printed: logits of one next token, and the ten likeliest, against the whole store's
 parameters, depth, width, model_seed    of the model
 outliers                          how large the weights of its planted outlier channels are; 1 without
@@ -30,7 +32,10 @@ from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.kinds import difference, signed
 from helpers.dtdr.named import (
     ANCHORED,
+    BYTES,
     EVEN,
+    HISS,
+    HISS_RAW,
     PLANES,
     PROPORTIONAL,
     RANDOM,
@@ -40,6 +45,7 @@ from helpers.dtdr.named import (
     SPOILED,
     SPOILED_RAW,
     STORES,
+    TENTH,
     THOUSANDTH,
     TRANSFORMED,
     VOCABULARY,
@@ -47,22 +53,25 @@ from helpers.dtdr.named import (
 
 Quantities = dict[str, np.ndarray]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
-LEVELS = ("kept", "spoiled", "bits", "energy")
+WRITTEN = ("text", "rep4", "rep4_apart", "sense")  # columns of greedy texts
+LEVELS = ("kept", "spoiled", "bits", "energy", "jitter")
 
 
 def frame(records: pd.DataFrame) -> pd.DataFrame:
     """The tidy frame with all level columns, with `recovered`, (nothing − loss) / (nothing − intact), and with `sent`."""
-    absent = [c for c in (*LEVELS, "nll", "text", "sense") if c not in records]
+    absent = [c for c in (*LEVELS, *WRITTEN, "nll", "kl", "top1", "entropy") if c not in records]
     out = records.assign(**dict.fromkeys(absent, np.nan))
+    mode = out["damage"].map({"spoil": "xor"}).fillna("")  # older records knew one kind of corruption
+    out["mode"] = out["mode"].fillna(mode) if "mode" in out else mode
     out["outliers"] = out["outliers"].fillna(1.0) if "outliers" in out else 1.0
     out["recovered"] = (out["nothing"] - out["nll"]) / (out["nothing"] - out["intact"])
     return out.assign(sent=out["kept"].fillna(out["bits"] / 8))
 
 
 def loss(damage: Damage, at: float, column: str = "nll") -> Quantity:
-    """A column under one damage at one of its levels: a value a mask, the mean over models."""
+    """A column under one damage at one of its levels: a value a mask that has one, the mean over models."""
     where = damage.columns | {damage.level: at}
-    return lambda rows: by_mask(frames.per_seed(rows, column, over=("model", "seed"), **where))
+    return lambda rows: by_mask(frames.per_seed(rows, column, over=("model", "seed"), **where).dropna())
 
 
 def rise(damage: Damage, at: float) -> Quantity:
@@ -106,6 +115,28 @@ def readable(damage: Damage, within: float = 0.5) -> Quantity:
     return values
 
 
+def text_width(damage: Damage) -> Quantity:
+    """How much of the axis lies between a tenth and nine tenths of the way from salad to language, along the rising curve of
+    one mask's texts: salad is what the whole model thinks of the texts with up to a third kept, language what it thinks of the
+    complete store's. A value a mask that wrote at many levels; nan where it never turns.
+    """
+
+    def values(rows: pd.DataFrame) -> np.ndarray:
+        own = frames.rows(rows[rows["sense"].notna()], **damage.columns)
+        out = []
+        for _, mask in own.groupby(["seed"]):
+            by_level = mask.groupby(damage.level)["sense"].mean()
+            x, sense = by_level.index.to_numpy(), by_level.to_numpy()
+            salad, language = sense[x < 1 / 3], sense[x == 1]
+            if len(salad) and len(language):
+                share = (salad.mean() - sense) / (salad.mean() - language[0])
+                ends = [frames.crossing(x, share, level, monotone=True) for level in (0.1, 0.9)]
+                out.append(ends[1] - ends[0])
+        return np.array(out)
+
+    return values
+
+
 def own_text(rows: pd.DataFrame) -> np.ndarray:
     """Nats a token that the whole model gives the text of the complete transformed store."""
     told = rows[rows["text"].notna()]
@@ -127,6 +158,20 @@ def grace(rows: pd.DataFrame) -> np.ndarray:
     """D8: how much more one spoiled code in a thousand costs the transformed store than plain INT8; less than zero is grace."""
     transformed, plain = (gap(hit, whole, THOUSANDTH, base=1.0)(rows) for hit, whole in STORES)
     return transformed - plain if len(transformed) == len(plain) else np.array([])
+
+
+def hiss(rows: pd.DataFrame) -> np.ndarray:
+    """How much more noise on all codes, a tenth of a block's deviation, costs the transformed store than plain INT8."""
+    both = [gap(noisy, whole, TENTH, base=1.0)(rows) for noisy, whole in ((HISS, TRANSFORMED), (HISS_RAW, RAW))]
+    return both[0] - both[1] if len(both[0]) == len(both[1]) else np.array([])
+
+
+def part_of_shape(rows: pd.DataFrame) -> np.ndarray:
+    """How much of transformed minus raw, at 90 % kept, even minus proportional noise gives: one ratio of means, for the scatter
+    of a mask is larger than either difference.
+    """
+    whole, shape = gap(TRANSFORMED, RAW, 0.9)(rows), gap(EVEN, PROPORTIONAL, 0.9)(rows)
+    return np.array([shape.mean() / whole.mean()] if len(whole) and len(shape) else [])
 
 
 def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]:
@@ -187,6 +232,16 @@ NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in 
     "even_gap": (gap(EVEN, RAW, 0.8), ".2f", "nats"),
     "spoiled_gap": (gap(SPOILED, SPOILED_RAW, THOUSANDTH), ".2f", "nats"),
     "width": (width(TRANSFORMED), ".2f", ""),
+    "loss_none": (loss(TRANSFORMED, 0.0), ".2f", "nats"),
+    "loss_40": (loss(TRANSFORMED, 0.4), ".2f", "nats"),
+    "loss_40_raw": (loss(RAW, 0.4), ".2f", "nats"),
+    "jitter_rise": (gap(HISS, TRANSFORMED, TENTH, base=1.0), ".3f", "nats"),
+    "jitter_gap": (hiss, "z.3f", "nats"),
+    "bytes_rise": (gap(BYTES, TRANSFORMED, THOUSANDTH, base=1.0), ".3f", "nats"),
+    "zero_20": (loss(TRANSFORMED, 0.2), ".2f", "nats"),
+    "other_whole": (loss(Keep(fill="guided", prior="other", weight=1.0), 0.2), ".2f", "nats"),
+    "even_equal": (gap(TRANSFORMED, EVEN, 0.9), "z.3f", "nats"),
+    "part_even": (part_of_shape, ".2f", ""),
     "top1_60": (loss(TRANSFORMED, 0.6, "top1"), ".2f", ""),
     "top1_90": (loss(TRANSFORMED, 0.9, "top1"), ".2f", ""),
     "own_text": (own_text, ".2f", "nats"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,40 +17,37 @@ from helpers import files, lm, storyteller
 from helpers.dtdr.config import Family, Outliers, Published, Trial
 from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.outliers import OutliersRefused, outlier_channels
-from helpers.dtdr.priors import leaked
+from helpers.dtdr.priors import embedded, leaked, with_weights
 from helpers.dtdr.subject import Subject
 from helpers.records import Record
 
+LEAN = ("cosine", "nll")  # what every row keeps
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from helpers.study import Log
-
-WRITTEN = ("text", "rep4", "sense")  # columns of the greedy texts, which rows of the first mask have
 
 
 def run(subject: Subject, config: Trial, log: Log) -> None:
     """Every damage at every level with every mask; one that draws nothing is tried once, and its rows stand for every mask.
 
-    With config.new, rows of the first mask hold a greedy `text` of the first prompt, its `sense` (the loss, nats a token, that
-    the whole model gives it after the same prompt), and the repetition `rep4` of all prompts' texts.
+    With config.new, rows of the first config.writes masks hold a greedy `text` of the first prompt, its `sense` (the loss, nats
+    a token, that the whole model gives it after the same prompt), the repetition `rep4` of all prompts' texts, the mean, and
+    `rep4_apart`, how far one prompt's lies from the mean of the others.
     """
-    done, of = 0, len(config.damages) * config.masks
     with log.live(f"loss while damages are tried: {config.part}", "condition", "nats a token") as live:
-        for damage in config.damages:
-            first: list[dict] = []  # rows of the first mask
-            for seed in range(config.masks):
-                levels = damage.levels(config)
-                key = (config.part, damage, seed, levels, config.new if not seed else 0, _key(subject, damage))
-                if seed and not damage.draws:
-                    log.once(key, lambda d=damage, s=seed, rows=first: _copied(subject, config, d, s, log.name, rows))
-                else:
-                    log.once(key, lambda d=damage, s=seed: _trial(subject, config, d, s, log.name))
-                first = first if seed else log.records[-1]["metrics"]
-                done += 1
-                live(done, {damage.label: log.records[-1]["metrics"][-1]["nll"]})
-                log.progress(done, of)
-    subject.codes.clear()
+        for done, damage in enumerate(config.damages, start=1):
+            key = (
+                config.part,
+                damage,
+                config.masks,
+                damage.levels(config),
+                config.new,
+                config.writes,
+                _key(subject, damage),
+            )
+            log.once(key, lambda d=damage: _tried(subject, config, d, log.name))
+            live(done, {damage.label: log.records[-1]["metrics"][-1]["nll"]})
+            log.progress(done, len(config.damages))
+    subject.rest()
 
 
 def run_printed(subject: Subject, config: Published, log: Log) -> None:
@@ -94,17 +91,36 @@ def run_family(subject: Subject, config: Family, log: Log) -> None:
             run(taken, trial, log)
 
 
-def write_curve(rows: pd.DataFrame, folder: Path, figure: go.Figure | None = None) -> Path:
-    """The printed curve as `emergence_curve.csv`, and as `emergence_curve.png` where the `png` extra (kaleido) is installed.
+def run_kin(subject: Subject, trials: Sequence[Trial], log: Log) -> None:
+    """Another seed of the embedded storyteller, which is stored with the book, taken apart likewise. Its matrices stand between
+    the embedded model's norms, as they do where it is a prior; its loss whole is in its records.
+    """
+    kin = with_weights(subject.found, embedded("other"), f"{subject.found.name}-other")
+    taken = Subject(kin, subject.tokens, cap=subject.cap, model_seed=1)
+    taken.priors["leaked"] = leaked(taken.whole, cap=taken.cap)
+    for trial in trials:
+        run(taken, trial, log)
+
+
+def write_curve(rows: pd.DataFrame, folder: Path, name: str) -> Path:
+    """The printed curve as `NAME_curve.csv`, and drawn as `NAME_curve.png`, as the published scripts write them.
 
     rows: of the printed experiment, with a column `name` for each of its damages.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     names = {"kept": "fraction", "cosine_last": "cosine", "top10": "top10_overlap"}
     table = rows[["name", *names]].rename(columns=names)
-    path = files.write_atomic(Path(folder) / "emergence_curve.csv", table.to_csv(index=False))
-    if figure is not None and importlib.util.find_spec("kaleido"):
-        picture = figure.update_layout(paper_bgcolor="white", plot_bgcolor="white")
-        files.write_atomic(path.with_suffix(".png"), picture.to_image("png", width=900, height=520, scale=2))
+    path = files.write_atomic(Path(folder) / f"{name}_curve.csv", table.to_csv(index=False))
+    picture, drawn = Figure(figsize=(7, 4)), io.BytesIO()
+    axes = picture.subplots()
+    for label, own in table.groupby("name", sort=False):
+        axes.plot(own["fraction"], own["cosine"], marker="o", label=label)
+    axes.set(xlabel="fraction of the coefficients", ylabel="cosine of the next token's logits")
+    axes.legend()
+    FigureCanvasAgg(picture).print_png(drawn)
+    files.write_atomic(path.with_suffix(".png"), drawn.getvalue())
     return path
 
 
@@ -113,6 +129,14 @@ def repetition(text: str, n: int = 4) -> float:
     words = text.split()
     grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def repeated(texts: Sequence[str]) -> dict[str, float]:
+    """rep4: the mean repetition of texts; rep4_apart: how far one lies from the mean of the others, on average (with two texts
+    or more)."""
+    values = np.array([repetition(text) for text in texts])
+    apart = np.abs(values - values.mean()) * len(values) / max(1, len(values) - 1)
+    return {"rep4": float(values.mean())} | ({"rep4_apart": float(apart.mean())} if len(values) > 1 else {})
 
 
 def _key(subject: Subject, damage: Damage) -> tuple:
@@ -124,25 +148,36 @@ def _record(subject: Subject, part: str, damage: Damage, seed: int, experiment: 
     return Record(experiment, f"{part}.{subject.found.name}.{damage.label}", seed, facts)
 
 
-def _trial(subject: Subject, config: Trial, damage: Damage, seed: int, experiment: str) -> Record:
-    record = _record(subject, config.part, damage, seed, experiment)
+def _tried(subject: Subject, config: Trial, damage: Damage, experiment: str) -> list[Record]:
+    """A record a mask: those that write texts one after the other, all others side by side."""
+    records = [_record(subject, config.part, damage, seed, experiment) for seed in range(config.masks)]
+    writes = config.writes if config.new else 0
+    tried = records if damage.draws else records[:1]
+    for record in tried[:writes]:
+        _written(subject, config, damage, record)
+    levels, others = damage.levels(config), tried[writes:]
+    with subject.damaged():
+        rows = iter(subject.measured(damage, [(r.seed, level) for r in others for level in levels]))
+    for record in others:
+        for step, level in enumerate(levels):
+            found = next(rows)
+            record.log(step, **{damage.level: level}, **({k: found[k] for k in LEAN} if config.lean else found))
+    for record in records[len(tried) :]:  # nothing of it is drawn: what one mask gives stands for all
+        for row in records[0].metrics:
+            record.log(
+                **{k: v for k, v in row.items() if k not in ("timestamp", "text", "rep4", "rep4_apart", "sense")}
+            )
+    return records
+
+
+def _written(subject: Subject, config: Trial, damage: Damage, record: Record) -> None:
+    """Fill a record whose mask also writes a greedy text at every level."""
     with subject.damaged():
         for step, level in enumerate(damage.levels(config)):
-            row = {damage.level: level, "cosine": subject.rebuild(damage, level, seed)} | subject.measure()
-            if config.new and seed == 0:
-                texts = subject.texts(subject.prompts, config.new)
-                row |= {"text": texts[0], "rep4": float(np.mean([repetition(t) for t in texts]))}
-            record.log(step, **row)
+            row = {damage.level: level, "cosine": subject.rebuild(damage, level, record.seed)} | subject.measure()
+            texts = subject.texts(subject.prompts, config.new)
+            record.log(step, **row, text=texts[0], **repeated(texts))
     _read(subject, record, subject.prompts)
-    return record
-
-
-def _copied(subject: Subject, config: Trial, damage: Damage, seed: int, experiment: str, rows: list[dict]) -> Record:
-    """The record of another mask of a damage that draws nothing: the first one's rows, but for the texts."""
-    record = _record(subject, config.part, damage, seed, experiment)
-    for row in rows:
-        record.log(**{k: v for k, v in row.items() if k not in ("timestamp", *WRITTEN)})
-    return record
 
 
 def _printed(subject: Subject, config: Published, damage: Keep, experiment: str) -> Record:

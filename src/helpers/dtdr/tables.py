@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from helpers import frames, prose, stats
+from helpers import claims, frames, prose, stats
 from helpers.claims.words import AWAITING, SUPPORTED, TOO_FEW
 from helpers.dtdr import quantities
 from helpers.dtdr.damage import Damage, Keep
 from helpers.dtdr.judged import JUDGED
 from helpers.dtdr.named import (
     ANCHORED,
-    EMERGENCE,
+    ARMS,
     EVEN,
     PROPORTIONAL,
     RANDOM,
@@ -26,7 +26,7 @@ from helpers.dtdr.named import (
     TRANSFORMED,
 )  # fmt: skip
 from helpers.sides import Quantity
-from helpers.study import Log
+from helpers.study import Log, Study
 
 PATTERNS = {  # what is lost, for the table of all patterns
     RAW: "raw, any entries",
@@ -53,6 +53,7 @@ PRIORS = {
     "before": "before it was fine-tuned",
     "relative": "a relative, given by parameter",
     "other": "another seed of the same training",
+    "aligned": "another seed, its neurons in this model's order",
     "neighbour": "the right model, the wrong layers",
     "row_mean": "row means of what was kept",
     "low_rank": "leading directions of what was kept",
@@ -67,15 +68,14 @@ RISE = {  # column: the quantity of a damage, for the tables of arms and pattern
 }
 SMALL_LOSS = {f"{f:.0%} kept": lambda damage, f=f: quantities.loss(damage, f) for f in (0.8, 0.9)}
 ACROSS = {  # column: the parts and the quantity, for the table of committed runs
-    "f50": (EMERGENCE, quantities.reach(TRANSFORMED, 0.5)),
-    "width": (EMERGENCE, quantities.NUMBERS["width"][0]),
-    "T − R, 80%": (EMERGENCE, quantities.NUMBERS["gap_80"][0]),
+    "f50": (ARMS, quantities.reach(TRANSFORMED, 0.5)),
+    "width": (ARMS, quantities.NUMBERS["width"][0]),
+    "T − R, 80%": (ARMS, quantities.NUMBERS["gap_80"][0]),
     "T − R, 90%": ("cause", quantities.NUMBERS["domain"][0]),
-    "rows − R, 80%": (EMERGENCE, quantities.NUMBERS["rows_gap"][0]),
     "even − prop., 90%": ("cause", quantities.NUMBERS["shape"][0]),
-    "mixing − R, off the curve": (EMERGENCE, JUDGED["d7_mixing_minus_raw"]),
-    "p of the domain": (EMERGENCE, quantities.NUMBERS["p_domain"][0]),
+    "T − even, 90%": ("cause", quantities.NUMBERS["even_equal"][0]),
 }
+TURNS = ("D2", "D5", "D5b", "D8", "D10")  # claims that a model with outlier channels could answer otherwise
 
 
 def means(
@@ -90,8 +90,8 @@ def means(
 
 
 def told(rows: pd.DataFrame, damages: Iterable[Damage]) -> pd.DataFrame:
-    """Rows with a text, damage by damage: `name` is its label, `kept` its level, whatever that is called."""
-    texts = rows[rows["text"].notna()]
+    """Rows of the first mask with a text, damage by damage: `name` is its label, `kept` its level, whatever that is called."""
+    texts = rows[rows["text"].notna() & (rows["seed"] == 0)]
     own = {damage: frames.rows(texts, **damage.columns) for damage in damages}
     parts = [part.assign(name=d.label, kept=part[d.level]) for d, part in own.items() if len(part)]
     return pd.concat(parts or [texts.iloc[:0].assign(name="")], ignore_index=True)
@@ -149,14 +149,21 @@ NUMBERS = (
         "wide": (end("f50", "width", -1), "z.2f", ""),
     }
     | {  # and with those that claims name
+        "text_width": (JUDGED["d2_text_width"], ".2f", ""),
+        "text_width_raw": (JUDGED["d2_text_width_raw"], ".2f", ""),
         "kl_few": (JUDGED["d1_kl"], ".2f", "nats"),
         "kl_few_raw": (JUDGED["d1_kl_raw"], ".2f", "nats"),
         "share_gap": (JUDGED["d5_share_gap"], "z.3f", ""),
         "worse_90": (JUDGED["d5b_loss_gap_0.9"], "z.3f", "nats"),
+        "outliers_share": (JUDGED["d5_outliers"], "z.2f", ""),
+        "bytes_90": (JUDGED["d6_bytes_0.9"], "z.3f", "nats"),
         "kinds_80": (JUDGED["d6_difference_0.8"], "z.3f", "nats"),
         "kinds_90": (JUDGED["d6_difference_0.9"], "z.3f", "nats"),
         "mixing": (JUDGED["d7_mixing_minus_raw"], "z.3f", "nats"),
         "beside_noise": (JUDGED["d7_hadamard_minus_even"], "z.3f", "nats"),
+        **{f"repeats_{f * 100:.0f}": (JUDGED[f"d3_repetition_apart_{f:g}"], ".2f", "") for f in SHARES[1:]},
+        **{f"prompts_{f * 100:.0f}": (JUDGED[f"d3_prompts_apart_{f:g}"], ".2f", "") for f in SHARES[1:]},
+        **{f"aligned_{f * 100:.0f}": (JUDGED[f"d4_aligned_minus_zero_{f:g}"], "z.2f", "nats") for f in SHARES},
         "apart_40": (JUDGED["d3_entropy_apart_0.4"], ".2f", "nats"),
         "apart_60": (JUDGED["d3_entropy_apart_0.6"], ".2f", "nats"),
         **{f"recovered_{f * 100:.0f}": (JUDGED[f"d4_recovered_{f:g}"], "z.0%", "") for f in SHARES},
@@ -222,23 +229,26 @@ def across(log: Log) -> pd.DataFrame:
     out = []
     for label, committed in log.committed.items():
         rows = {part: log.alone(label, part=part).this for part, _ in ACROSS.values()}
-        name, trainings = committed.header["parameters"]["model"], rows[EMERGENCE]["model"].nunique()
+        name, trainings = committed.header["parameters"]["model"], rows[ARMS]["model"].nunique()
         name += f", mean of {trainings} trainings" if trainings > 1 else ""
         facts = {"model": name, "masks": committed.header["seeds"]}
         out.append(facts | {name: _mean(quantity(rows[part])) for name, (part, quantity) in ACROSS.items()})
     return pd.DataFrame(out)
 
 
-def verdicts(log: Log, **sets: pd.DataFrame) -> pd.DataFrame:
-    """A row a set of rows: the verdicts that the chapter's criteria give on them. With few models in them a mask stands for a
-    model. D6 and D7 are left out, which need other models or more damages.
+def verdicts(chapters: Mapping[str, Study], **sets: pd.DataFrame) -> pd.DataFrame:
+    """A row a set of rows: the verdicts that the criteria of TURNS, of all chapters, give on them, an interval counting from
+    three units on. With few models in them a mask stands for a model.
     """
     known = {name.replace("_", " "): rows for name, rows in sets.items() if len(rows)}
     out = []
     for name, rows in known.items():
         each = rows.assign(part="arms", model=rows["model"].astype(str) + ", mask " + rows["seed"].astype(str))
-        out.append({"weights": name, "masks": rows["seed"].nunique()} | log.examine(each))
-    return pd.DataFrame(out).drop(columns=["D6", "D7"], errors="ignore")
+        row = {"weights": name, "masks": rows["seed"].nunique()}
+        for chapter, study in chapters.items():
+            row |= {k: v for k, v in study.examine(each, claims.of(chapter)).items() if k in TURNS}
+        out.append(row)
+    return pd.DataFrame(out)
 
 
 def turned(table: pd.DataFrame) -> str:

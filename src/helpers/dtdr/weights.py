@@ -19,13 +19,16 @@ CHUNK = 1 << 24  # entries summed up at a time
 
 
 class Weights:
-    """Every matrix of a model, live (`parts`) and as it was (`whole`), by name."""
+    """Every matrix of a model, live (`parts`) and as it was (`whole`), by name.
 
-    def __init__(self, model: nn.Module):
+    whole: where a copy of the whole ones is kept already, such as for a copy of the model.
+    """
+
+    def __init__(self, model: nn.Module, whole: Mapping[str, Tensor] | None = None):
         self.model, self.parts = model, stores.parts(model)
         if not self.parts:
             raise ValueError(f"{type(model).__name__} has no matrices: there is nothing to take apart")
-        self.whole = {name: part.tensor.detach().clone() for name, part in self.parts.items()}
+        self.whole = whole or {name: part.tensor.detach().clone() for name, part in self.parts.items()}
         self.vectors = {name: p for name, p in model.named_parameters() if p.ndim < 2}  # norms, biases: never damaged
         self._pairs = [(self.whole[name], part.tensor) for name, part in self.parts.items()]
         self._products, self._noises = Products(self._pairs), {}
@@ -51,8 +54,15 @@ class Weights:
 
     def cosine(self) -> float:
         """Of the model's matrices, as they are now, to the whole ones, over all of them."""
-        dot, other = self._products()
-        return dot / (self._norm * other) ** 0.5 if other else 0.0
+        return self.cosine_of(*self._products())
+
+    def products(self) -> Tensor:
+        """What `cosine_of` takes, float64 (2,), on the device: nothing is waited for."""
+        return self._products.sums()
+
+    def cosine_of(self, dot: float, square: float) -> float:
+        """The cosine from ⟨whole, live⟩ and ⟨live, live⟩."""
+        return dot / (self._norm * square) ** 0.5 if square else 0.0
 
     def noise(self, per: str, cosine: float, seed: int) -> None:
         """Write noisy weights of a cosine to the whole ones into the model. per: "row" or "entry", see `fills.noisy`."""

@@ -65,8 +65,8 @@ class ChainGrid(Grid):
         c = self.config
         for cell, arms in c.cells.items():
             for arm in arms:
-                widths = [c.full] if arm == "full" else c.widths
-                yield from (Model(cell, arm, *rest) for rest in product(widths, range(c.seeds), c.rates))
+                for d in [c.full] if arm == "full" else c.widths:
+                    yield from (Model(cell, arm, d, *rest) for rest in product(range(c.seeds), c.rates_at(arm, d)))
 
     def stack(self, model: Model) -> tuple:
         readout = _readout(model.cell)

@@ -46,7 +46,9 @@ def autoencoder(
         models.append({"e": encoder, "be": torch.zeros(1, d), "d": decoder, "bd": torch.zeros(1, full)})
     x = x.to(device)
     error = lambda p, t=0: rebuilt(p, x, relu).sub(x).pow(2).mean((1, 2))
-    params, _ = networks.trained(models, error, steps, device=device)
+    params = {k: v.to(device) for k, v in stacked.pile(models).items()}
+    if steps:  # none: the untrained encoder
+        params, _ = networks.trained(models, error, steps, device=device)
     code, explained = encoded(params, x, relu).cpu(), 1 - error(params) / x.var((1, 2), correction=0)
     return [code[i, :, :d] for i, d in enumerate(widths)], explained.cpu()
 

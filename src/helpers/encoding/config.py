@@ -17,11 +17,12 @@ TWO_STAGE = ("seed_ae", "seed_ae_relu", "onehot_ae", "trained_pca")  # these cod
 # An arm: how its code is made before the task is seen, and whether the code is then learned.
 ARMS = {kind: (kind, False) for kind in (*TWO_STAGE, "random", "spectral")} | {"wide": ("random", False)}
 ARMS |= {"seed_ae_tuned": ("seed_ae", True), "trained_pca_tuned": ("trained_pca", True)}
-ARMS |= dict.fromkeys(("learned", "factorised", "full"), ("", True))
-READING = ("learned", "random", "seed_ae", "trained_pca", "trained_pca_tuned", "full")  # arms of a transformer
+ARMS |= dict.fromkeys(("learned", "factorised", "full", "again"), ("", True))  # again: full width from another start
+WHOLE = ("full", "again")
+READING = ("learned", "random", "seed_ae", "trained_pca", "trained_pca_tuned", *WHOLE)  # arms of a transformer
 MAIN = ("learned", "random", "seed_ae", "trained_pca", "full")
 EVERY = (*MAIN[:3], "seed_ae_relu", "onehot_ae", *MAIN[3:4], "trained_pca_tuned", "seed_ae_tuned", "spectral", "full")
-LEAST = {"length": 2, "steps": 2, "values": 2, "vocab": 2}  # of whole numbers; of all others 1
+LEAST = {"stage_one": 0, "length": 2, "steps": 2, "values": 2, "vocab": 2}  # of whole numbers; of all others 1
 CELLS = {  # source/read-out: the arms of the context-free study
     "pattern/residual": MAIN,
     "planted6/residual": EVERY,
@@ -43,11 +44,11 @@ class Checked:
         given = vars(self)
         for name, value in given.items():
             least = LEAST.get(name, 1)
-            if isinstance(value, int):
+            if isinstance(value, int) and not isinstance(value, bool):
                 expect(value >= least, f"{name}={value} is too few; use {least} or more")
             elif isinstance(value, float) and name != "rate":
                 expect(0 < value < 1, f"{name}={value} is not a share between 0 and 1")
-        for rate in given.get("rates", (given.get("rate", 1),)):
+        for rate in (*given.get("rates", (given.get("rate", 1),)), *given.get("wider", ())):
             expect(0 < rate <= 1, f"rate={rate} is no learning rate of Adam; use one above 0 and up to 1")
         grid = given.get("grid", ())
         expect(min(grid, default=1) >= 1, f"grid={grid}: a code has at least one number; use widths from 1 on")
@@ -89,29 +90,44 @@ class Printed(Checked):
 class Training(Checked):
     """What every study of arms has: seeds, learning rates to choose from, and one budget of gradient steps for every arm.
 
-    A two-stage arm spends the share `stage1` of the budget before it sees the task (20 of 50 epochs, as published).
+    A two-stage arm spends the share `stage1` of the budget before it sees the task (20 of 50 epochs, as published), or
+    `stage_one` steps. charged: whether these come out of its budget; otherwise all arms take as many steps on the task. wider:
+    more learning rates, which are tried where arms are judged: at the width `code` and at the full width.
     """
 
     seeds: int = 3
     rates: tuple[float, ...] = (0.01, 0.03)
     steps: int = 400
     stage1: float = 0.4
+    stage_one: int | None = None
+    charged: bool = True
+    wider: tuple[float, ...] = ()
 
     @property
     def first(self) -> int:
         """Gradient steps of stage one."""
-        return max(1, round(self.steps * self.stage1))
+        return max(1, round(self.steps * self.stage1)) if self.stage_one is None else self.stage_one
 
     def before(self, arm: str) -> int:
         """Gradient steps that an arm has spent before it sees the task."""
         return self.first if ARMS[arm][0] in TWO_STAGE else 0
+
+    def task(self, arm: str) -> int:
+        """Gradient steps that an arm takes on the task."""
+        return self.steps - self.before(arm) if self.charged else self.steps
+
+    def rates_at(self, arm: str, d: int) -> tuple[float, ...]:
+        """The learning rates that an arm is tried with at a width."""
+        judged = arm in WHOLE or d == self.code
+        return tuple(sorted({*self.rates, *(self.wider if judged else ())}))
 
 
 @dataclass(frozen=True)
 class Chains(Training):
     """The context-free study. cells: {"source/readout": arms}; sources are pattern, dirichlet and plantedR for a rank R.
 
-    grid: code widths to train. code: the width at which arms are compared, which is always trained.
+    grid: code widths to train. code: the width at which arms are compared, which is always trained. part: "chains", or "stages"
+    for a trial of the length of stage one, where rates are chosen for speed.
     """
 
     grid: tuple[int, ...] = (1, 2, 4, 6, 8, 12)
@@ -124,6 +140,7 @@ class Chains(Training):
     wide_hidden: int = 256
     sequences: int = 10_000
     length: int = 20
+    part: str = "chains"
 
     def __post_init__(self):
         super().__post_init__()
@@ -183,6 +200,7 @@ class Rules(Reading):
     length: int = 10
     held: int = 256
     untrained: int = 64
+    part: str = "rules"
 
     @property
     def vocab(self) -> int:

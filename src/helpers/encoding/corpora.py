@@ -114,7 +114,26 @@ def deployed(config: Limits, vocab: int, d: int, untrained: int) -> dict[str, di
         "full width": (vocab * config.stream, 0, vocab * config.stream + network),
     }
     names = ("table", "projection", "network", "deployed", "training")
+    known = {"cache": cache(config, vocab, d)}
     return {
-        arm: dict(zip(names, (4 * n for n in (t, u, network, t + u + network, trained)), strict=True))
+        arm: dict(zip(names, (4 * n for n in (t, u, network, t + u + network, trained)), strict=True)) | known
         for arm, (t, u, trained) in arms.items()
     }
+
+
+def cache(config: Limits, vocab: int, d: int) -> int:
+    """Bytes of the keys and values that attention keeps of one token, measured: what a model's own matrices make of it."""
+    params = attention.one(config, vocab, d, 0)
+    token = torch.zeros(1, config.stream)
+    return sum((token @ params[f"{name}{layer}"]).nbytes for name in "kv" for layer in range(config.layers))
+
+
+LETTERS = ("A", "C", "G", "T", "N", "START", "END", "PAD")  # the document's vocabulary of a genome
+
+
+def letters(bases: np.ndarray, read: int = 60, length: int = 64) -> np.ndarray:
+    """(N,) tokens of LETTERS: bases (n,) below 4 as reads of `read`, each between START and END, padded to `length`."""
+    reads = bases[: len(bases) // read * read].reshape(-1, read)
+    out = np.full((len(reads), length), LETTERS.index("PAD"))
+    out[:, 0], out[:, 1 : read + 1], out[:, read + 1] = LETTERS.index("START"), reads, LETTERS.index("END")
+    return out.ravel()

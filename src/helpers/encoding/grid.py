@@ -68,8 +68,7 @@ class Grid:
         """
         self.live, stacks, found = live, self._stacks(self.models()), []
         for i, models in enumerate(stacks):
-            before = self.config.before(models[0].arm)
-            steps = self.config.steps - before
+            before, steps = self.config.before(models[0].arm), self.config.task(models[0].arm)
             done = self.train(models, steps)
             self.keep(models, done)
             for model, curve in zip(models, done["curves"].tolist(), strict=True):
@@ -121,7 +120,7 @@ class Grid:
 
         def see(losses: Tensor) -> None:
             curve.append(losses.cpu())
-            if self.live and before + steps == self.config.steps:  # a full-width model cut short is no arm
+            if self.live and steps == self.config.task(arms[0]):  # a full-width model cut short is no arm
                 means = pd.Series(curve[-1][:, 0].tolist(), arms).groupby(level=0, sort=False).mean()
                 self.live(before + marks[len(curve) - 1], means.to_dict())
 

@@ -26,12 +26,17 @@ def sequences(p: Printed, seed: int) -> np.ndarray:
 
 def losses(p: Printed, device: str = "cpu") -> dict[str, np.ndarray]:
     """Loss an epoch (seeds, epochs) of every arm, of the autoencoders (`first_…`), and of the walks (`walk_…`)."""
+    return trained(p, device)[0]
+
+
+def trained(p: Printed, device: str = "cpu") -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """`losses`, and the transitions (seeds, V, V) that each arm predicts after training, by true gradients or by the walk."""
     data = torch.tensor(np.stack([sequences(p, s) for s in range(p.seeds)]))  # (S, N, T)
     tables = _tables(p, data, p.epochs)
     often = [t.sum(2, keepdim=True).to(device) for t in _tables(p, data, p.first_epochs)]  # (S, V, 1) a batch
     on_device = [table.to(device) for table in tables]
     x = torch.stack([codes.vectors(p.vocab, p.full, s) for s in range(p.seeds)]).to(device)  # (S, V, D)
-    out, given = {}, {"learned": None}
+    out, told, given = {}, {}, {"learned": None}
     for name, relu in (("traditional", False), ("traditional_relu", True)):  # the first stage of the two-stage arms
         shapes = {"e": (p.full, p.code), "be": (1, p.code), "d": (p.code, p.full), "bd": (1, p.full)}
         params = {k: v.to(device) for k, v in _start(p, shapes).items()}
@@ -45,8 +50,11 @@ def losses(p: Printed, device: str = "cpu") -> dict[str, np.ndarray]:
         params = {k: v.to(device, copy=True) for k, v in own.items()}
         loss = lambda q, t: networks.cross_entropy(networks.forward(q, "residual"), on_device[t])
         out[name] = _fit(p, params, loss, len(tables), learn={"code": code is None})
-        out[f"walk_{name}"] = _walk(p, {k: v.clone() for k, v in own.items()}, tables, code is None)
-    return out
+        walked = {k: v.clone() for k, v in own.items()}
+        out[f"walk_{name}"] = _walk(p, walked, tables, code is None)
+        for arm, q in ((name, params), (f"walk_{name}", walked)):
+            told[arm] = torch.softmax(networks.forward(q, "residual"), -1).detach().cpu().numpy()
+    return out, told
 
 
 def _walk(p: Printed, params: stacked.Params, tables: list[Tensor], learns: bool) -> np.ndarray:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
+from helpers.encoding.config import WHOLE
+from helpers.encoding.trials import SOURCES, edges, equal, stages
 
 PUBLISHED = 6, 64  # widths of the code and of the full table in the document
 ELBOW = (
     0.995  # share at which the elbow is read: nearer to all than the 0.99 of a compression, since it locates a corner
 )
-SOURCES = ("pattern", "planted6", "dirichlet")
-TRIALS = ("limits", "start", "longer")
+TRIALS = ("limits", "start", "longer", "letters")
 START, TUNED, LONGER = (
     {"part": part, "arm": arm, "attend": True}
     for part, arm in (("start", "learned"), ("start", "trained_pca_tuned"), ("longer", "learned"))
@@ -24,6 +25,7 @@ GAPS = {  # differences of excess loss behind the published network: arms a, b; 
     "e3_gap": ("trained_pca", "learned"),
     "e5_gap": ("random", "learned"),
 }
+STUCK = 0.1  # of chance: a loss above it has not converged
 Quantities = dict[str, list[float]]
 Quantity = Callable[[pd.DataFrame], np.ndarray]
 
@@ -56,7 +58,11 @@ def widths(rows: pd.DataFrame) -> tuple[int, int]:
 def learned(rows: pd.DataFrame) -> Quantities:
     """Quantities of `learned_encoding` (claims E1 to E7, E9). Those whose rows are missing are left out."""
     ends = frames.rows(rows, end=True)
-    return printed(ends) | gaps(ends) | compression(ends) | speed(rows) | context(ends) | elbow(ends) | generation(ends)
+    d = widths(ends)[0]
+    found = (
+        printed(ends) | gaps(ends) | compression(ends) | speed(rows) | context(ends) | elbow(ends) | generation(ends)
+    )
+    return found | _there(stages(rows, d) | equal(ends) | edges(ends, d))
 
 
 def limited(rows: pd.DataFrame) -> Quantities:
@@ -70,7 +76,9 @@ def limited(rows: pd.DataFrame) -> Quantities:
         of_kind = frames.rows(seen, kind=kind)
         whole = frames.rows(of_kind, arm="full")
         out[f"e8_{kind}_gain"] = frames.per_seed(whole.assign(gain=whole["unigram"] - whole["loss"]), "gain")
-        for (arm, asked), chosen in of_kind[of_kind["arm"] != "full"].groupby(["arm", "asked"]):
+        again = frames.rows(of_kind, arm="again")
+        out[f"e8_{kind}_again"] = _ratio(frames.per_seed(again, "loss"), frames.per_seed(whole, "loss"))
+        for (arm, asked), chosen in of_kind[~of_kind["arm"].isin(WHOLE)].groupby(["arm", "asked"]):
             name = f"e8_{kind}_{asked:g}" + ("" if arm == "learned" else f"_{arm}")
             out[name] = frames.per_seed(chosen, "kept")
             if arm == "learned":
@@ -84,6 +92,11 @@ def limited(rows: pd.DataFrame) -> Quantities:
         out |= {f"e10_{k}": [size.loc[arm, what] / size.loc["learned", what]] for k, (arm, what) in saved.items()}
         embedding = size["table"] + size["projection"]
         out["e10_embedding"] = [embedding["full width"] / embedding["learned"]]
+        if "cache" in size and size["cache"].notna().all():
+            tokens = (2 * size.loc["full width", "deployed"] - size["deployed"]) / size[
+                "cache"
+            ]  # that the memory has room for
+            out["e11_context_ratio"] = [tokens["learned"] / tokens["full width"]]
     return _there(out)
 
 
@@ -101,6 +114,10 @@ def gap(source: str, readout: str, a: str, b: str) -> Quantity:
 
 def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
     """A quantity by the name that the claims use, of either chapter."""
+    if name.startswith("e4_best"):
+        return lambda rows: stages(rows, widths(rows)[0]).get(name, [])
+    if name in ("e6_gap_equal", "e6_fair_equal", "e6_ae_random"):
+        return lambda rows: equal(frames.rows(rows, end=True)).get(name, [])
     known = {"e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
     return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
@@ -110,9 +127,9 @@ def chosen(column: str, **where: object) -> Quantity:
     return lambda rows: frames.per_seed(rows, column, end=True, **where).to_numpy()
 
 
-def gain(better: Mapping[str, str]) -> Quantity:
-    """A quantity: how much lower the loss of a genome's learned code is with another start or budget, in nats."""
-    return lambda rows: _paired(rows, "loss", START | {"end": True}, {**better, "end": True})
+def gain(better: Mapping[str, str], worse: Mapping[str, str] = START) -> Quantity:
+    """A quantity: how much lower the loss of a genome's code is with another start or budget, in nats."""
+    return lambda rows: _paired(rows, "loss", {**worse, "end": True}, {**better, "end": True})
 
 
 def elbow_of(source: str) -> Quantity:
@@ -139,6 +156,7 @@ def printed(rows: pd.DataFrame) -> Quantities:
         return {}
     code, full = widths(ends)
     last = lambda arm: frames.per_seed(ends, "loss", arm=arm).to_numpy()
+    last_kl = lambda arm: frames.per_seed(ends, "bigram_kl", arm=arm).to_numpy()
     learned, traditional, walk, chance = (
         last("learned"),
         last("traditional"),
@@ -150,7 +168,11 @@ def printed(rows: pd.DataFrame) -> Quantities:
             "e1_printed_ratio": learned / traditional,
             "e1_walk_ratio": walk / last("walk_traditional"),
             "e1_walk_loss": walk - chance,
+            "e1_relu_stuck": last("traditional_relu") > STUCK * chance,
             "e2_printed_ratio": np.full(len(learned), full / code),
+            "e9_printed_gap": last_kl("learned") - last_kl("traditional")
+            if "bigram_kl" in ends and ends["bigram_kl"].notna().any()
+            else [],
             "e4_printed_converged": np.maximum(learned, traditional) / chance,
         }
     )

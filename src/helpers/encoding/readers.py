@@ -11,11 +11,12 @@ from torch import Tensor
 
 from helpers import devices, stacked
 from helpers.encoding import attention, tasks
-from helpers.encoding.config import Reading, Rules
+from helpers.encoding.config import WHOLE, Reading, Rules
 from helpers.encoding.grid import Grid, Model, See
 from helpers.stacked import Params
 from helpers.work import Work
 
+AGAIN = 1000  # what the seed of another start lies away
 MEMORY = {"cpu": 400 * 2**20, "cuda": 24 * 2**30}  # bytes of logits and their gradients in one stack
 
 
@@ -61,8 +62,8 @@ class ReaderGrid(Grid):
         c = self.config
         for sight, arms, widths in (("attention", ("full", *c.arms), c.widths), ("blind", c.blind, (c.code,))):
             for arm in dict.fromkeys(arms):
-                own = (c.stream,) if arm == "full" else widths
-                yield from (Model(sight, arm, *rest) for rest in product(own, range(c.seeds), c.rates))
+                for d in (c.stream,) if arm in WHOLE else widths:
+                    yield from (Model(sight, arm, d, *rest) for rest in product(range(c.seeds), c.rates_at(arm, d)))
 
     def stack(self, model: Model) -> int:
         return self.config.before(model.arm)
@@ -71,7 +72,8 @@ class ReaderGrid(Grid):
         return "attention"
 
     def start(self, model: Model) -> dict[str, Tensor]:
-        return dict(attention.one(self.config, self.vocab, model.d, model.seed))
+        start = model.seed + AGAIN * (model.arm == "again")
+        return dict(attention.one(self.config, self.vocab, model.d, start))
 
     def fit(self, models: list[Model], params: Params, see: See, **how) -> dict[str, Tensor]:
         stream = self.stream

@@ -5,18 +5,21 @@ mean validation loss over seeds, and the test loss that is reported played no pa
 of stage one included; in the printed experiment it counts epochs.
 
 Columns: part; arm; d, the code's width; seed; loss, nats a token.
-printed: full, D; chance, ln V.
+printed: full, D; chance, ln V; in the last row bigram_kl, of text that the trained model writes.
 chains: source, readout; bayes, unigram: the best loss and that of token frequencies. In the last row rate, the learning rate;
-explained, the share of the untrained vectors' variance that an autoencoder keeps; bigram_kl, the divergence of sampled
-bigrams from the chain's, and bigram_floor, that of the chain itself.
-rules: attend, bayes, unigram. limits and its trials: kind, corpus, attend, unigram, bigram, asked (the compression that was
-asked for) and ratio (the one that whole numbers give).
-deployed: table, projection, network, deployed, training: bytes.
+edge, whether none further out was tried; explained, the share of the untrained vectors' variance that an autoencoder keeps;
+bigram_kl, the divergence of sampled bigrams from the chain's, and bigram_floor, that of the chain itself.
+stages: as chains, and first, the gradient steps of stage one, on top of the budget.
+rules, rules_equal (equal steps on the task): attend, bayes, unigram.
+limits and its trials: kind, corpus, attend, unigram, bigram, asked (the compression that was asked for) and ratio (the one that
+whole numbers give).
+deployed: table, projection, network, deployed, training: bytes; cache: bytes of keys and values a token of context.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +27,7 @@ import pandas as pd
 from helpers import devices, frames, stacked
 from helpers.encoding import corpora, printed, tasks
 from helpers.encoding.chains import ChainGrid
-from helpers.encoding.config import ARMS, Chains, Limits, Printed, Rules
+from helpers.encoding.config import ARMS, WHOLE, Chains, Limits, Printed, Rules, Training
 from helpers.encoding.corpora import Corpus
 from helpers.encoding.grid import COLUMNS, Grid, Model
 from helpers.encoding.readers import ReaderGrid, Stream, rule_stream
@@ -40,9 +43,14 @@ def run_printed(config: Printed, log: Log) -> None:
     known = {"part": "printed", "d": config.code, "full": config.full, "chance": float(np.log(config.vocab))}
 
     def make() -> list[Record]:
-        curves = printed.losses(config, log.device)
-        of_seeds = ((arm, seed, curve) for arm, found in curves.items() for seed, curve in enumerate(found.tolist()))
-        return [_record(log, f"printed.{arm}", s, known | {"arm": arm}, [*enumerate(v)]) for arm, s, v in of_seeds]
+        curves, told = printed.trained(config, log.device)
+        chain, out = tasks.pattern(config.vocab), []
+        for arm, found in curves.items():
+            for seed, curve in enumerate(found.tolist()):
+                rng = devices.numpy_rng("printed bigrams", seed)
+                kl = {"bigram_kl": tasks.bigram_kl(chain, told[arm][seed], DRAWN, rng)} if arm in told else {}
+                out.append(_record(log, f"printed.{arm}", seed, known | {"arm": arm}, [*enumerate(curve)], **kl))
+        return out
 
     log.once(("printed", config), make)
 
@@ -52,25 +60,42 @@ def run_chains(config: Chains, log: Log) -> None:
 
     def make() -> list[Record]:
         grid, floors, out = ChainGrid(config, log.device, log.work), {}, []
-        for model, curve in _best(_trained(grid, log, "chains")):
+        stages = config.part == "stages"
+        for model, curve in _best(_trained(grid, log, config.part), fast=stages):
             chain, (source, readout) = grid.chains[grid.index(model)], model.cell.split("/")
-            known = {"part": "chains", "source": source, "readout": readout}
+            known = {"part": config.part, "source": source, "readout": readout} | (
+                {"first": config.first} if stages else {}
+            )
             known |= {"bayes": chain.bayes, "unigram": chain.unigram}
             whole = model.d in (config.code, config.full)
-            ends = _at_the_end(grid, model, chain, floors)
-            out.append(_of_model(log, f"{source}.{readout}", model, known, curve if whole else curve[-1:], **ends))
+            ends = {"edge": _edge(config, model)} | ({} if stages else _at_the_end(grid, model, chain, floors))
+            name = f"stage{config.first}.{source}.{readout}" if stages else f"{source}.{readout}"
+            out.append(_of_model(log, name, model, known, curve if whole else curve[-1:], **ends))
         return out
 
     log.once(("chains", config), make)
 
 
+def run_stages(config: Chains, firsts: Sequence[int], log: Log) -> None:
+    """How long should stage one be? The autoencoder's arm with stages of `firsts` steps on top of a whole budget for the task,
+    and the learned arm, on every source behind the published network; rates are chosen for speed.
+    """
+    for first in firsts:
+        arms = ("learned", "seed_ae") if first == firsts[0] else ("seed_ae",)
+        cells = {f"{source}/residual": arms for source in ("pattern", "planted6", "dirichlet")}
+        run_chains(
+            replace(config, part="stages", stage_one=first, charged=False, cells=cells, grid=(config.code,)), log
+        )
+
+
 def run_rules(config: Rules, log: Log) -> None:
     """Scenario 2, with attention and without: the last row of each model."""
-    known = {"part": "rules"} | tasks.rule_losses(config)
+    known = {"part": config.part} | tasks.rule_losses(config)
 
     def make() -> list[Record]:
-        rows = _read(config, rule_stream(config, log.device), log, "rules")
-        return [_of_reader(log, "rules", model, known, curve[-1:]) for model, curve in _best(rows)]
+        rows = _read(config, rule_stream(config, log.device), log, config.part)
+        best = _best(rows)
+        return [_of_reader(log, config.part, m, known, c[-1:], edge=_edge(config, m)) for m, c in best]
 
     log.once(("rules", config), make)
 
@@ -84,9 +109,10 @@ def run_limits(config: Limits, corpus: Mapping[str, Corpus], log: Log) -> None:
         base, out = [tokens.baselines(seed) for seed in range(config.seeds)], []
         for model, curve in _best(rows):
             known = {"part": config.part, "kind": kind, "corpus": tokens.name} | base[model.seed]
-            asked = 1.0 if model.arm == "full" else config.asked(model.d)
+            asked = 1.0 if model.arm in WHOLE else config.asked(model.d)
             known |= {"ratio": config.stream / model.d, "asked": asked}
-            out.append(_of_reader(log, kind if config.part == "limits" else config.part, model, known, curve))
+            name, edge = kind if config.part == "limits" else config.part, _edge(config, model)
+            out.append(_of_reader(log, name, model, known, curve, edge=edge))
         return out
 
     for kind, tokens in corpus.items():
@@ -123,15 +149,28 @@ def _at_the_end(grid: ChainGrid, model: Model, chain: tasks.Chain, floors: dict)
     return out | ({} if kept is None else {"explained": kept})
 
 
-def _best(rows: pd.DataFrame) -> Iterator[tuple[Model, Curve]]:
-    """The models of the best learning rate, each with its curve of (step, test loss)."""
-    best = stacked.best_rate(frames.last(rows, COLUMNS), ["cell", "arm", "d"])
+def _edge(config: Training, model: Model) -> float:
+    """Whether the rate that won is the smallest or the largest of those that were tried, as 1 or 0."""
+    rates = config.rates_at(model.arm, model.d)
+    return float(model.rate in (rates[0], rates[-1]))
+
+
+def _best(rows: pd.DataFrame, fast: bool = False) -> Iterator[tuple[Model, Curve]]:
+    """The models of the best learning rate, each with its curve of (step, test loss). fast: best by the mean of the validation
+    loss over the curve, in place of its end.
+    """
+    last = frames.last(rows, COLUMNS)
+    if fast:
+        last = last.drop(columns="validation").merge(
+            rows.groupby(COLUMNS)["validation"].mean().reset_index(), on=COLUMNS
+        )
+    best = stacked.best_rate(last, ["cell", "arm", "d"])
     for key, curve in rows.merge(best[COLUMNS], on=COLUMNS).groupby(COLUMNS):
         yield Model(*key), list(zip(curve["step"].tolist(), curve["loss"].tolist(), strict=True))
 
 
-def _of_reader(log: Log, name: str, model: Model, known: Mapping, curve: Curve) -> Record:
-    return _of_model(log, f"{name}.{model.cell}", model, {**known, "attend": model.cell == "attention"}, curve)
+def _of_reader(log: Log, name: str, model: Model, known: Mapping, curve: Curve, **ends: float) -> Record:
+    return _of_model(log, f"{name}.{model.cell}", model, {**known, "attend": model.cell == "attention"}, curve, **ends)
 
 
 def _of_model(log: Log, name: str, model: Model, known: Mapping, curve: Curve, **ends: float) -> Record:

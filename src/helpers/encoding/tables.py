@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from helpers import frames, prose
+from helpers import files, frames, prose
 from helpers.encoding import quantities
 from helpers.encoding.config import Limits
 from helpers.encoding.figures import ARMS, CELLS, SOURCES, STYLE
@@ -25,6 +27,7 @@ TRIALS = {  # how a table names a part and arm of the smaller experiment on the 
     "10 : 1, learned": ("start", "learned"),
     "10 : 1, compressed, then learned on": ("start", "trained_pca_tuned"),
     "10 : 1, learned, three times the steps": ("longer", "learned"),
+    "10 : 1, compressed, then learned on, three times the steps": ("longer", "trained_pca_tuned"),
 }
 
 
@@ -123,6 +126,14 @@ def kept(sides: Sequence[Sides], ratios: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
+def alphabet(rows: pd.DataFrame) -> pd.DataFrame:
+    """The alphabet of eight symbols: mean test loss over seeds, a row a width of the learned code."""
+    known = frames.rows(rows, part="letters", attend=True, end=True)
+    means = known.groupby(["arm", "d"])["loss"].mean().reset_index().sort_values(["arm", "d"], ascending=[True, False])
+    names = {"learned": "learned, projected to the stream", "full": "a table as wide as the stream"}
+    return means.assign(arm=means["arm"].map(names)).rename(columns={"arm": "code", "d": "numbers a symbol"})
+
+
 def trials(sides: Sequence[Sides]) -> pd.DataFrame:
     """The smaller experiment on the genome: mean test loss over seeds of every code, a column a run."""
     mean = lambda side, part, arm: frames.per_seed(side.this, "loss", part=part, arm=arm).mean()
@@ -136,4 +147,27 @@ def results(rows: pd.DataFrame) -> dict[str, dict]:
     found = {name: frames.per_seed(ends, "loss", arm=name) for name in ("learned", "traditional")}
     out = {f"{k}_model": {"losses": v.tolist(), "final_performance": float(v.mean())} for k, v in found.items()}
     sizes = {"vocab_size": round(float(np.exp(ends["chance"].iloc[0]))), "traditional_dim": full, "learned_dim": code}
-    return out | {"metadata": sizes | {"compression_ratio": full / code}}
+    analysis = {"compression_ratio": full / code, "parameters": {"learned": sizes["vocab_size"] * code}}
+    analysis["parameters"]["traditional"] = sizes["vocab_size"] * full
+    reached = quantities.compression(frames.rows(rows, end=True))
+    analysis |= {k.replace("e2_compression", "at_99_percent"): float(np.median(v)) for k, v in reached.items()}
+    return out | {"metadata": sizes | {"compression_ratio": full / code}, "compression_analysis": analysis}
+
+
+def write_results(rows: pd.DataFrame, folder: Path) -> Path:
+    """The picture `encoding_experiment_results.png` of the published script: training losses, and what each arm stores."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    printed, found = frames.rows(rows, part="printed"), results(rows)
+    picture, drawn = Figure(figsize=(9, 4)), io.BytesIO()
+    left, right = picture.subplots(1, 2)
+    for arm in ("learned", "traditional"):
+        epochs, losses = frames.curve(printed, "loss", "step", arm=arm)
+        left.plot(epochs, losses.mean(0), label=arm)
+    left.set(xlabel="epoch", ylabel="loss (nats a token)")
+    left.legend()
+    right.bar(*zip(*found["compression_analysis"]["parameters"].items(), strict=True))
+    right.set(ylabel="embedding parameters")
+    FigureCanvasAgg(picture).print_png(drawn)
+    return files.write_atomic(Path(folder) / "encoding_experiment_results.png", drawn.getvalue())

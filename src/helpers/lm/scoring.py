@@ -74,15 +74,22 @@ def measure(
         )
     sums: Tensor | None = None
     for at, part, logits in _batches(model, tokens, batch):
-        new = logits.log_softmax(-1)  # (b, T-1, V)
-        found = {"nll": -new.gather(-1, part[:, 1:, None])}
-        if whole is not None:
-            found |= _apart(whole[at : at + len(part)], new)
-        found["entropy"] = -new.exp() * new
-        row = torch.stack([value.sum(dtype=torch.float64) for value in found.values()])
+        row = sums_of(logits, part, whole[at : at + len(part)] if whole is not None else None)
         sums = row if sums is None else sums + row
     names = MEASURED if whole is not None else ("nll", "entropy")
     return dict(zip(names, (sums / predicted).tolist(), strict=True))
+
+
+def sums_of(logits: Tensor, tokens: Tensor, whole: Tensor | None = None) -> Tensor:
+    """What `measure` adds up, float64 (2,), or (5,) with `whole`, in the order of MEASURED: logits (b, T-1, V) that a model
+    gives for tokens (b, T). Stays on the device.
+    """
+    new = logits.log_softmax(-1)  # (b, T-1, V)
+    found = {"nll": -new.gather(-1, tokens[:, 1:, None])}
+    if whole is not None:
+        found |= _apart(whole, new)
+    found["entropy"] = -new.exp() * new
+    return torch.stack([value.sum(dtype=torch.float64) for value in found.values()])
 
 
 def _apart(whole: Tensor, new: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,112 @@
+"""Sentences of Part V that a verdict or a number picks: what the pages assert."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers import frames
+from helpers.encoding import quantities
+from helpers.sides import Judged, Sides
+
+VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
+    "as_good": ("E1", {
+        "supported": "The learned code is as good as the autoencoder's in every scenario.",
+        "refuted": "The learned code is worse than the autoencoder's.",
+        "mixed": "The learned code is as good as the autoencoder's in some scenarios and worse in others.",
+        "undecided": "Whether the learned code is as good as the autoencoder's is open.",
+    }),
+    "tenfold": ("E2", {
+        "supported": "Ten to one costs next to nothing in every scenario.",
+        "refuted": "Ten to one is shown to be free in no scenario, and in one at least it costs more than the margin.",
+        "mixed": "Ten to one costs next to nothing in some scenarios, and in others it does cost.",
+        "undecided": "Whether ten to one is free is open.",
+    }),
+    "one_objective": ("E3", {
+        "supported": (
+            "Where there is room for a difference, one objective beats a fair two-stage code at the "
+            "same budget."
+        ),
+        "refuted": (
+            "One objective does not beat a fair two-stage code by the margin in both scenarios, and "
+            "in none is it shown to."
+        ),
+        "mixed": "One objective beats a fair two-stage code in one scenario and not in the other.",
+        "undecided": "Whether one objective beats a fair two-stage code is open.",
+    }),
+    "signal": ("E5", {
+        "supported": "Learning the code adds a signal that a random one lacks.",
+        "refuted": (
+            "A random code of equal width is not worse by more than the margin on every chain; the "
+            "table says on which it is not, and which is open."
+        ),
+        "mixed": "A random code is enough on one chain and not on the other.",
+        "undecided": "Whether a random code is enough is open.",
+    }),
+    "carries": ("E8", {
+        "supported": (
+            "On both corpora and at every ratio the learned code does no worse than the "
+            "autoencoder's, and stays within a tenth of the full width's loss."
+        ),
+        "refuted": (
+            "The learned code does not carry over: somewhere it loses to the autoencoder's or more "
+            "than a tenth of the full width's loss, and nowhere is it shown not to."
+        ),
+        "mixed": "The learned code carries over to some ratios and corpora, and to others it does not.",
+        "undecided": "Whether the learned code carries over to every ratio is open, and the table says where.",
+    }),
+    "free": ("E8b", {
+        "supported": "Compression is free: nothing is lost against the full width.",
+        "refuted": (
+            "Compression is not free: at one ratio at least the learned code keeps less than was "
+            "asked, and at none is it shown to keep it."
+        ),
+        "mixed": "Compression is free at some ratios and not at others.",
+        "undecided": "Whether compression is free is open.",
+    }),
+}  # fmt: skip
+
+_share = lambda arm: lambda rows: quantities.named(f"e8_text_10_{arm}")(rows)
+_identity = lambda rows: np.subtract(_share("random")(rows), _share("seed_ae")(rows)) if _share("random")(rows) else []
+_stuck = lambda rows: [np.mean(found)] if (found := quantities.printed(rows).get("e1_relu_stuck")) else []
+_pairs = lambda rows: frames.per_seed(
+    rows.assign(over=rows["loss"] - rows["bigram"]),
+    "over",
+    kind="text",
+    arm="full",
+    attend=True,
+    end=True,
+    part="limits",
+).to_numpy()
+NUMBERS = {  # name: the quantity, and the sentences above zero, below it, and where that is open
+    "identity": (
+        _identity,
+        "**That is the finding of this page**: a code that knows only which token it is beats the published compressor.",
+        "So the published compressor keeps something that identity alone does not.",
+        "The two cannot be told apart: the published compressor keeps what identity alone keeps.",
+    ),
+    "past_pairs": (
+        _pairs,
+        "**The full width has not passed a table of pairs**: what this says of codes it says of a model of pairs.",
+        "The full width has passed what a table of pairs knows of the text.",
+        "Whether the full width has passed a table of pairs is open.",
+    ),
+    "printed_stronger": (
+        _stuck,
+        "Units of the code that are dead stay dead, so the arm without one is the stronger baseline.",
+        "",
+        "",
+    ),
+}
+
+
+def tell(judged: Judged, *names: str) -> None:
+    """Put the sentences of VERDICTS that the verdicts pick into the prose, by their names."""
+    for name in names:
+        judged.tell(name, *VERDICTS[name])
+
+
+def told(sides: Sides, *names: str) -> None:
+    """The same of NUMBERS."""
+    for name in names:
+        quantity, above, below, between = NUMBERS[name]
+        sides.tell(name, quantity, 0.0, above=above, below=below, between=between)

@@ -1,0 +1,64 @@
+"""The smaller trials of Part V, from their rows to a value a seed: the length of stage one, equal steps, rates at an edge, an
+alphabet of eight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from helpers import frames
+
+SOURCES = ("pattern", "planted6", "dirichlet")
+JUDGED = ("learned", "seed_ae", "trained_pca")  # arms whose differences claims name
+
+
+def stages(rows: pd.DataFrame, d: int) -> dict[str, np.ndarray]:
+    """log2 of how many times the learned arm's steps the two-stage arm takes to nine tenths, stage one counted, at the length
+    of stage one that serves it best on average; rates chosen for speed.
+    """
+    out = {}
+    known = frames.rows(rows, part="stages")
+    for source in SOURCES if len(known) else ():
+        taken = {}
+        for (arm, first), own in frames.rows(known, source=source, d=d).groupby(["arm", "first"]):
+            steps, shares = frames.curve(own, "share", "step")
+            taken[arm, first] = np.log2([frames.crossing(steps, share, 0.9) for share in shares])
+        if not taken:
+            continue
+        learned = next(values for (arm, _), values in taken.items() if arm == "learned")
+        slower = {first: values - learned for (arm, first), values in taken.items() if arm == "seed_ae"}
+        best = min(slower, key=lambda first: np.nan_to_num(slower[first].mean(), nan=np.inf))
+        out |= {f"e4_best_{source}": slower[best], f"e4_stage_{source}": [best]}
+    return out
+
+
+def equal(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The rule task with equally many steps on the task for every arm, stage one on top: what the codes differ in."""
+    known = frames.rows(rows, part="rules_equal", attend=True)
+    pairs = {"e6_gap_equal": ("seed_ae", "learned"), "e6_fair_equal": ("trained_pca", "learned")}
+    pairs |= {"e6_ae_random": ("seed_ae", "random")}
+    return {k: _paired(known, "excess", {"arm": a}, {"arm": b}) for k, (a, b) in pairs.items()} if len(known) else {}
+
+
+def edges(rows: pd.DataFrame, d: int) -> dict[str, list]:
+    """How many of the arms that are compared won with the smallest or the largest learning rate that was tried."""
+    if "edge" not in rows:
+        return {}
+    chains = frames.rows(rows, part="chains", readout="residual", source=SOURCES[1:], arm=JUDGED, d=d, seed=0)
+    rules = frames.rows(rows, part="rules", attend=True, arm=(*JUDGED, "full"), seed=0)
+    rules = rules[(rules["d"] == d) | (rules["arm"] == "full")]
+    return {"e3_edges": [chains["edge"].sum() + rules["edge"].sum()], "e6_edges": [rules["edge"].sum()]}
+
+
+def expansion(rows: pd.DataFrame) -> np.ndarray:
+    """Loss of eight numbers a symbol less that of the widest code, learned both, on the alphabet of eight, in nats."""
+    known = frames.rows(rows, part="letters", arm="learned", attend=True, end=True)
+    return _paired(known, "loss", {"d": 8}, {"d": known["d"].max()}) if len(known) else np.empty(0)
+
+
+def _paired(rows: pd.DataFrame, column: str, a: Mapping[str, object], b: Mapping[str, object]) -> np.ndarray:
+    """a − b, joined by seed; empty where one of the two was not run."""
+    return frames.paired(rows, column, a, b, over=("seed",)).to_numpy()
