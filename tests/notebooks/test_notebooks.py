@@ -32,7 +32,14 @@ ONCE = {  # conditions that are the same for every seed, or run once as printed,
     "separability_repair": "b$|[a-z0-9]+[.]",
     "separability_superposition": "(?!bottleneck)",
 }
-SEEDS = {"learned_encoding": 10, "encoding_limits": 10, "joint_qa": 100, "metric_calibration": 10, "separability": 10}
+SEEDS = {
+    "learned_encoding": 10,
+    "encoding_limits": 10,
+    "joint_qa_ablations": 40,
+    "joint_qa": 100,
+    "metric_calibration": 10,
+    "separability": 10,
+}
 
 
 def study(source):
