@@ -48,25 +48,13 @@ here = chapter.start("joint_qa_ablations", profile=profile, device=device, **giv
 sizes = {"seeds": Per(3, 200), "k": Per(8, 8), "steps": Per(80, 500), "grid": Per((1, 8), (1, 2, 4, 8, 16, 32, 64))}
 sizes |= {"known": Per(2, 120), "solved": Per(3, 240), "places": Per(5, 17), "starts": Per(3, 4), "few": Per(2, 60)}
 sizes |= {"rates": Per((0.3,), (0.1, 0.3, 3.0)), "modes": Per(("tokens", "none"), softprompt.Ablations.modes)}
-s = here.settings(
-    **sizes,
-    worded=Per(2, 200),
-    budgets=Per((40,), (30, 40, 50, 60)),
-    blocks=Per(1, 50),
-    drawn=Per(12, 300),
-    tier_grid=Per((8,), softprompt.Contest.grid),
-)
+sizes |= {"worded": Per(2, 200), "budgets": Per((40,), (30, 40, 50, 60)), "blocks": Per(1, 50), "drawn": Per(12, 300)}
+s = here.settings(**sizes, tier_grid=Per((8,), softprompt.Contest.grid))
 shapes.check(model)
-config = softprompt.Ablations(
-    pairs=s.seeds,
-    rate=rate,
-    k=s.k,
-    steps=s.steps,
-    **{name: getattr(s, name) for name in ("known", "grid", "starts", "solved", "places", "few", "rates", "modes")},
-)
-contest = softprompt.Contest(
-    pairs=s.worded, budgets=s.budgets, blocks=s.blocks, drawn=s.drawn, grid=s.tier_grid, steps=s.steps, rate=rate
-)
+names = ("k", "steps", "known", "grid", "starts", "solved", "places", "few", "rates", "modes")
+config = softprompt.Ablations(pairs=s.seeds, rate=rate, **{name: getattr(s, name) for name in names})
+asking = {"budgets": s.budgets, "blocks": s.blocks, "drawn": s.drawn, "grid": s.tier_grid}
+contest = softprompt.Contest(pairs=s.worded, steps=s.steps, rate=rate, **asking)
 base = softprompt.Pairing(pairs=s.seeds, k=s.k, steps=s.steps, rate=rate, draws=4)
 log = here.log(softprompt.CHAPTERS[here.name])
 
@@ -146,13 +134,8 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-for name, spec in (
-    ("m7_gain", "+.0%"),
-    ("m7_sham", "+.0%"),
-    ("m7_base", ".0%"),
-    ("m7_gain_by_conflict", "+.3f"),
-    ("conflict", "+.2f"),
-):
+told = {"m7_gain": "+.0%", "m7_sham": "+.0%", "m7_base": ".0%", "m7_gain_by_conflict": "+.3f", "conflict": "+.2f"}
+for name, spec in told.items():
     sides.say(name, quantities.ablated(name), spec)
 
 # %% [markdown]
