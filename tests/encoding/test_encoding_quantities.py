@@ -101,6 +101,10 @@ def test_what_was_not_run_is_left_out(committed):
     only = {"e1_printed_ratio", "e1_walk_ratio", "e1_walk_loss", "e2_printed_ratio", "e4_printed_converged"}
     assert set(quantities.learned(frames.rows(rows, part="printed"))) == only | {"e1_relu_stuck"}
     assert len(quantities.at(rows, "nowhere", "linear", "learned")) == 0
+    assert (
+        quantities.named("e11_context_ratio")(committed["encoding_limits"])
+        == quantities.limited(committed["encoding_limits"])["e11_context_ratio"]
+    )
     for name, values in quantities.learned(rows).items():
         assert list(quantities.named(name)(rows)) == pytest.approx(values, nan_ok=True)
     assert len(quantities.named("e6_gap")(frames.rows(rows, part="printed"))) == 0

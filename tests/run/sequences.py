@@ -123,8 +123,13 @@ class Book:
     def wait(self, pid):
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    def sleep(self):
-        time.sleep(self.draw.choice((0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)) * (6 if self.command else 1))
+    def moment(self, pid):
+        """Wait for a moment of that run: mostly one at which its folder is there, however slow the machine is."""
+        ended = lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if self.draw.random() < 0.75:
+            while not any(p.is_dir() for p in self.runs.glob(".*.*")) and not ended():
+                time.sleep(0.005)
+        time.sleep(self.draw.choice((0.0, 0.02, 0.05, 0.1, 0.2, 0.4)) * (6 if self.command else 1))
 
     # what may happen
 
@@ -134,13 +139,13 @@ class Book:
 
     def interrupt(self):
         pid = self.start()
-        self.sleep()
+        self.moment(pid)
         os.kill(pid, self.draw.choice(STOPS))
         assert self.wait(pid) in (0, 130, -1, -2, -15)  # by the signal itself, before the command has begun
 
     def kill(self):
         pid = self.start()
-        self.sleep()
+        self.moment(pid)
         victims = [pid]
         with contextlib.suppress(psutil.Error):
             jobs = psutil.Process(pid).children()

@@ -15,10 +15,9 @@ def test_twenty_sequences_of_faults_leave_what_was_finished_and_nothing_else():
     assert f"{count} of {count} sequences held" in done.stdout
 
 
-def test_a_runner_without_locks_would_be_seen(tmp_path):
+def test_a_store_that_forgets_to_sweep_would_be_seen(tmp_path):
     """The harness can fail: with a store that forgets to sweep, a kill leaves files, and some sequence says so."""
     patch = "from helpers.run import store\nstore.Store.sweep = lambda *a, **k: None\n"
-    (tmp_path / "sitecustomize.py").write_text("")
     code = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport sequences\n"
     code += "import os\nif sequences.PACKAGE in os.environ:\n    " + patch.replace("\n", "\n    ") + "\n"
     script = tmp_path / "broken.py"

@@ -231,6 +231,11 @@ def test_a_temporary_folder_goes_only_when_its_maker_is_gone(places):
         process.kill()
         process.wait()
         process.stdout.close()
+        (unnamed, fresh) = (places / f".{locks.PREFIX}{letter}" for letter in "ab")
+        unnamed.mkdir()
+        fresh.mkdir()
+        os.utime(unnamed, (0, 0))
         locks.sweep()
-        assert list(places.iterdir()) == [own]
+        assert sorted(places.iterdir()) == sorted([own, fresh])
+        fresh.rmdir()
     assert list(places.iterdir()) == []

@@ -118,7 +118,15 @@ def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
         return lambda rows: stages(rows, widths(rows)[0]).get(name, [])
     if name in ("e6_gap_equal", "e6_fair_equal", "e6_ae_random"):
         return lambda rows: equal(frames.rows(rows, end=True)).get(name, [])
-    known = {"e6": context, "e7": elbow, "e8": limited, "e8b": limited, "e9": generation, "e10": limited}
+    known = {
+        "e6": context,
+        "e7": elbow,
+        "e8": limited,
+        "e8b": limited,
+        "e9": generation,
+        "e10": limited,
+        "e11": limited,
+    }
     return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
 

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -16,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PREFIX, LOCK = "ruc-", "lock"
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AGE = 600.0  # seconds after which a folder without its name is nobody's
 SOCKET = 80  # bytes of a temporary folder's name that leave room for a socket's, which may have 107 in all
 
 
@@ -100,15 +103,21 @@ def folder() -> Iterator[tuple[Path, Lock]]:
         raise OSError(
             36, f"the temporary folder {tempfile.gettempdir()} has too long a name; set TMPDIR to a shorter one"
         )
-    made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=place))
+    made = lock = None
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # no Ctrl-C between a folder and its lock
     try:
+        made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=place))
         lock = take(made / LOCK)
         made = made.rename(made.with_name(made.name[1:]))
         lock.path = made / LOCK
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield made, lock
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-        lock.release()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if made:
+            shutil.rmtree(made, ignore_errors=True)
+        if lock:
+            lock.release()
 
 
 def left() -> list[Path]:
@@ -118,6 +127,10 @@ def left() -> list[Path]:
         for path in sorted(Path(place).glob(f"{PREFIX}*")):
             with contextlib.suppress(OSError):
                 if path.stat().st_uid == os.getuid() and (path / LOCK).is_file() and free(path / LOCK):
+                    found.append(path)
+        for path in Path(place).glob(f".{PREFIX}*"):  # its maker was killed before it had its lock
+            with contextlib.suppress(OSError):
+                if path.stat().st_uid == os.getuid() and time.time() - path.stat().st_mtime > AGE:
                     found.append(path)
     return found
 
