@@ -111,7 +111,7 @@ def untrained(body: Body, seeds: Sequence[int], config: Composition, *, told: bo
 
 
 def split(params: Params, z: Tensor, pair: Tensor) -> tuple[Tensor, Tensor]:
-    """Two latents (M, B, latent) of one z (M, B, latent). pair (M, B): which of `relation.pairs`, for splitters that know it."""
+    """Two latents (M, B, latent) of one z (M, B, latent). pair (M, B): rows of `relation.pairs`, for those that know it."""
     if "pair" in params:
         rows = torch.arange(len(z), device=z.device)[:, None]
         z = torch.cat([z, params["pair"][rows, pair]], -1)
