@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from helpers.pedagogy import layers, nets
@@ -181,7 +180,7 @@ def test_what_does_not_fit_is_refused(z, labels, told):
 
 
 def test_bodies_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="size=30: .* 32 pixels"):
+    with pytest.raises(ValueError, match=r"size=30: .* 32 pixels"):
         Body(size=30)
     with pytest.raises(ValueError, match="drop=1"):
         Sense(drop=1.0)

@@ -1,1 +1,1 @@
-"""Generators raised by a judge and a witness, and others by an adversary, and what becomes of what they draw (seed document 001)."""
+"""Generators raised by a judge and a witness, others by an adversary, and what becomes of their drawings (seed document 001)."""

@@ -9,9 +9,9 @@ from helpers.checks import at_least, expect
 
 @dataclass(frozen=True)
 class Body:
-    """The generator that every arm shares. size: of a square image, a multiple of four; channels: of the first map, of size / 4,
-    and of the two that double it; latent, embed: widths of z and of a label's embedding; told: width of v_pred; first: whether
-    the first map is normalised and rectified, which the document's Weaver leaves out."""
+    """The generator that every arm shares. size: of a square image, a multiple of four; channels: of the first map, of size / 4
+    a side, and of the two that double it; latent, embed: widths of z and of a label's embedding; told: width of v_pred;
+    first: whether the first map is normalised and rectified, which the document's Weaver leaves out."""
 
     size: int = 28
     channels: tuple[int, int, int] = (256, 128, 64)

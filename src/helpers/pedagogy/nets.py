@@ -65,8 +65,8 @@ def senses(
 ) -> Params:
     """Witnesses (kind "witness") or discriminators (any other) as they start, one a key, equal for equal keys.
 
-    A Witness has a head for the class and, where `told` is not 0, one for v_seen; a discriminator has "real" beside that for the
-    class, and no normalisation of its first map. labelled: which of the models are told labels, all by default where
+    A Witness has a head for the class and, where `told` is not 0, one for v_seen; a discriminator has "real" beside that for
+    the class, and no normalisation of its first map. labelled: which of the models are told labels, all by default where
     the sense is. The others start as networks without that channel: what they would see in it is zero, and stays zero.
     """
     labelled = [sense.labelled] * len(keys) if labelled is None else labelled
