@@ -9,7 +9,7 @@ import torch
 import world
 from torch import nn
 
-from helpers.pedagogy import composition, relation
+from helpers.pedagogy import composition, draws, relation
 from helpers.pedagogy.composition import Composition
 
 
@@ -87,7 +87,7 @@ def test_only_a_splitter_that_knows_the_pair_can_fail_on_held_out_pairs(readers,
     cells = [{"arm": "deaf", "seed": 3}]
     found = composition.compose(world.generators("deaf"), BODY, cells, readers, judges, config)
     joint = {(r["variant"], r["pairs"]): r["joint"] for r in found}
-    assert joint["pair", "train"] > 0.9
+    assert joint["pair", "train"] > 0.8
     assert joint["pair", "held"] < 0.5
     assert joint["splitter", "train"] < 0.5
 
@@ -112,9 +112,9 @@ def alone(generators, reader, config, seed, told):
     table = nn.Embedding.from_pretrained(start["pair"].clone(), freeze=False) if told else None
     adam = torch.optim.Adam([*mlp.parameters(), *(table.parameters() if told else ())], lr=config.rate)
     pairs, shown = relation.pairs(BODY.classes), torch.nonzero(~relation.held_out(BODY.classes))[:, 0]
-    latents, requests = composition.tables(BODY, [seed], shown, config, told)
+    stream = draws.streams("splitter", [seed])
     for step in range(config.steps):
-        z, pair = latents[step, 0], requests[step, 0]
+        z, pair = (v[0] for v in composition.requested(stream, torch.tensor(step), BODY, shown, config.batch))
         both = mlp(torch.cat([z, table(pair)], -1) if told else z)
         x, y = pairs[pair].unbind(1)
         look = lambda z, labels: composition.judge.logits(reader, world.draw(generators, BODY, z[None], labels[None]))[
@@ -145,6 +145,20 @@ def test_splitters_in_a_stack_are_those_of_a_plain_loop(readers, told):
         start = composition.untrained(BODY, [7], config, told=True)["pair"][0]
         assert torch.equal(found["pair"][2][held], start[held]), "what is held out is never learned"
         assert not torch.equal(found["pair"][2][~held], start[~held])
+
+
+def test_latents_are_normal_and_every_pair_that_is_shown_is_asked_for():
+    shown = torch.tensor([0, 3, 5])
+    stream = draws.streams("splitter", [0, 1, 0])
+    z, pair = composition.requested(stream, torch.tensor(4), Sizes(latent=5), shown, 301)
+    assert z.shape == (3, 301, 5)
+    assert pair.shape == (3, 301)
+    assert float(z[:2].mean()) == pytest.approx(0, abs=0.06)
+    assert float(z[:2].std()) == pytest.approx(1, abs=0.05)
+    assert set(pair.flatten().tolist()) == {0, 3, 5}
+    assert torch.equal(z[0], z[2])
+    assert not torch.equal(z[0], z[1])
+    assert not torch.equal(z, composition.requested(stream, torch.tensor(5), Sizes(latent=5), shown, 301)[0])
 
 
 def test_generators_and_judges_stay_as_they_were(readers, judges):

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from helpers import devices, stacked
 from helpers.checks import at_least, expect
-from helpers.pedagogy import relation
+from helpers.pedagogy import draws, relation
 from helpers.pedagogy.nets import Body, draw
 from helpers.stacked import Params
 from helpers.topology import judge
@@ -126,16 +126,17 @@ def train(
 ) -> Params:  # fmt: skip
     """A splitter for each generator (M, …), trained on the pairs that are not held out. which: (M,) the place of each
     one's seed in `seeds`; eyes: the relation judge of each (M, …)."""
-    device, pairs = which.device, relation.pairs(body.classes)
-    shown = torch.nonzero(~relation.held_out(body.classes))[:, 0]
+    device = which.device
+    pairs, shown = (
+        relation.pairs(body.classes).to(device),
+        torch.nonzero(~relation.held_out(body.classes))[:, 0].to(device),
+    )
     start = untrained(body, seeds, config, told=told)
     params = {k: v.to(device)[which] for k, v in start.items()}
-    latents, requests = tables(body, seeds, shown, config, told)
-    latents, requests, pairs = latents.to(device), requests.to(device), pairs.to(device)
+    stream = draws.streams("splitter", seeds, device)[which]
 
     def loss(params: Params, clock: Tensor) -> Tensor:
-        at = clock.clamp(max=config.steps - 1).view(1)
-        z, pair = (table.index_select(0, at)[0][which] for table in (latents, requests))
+        z, pair = requested(stream, clock, body, shown, config.batch)
         asked = pairs[pair]  # (M, B, 2)
         images = _drawn(generators, body, *split(params, z, pair), asked)
         left, right = judge.logits(eyes, images).chunk(2, 1)
@@ -144,6 +145,14 @@ def train(
 
     stacked.fit(params, loss, lr=config.rate, steps=config.steps)
     return params
+
+
+def requested(stream: Tensor, clock: Tensor, body: Body, shown: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    """Latents (M, batch, latent) and requests (M, batch), of `shown`, at a step, of streams (M,)."""
+    wide = batch * body.latent
+    word = draws.words(stream, clock, wide + wide % 2 + batch)
+    z = draws.normal(word[:, batch:])[:, :wide].view(-1, batch, body.latent)
+    return z, shown[draws.below(word[:, :batch], len(shown))]
 
 
 @torch.no_grad()
@@ -167,16 +176,6 @@ def _fits(params: Params, cells: Sequence[Mapping[str, object]], readers: Params
 def _splitters(variants: Sequence[str]) -> list[str]:
     """What must be trained for these variants."""
     return [name for name in ("splitter", "pair") if name in variants or (name == "splitter" and "swapped" in variants)]
-
-
-def tables(body: Body, seeds: Sequence[int], shown: Tensor, config: Composition, told: bool) -> tuple[Tensor, Tensor]:
-    """Latents (steps, S, B, latent) and requested pairs (steps, S, B) of every step."""
-    latents, requests = [], []
-    for seed in seeds:
-        rng = devices.torch_rng("splitter's latents", seed, told)
-        latents.append(torch.randn(config.steps, config.batch, body.latent, generator=rng))
-        requests.append(shown[torch.randint(len(shown), (config.steps, config.batch), generator=rng)])
-    return torch.stack(latents, 1), torch.stack(requests, 1)
 
 
 def _drawn(params: Params, body: Body, first: Tensor, second: Tensor, asked: Tensor) -> Tensor:
