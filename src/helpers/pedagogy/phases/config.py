@@ -16,9 +16,9 @@ LOOKS = {  # arm: the moments at which it is looked at
     "untrained": ("start",),
     "coded": ("first", "last"),
     "wired": ("early", "first", "last"),
-    "wired_constant": ("first", "last"),
-    "acgan": ("last",),
-    "cgan": ("last",),
+    "wired, constant": ("first", "last"),
+    "AC-GAN": ("last",),
+    "cGAN": ("last",),
 }
 LEAST = 30  # training steps, below which a thirtieth of them is none
 

@@ -17,9 +17,9 @@ PLACES = {  # (arm, moment): how it is called below an axis
     ("wired", "early"): "wired, T/30",
     ("wired", "first"): "wired, T/3",
     ("wired", "last"): "wired, T",
-    ("wired_constant", "last"): "first phase only, T",
-    ("cgan", "last"): "conditional GAN, T",
-    ("acgan", "last"): "AC-GAN, T",
+    ("wired, constant", "last"): "first phase only, T",
+    ("cGAN", "last"): "conditional GAN, T",
+    ("AC-GAN", "last"): "AC-GAN, T",
     ("real", "start"): "real images",
 }
 VARIETY = {  # how a menu names a column, and what real images have there

@@ -52,7 +52,7 @@ def judged(rows: pd.DataFrame) -> Quantities:
         "t8_joint_difference": _difference(rows, "joint", ("wired", "first"), ("wired", "last"), **COMPOSED),
         "t8_joint_final": at("last"),
         "t8_joint_early": at("early"),
-        "t8_more_of_the_same": _difference(rows, "joint", ("wired_constant", "last"), ("wired", "last"), **COMPOSED),
+        "t8_more_of_the_same": _difference(rows, "joint", ("wired, constant", "last"), ("wired", "last"), **COMPOSED),
         "t8_relation_random": frames.per_seed(rows, "relation", arm="untrained", **COMPOSED),
         "t8_relation_coded": frames.per_seed(rows, "relation", arm="coded", at="first", **COMPOSED),
         "t8_joint_coded": frames.per_seed(rows, "joint", arm="coded", at="first", **COMPOSED),
