@@ -38,7 +38,7 @@ def readers():
 
 @pytest.fixture(scope="module")
 def judges():
-    return world.seen(["a", "b"])
+    return world.seen(["a", "b"]), world.seen(["c"], deep=1)
 
 
 @pytest.fixture(scope="module")

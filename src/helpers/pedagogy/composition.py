@@ -61,7 +61,7 @@ def compose(
     body: Body,
     cells: Sequence[Mapping[str, object]],
     readers: Params,
-    judges: Params,
+    judges: Sequence[Params],
     config: Composition,
     device: str = "cpu",
 ) -> list[dict]:
@@ -69,7 +69,7 @@ def compose(
     product}.
 
     params: generators (M, …); cells: what each is, with its `seed`: cells of one seed share their splitters' start and all
-    latents. readers: the relation judges, one, or one a seed in the seeds' order; judges: such that trained nothing (J, …).
+    latents. readers: the relation judges, one, or one a seed in the seeds' order; judges: stacks (J, …) that trained nothing.
 
     relation: share of pages with P(X > Y) > ½ under the relation judge, as printed. joint: both digits are as requested,
     first and second: the one is, product: first · second; means over the judges.
@@ -191,7 +191,7 @@ def _surprise(logits: Tensor, labels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _asked(
-    generators: Params, body: Body, splitter: Params | None, eyes: Params, judges: Params, seeds: Sequence[int],
+    generators: Params, body: Body, splitter: Params | None, eyes: Params, judges: Sequence[Params], seeds: Sequence[int],
     which: Tensor, among: Tensor, variant: str, config: Composition,
 ) -> list[dict[str, float]]:  # fmt: skip
     """A row a generator: each pair of `among` is asked for equally often, from latents that no training saw."""
@@ -220,10 +220,11 @@ def _asked(
     return [{k: float(v[m]) for k, v in columns.items()} for m in range(len(which))]
 
 
-def _scores(images: Tensor, asked: Tensor, eyes: Params, judges: Params) -> Tensor:
+def _scores(images: Tensor, asked: Tensor, eyes: Params, judges: Sequence[Params]) -> Tensor:
     """(M, J, 3, B) of pages with digits (M, 2 B, 1, s, s): the relation judge is sure, the first is right, the second is."""
     m, b = asked.shape[:2]
     sure = relation.above(*judge.logits(eyes, images).chunk(2, 1)) > relation.SURE  # (M, B)
-    said = judge.opinions(judges, images.flatten(0, 1)).argmax(-1).view(-1, m, 2, b)  # (J, M, 2, B)
+    said = torch.cat([judge.opinions(stack, images.flatten(0, 1)).argmax(-1) for stack in judges])
+    said = said.view(-1, m, 2, b)  # (J, M, 2, B)
     right = said.to(asked.device) == asked.transpose(1, 2)  # (J, M, 2, B)
     return torch.cat([sure[:, None, None].expand(-1, len(said), 1, -1), right.transpose(0, 1)], 2)
