@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from torch.nn import functional as F
+from plain_games import generator, judge, of, sense
 
 from helpers.pedagogy import layers, nets
 from helpers.pedagogy.config import Body, Sense
+from helpers.topology import judge as judges
 
 SMALL = Body(size=8, channels=(6, 5, 4), latent=3, embed=2, classes=4, told=3)
 FULL = Body()
@@ -20,28 +21,6 @@ def given(params, seed=0):
         noise = torch.rand(value.shape, generator=rng)
         value.copy_(0.5 + noise if name.endswith((".var", ".weight")) else noise - 0.5)
     return params
-
-
-def batch_norm(one, name, x, training):
-    buffers = (one[f"{name}.mean"], one[f"{name}.var"]) if f"{name}.mean" in one else (None, None)
-    return F.batch_norm(x, *buffers, one[f"{name}.weight"], one[f"{name}.bias"], training)
-
-
-def generator(one, body, z, labels, training):
-    """The document's conditional generator with a head for v_pred, in torch's own layout."""
-    x = F.linear(torch.cat([z, one["embed"][labels]], 1), one["first"], one.get("first.bias"))
-    x = F.relu(batch_norm(one, "norm1", x, training)) if body.first else x
-    x = x.view(len(z), body.channels[0], body.size // 4, body.size // 4)
-    for i in (2, 3):
-        x = F.conv2d(F.interpolate(x, scale_factor=2), one[f"conv{i}"], padding=1)
-        x = F.relu(batch_norm(one, f"norm{i}", x, training))
-    told = F.linear(x.mean((2, 3)), one["told1"], one["told1.bias"])
-    told = F.linear(F.relu(told), one["told2"], one["told2.bias"])
-    return torch.tanh(F.conv2d(x, one["out"], one["out.bias"], padding=1)), told
-
-
-def of(params, m):
-    return {name: value[m].clone() for name, value in params.items()}
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -118,33 +97,38 @@ def cgan():
     return {k: v for k, v in made.items() if not k.startswith("class")}
 
 
-def seen_by(one, sense, x, labels=None):
-    if labels is not None:
-        x = torch.cat([x, one["label"][labels].view(len(x), 1, sense.size, sense.size)], 1)
-    for i in range(1, len(sense.channels) + 1):
-        x = F.conv2d(x, one[f"conv{i}"], one.get(f"conv{i}.bias"), stride=2, padding=1)
-        x = batch_norm(one, f"norm{i}", x, True) if f"norm{i}.weight" in one else x
-        x = F.leaky_relu(x, 0.2)
-    return x.flatten(1)
-
-
 def test_witnesses_and_discriminators_are_theirs_one_by_one():
     x, labels = torch.rand(2, 5, 1, 8, 8), torch.randint(4, (2, 5))
     last = x.permute(0, 2, 3, 4, 1)
     params = given(nets.senses("witness", EYE, [0, 1]))
     found = nets.look(params, EYE, last)
     for m in (0, 1):
-        one, flat = of(params, m), seen_by(of(params, m), EYE, x[m])
+        want = sense(of(params, m), EYE, x[m])
         for head in ("class", "seen"):
-            want = F.linear(F.relu(F.linear(flat, one[f"{head}.hidden"], one[f"{head}.hidden.bias"])), one[head])
-            torch.testing.assert_close(found[head][m].T, want + one[f"{head}.bias"], atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(found[head][m].T, want[head], atol=1e-5, rtol=1e-4)
     eye = Sense(size=8, channels=(4, 6), classes=4, hidden=0, told=0, labelled=True, drop=0.0)
     params = given(nets.senses("critic", eye, [0, 1]))
     found = nets.look(params, eye, last, labels=labels)
     for m in (0, 1):
-        one = of(params, m)
-        want = F.linear(seen_by(one, eye, x[m], labels[m]), one["real"], one["real.bias"])
+        want = sense(of(params, m), eye, x[m], labels[m])["real"]
         torch.testing.assert_close(found["real"][m].T, want, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("deep", [1, 2])
+def test_a_teachers_opinion_is_the_judges_own_and_has_a_gradient(deep):
+    shape = judges.JudgeShape(8, (3, 4), (5,), 4, deep)
+    params = judges.untrained(shape, [0, 1])
+    images = torch.rand(6, 5, 1, 8, 8, requires_grad=True)  # three models a judge
+    found = nets.opinions(params, images.permute(0, 2, 3, 4, 1).contiguous())
+    want = judges.opinions(params, images.detach().view(2, 15, 1, 8, 8)).view(6, 5, 4)
+    torch.testing.assert_close(found.transpose(1, 2), want, atol=1e-5, rtol=1e-4)
+    if deep == 2:
+        weigh = torch.randn(5, 4)
+        ours = torch.autograd.grad((found[4].T * weigh).sum(), images)[0]
+        alone = images.detach()[4].requires_grad_()
+        theirs = torch.autograd.grad((judge(of(params, 1), alone) * weigh).sum(), alone)[0]
+        torch.testing.assert_close(ours[4], theirs, atol=1e-6, rtol=1e-4)
+        assert not ours[3].any()
 
 
 def test_a_discriminator_that_is_told_no_labels_starts_and_stays_blind_to_them():

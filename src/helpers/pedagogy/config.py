@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from helpers.checks import at_least, expect
+from helpers.pedagogy.arms import ARMS
+
+LEAST_STEPS = 30  # so that a thirtieth of them is one
+PRODUCTS = "exact", "bf16"
 
 
 @dataclass(frozen=True)
@@ -55,3 +59,47 @@ class Sense:
         for _ in self.channels:
             side = -(-side // 2)
         return self.channels[-1] * side * side
+
+
+@dataclass(frozen=True)
+class Raising:
+    """How generators are raised. arms: names of ARMS; first: the first seed's number; steps, batch, rate, betas: of training;
+    products: how a GPU multiplies, exact (single precision) or bf16.
+
+    body, witness, critic: the networks, of which size and classes follow the images.
+    """
+
+    arms: tuple[str, ...] = tuple(ARMS)
+    seeds: int = 10
+    first: int = 0
+    steps: int = 10_000
+    batch: int = 64
+    rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    products: str = "exact"
+    body: Body = field(default_factory=Body)
+    witness: Sense = field(default_factory=Sense)
+    critic: Sense = field(default_factory=lambda: Sense(hidden=0, told=0, labelled=True, drop=0.25))
+
+    def __post_init__(self):
+        for name in self.arms:
+            expect(name in ARMS, f"arm {name!r} is unknown; there are {', '.join(map(repr, ARMS))}")
+        expect(len(set(self.arms)) == len(self.arms) > 0, f"arms={self.arms}: name each arm once, and one at least")
+        at_least(self, seeds=1, steps=LEAST_STEPS, batch=2)
+        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        expect(self.products in PRODUCTS, f"products={self.products!r} is unknown; use {' or '.join(PRODUCTS)}")
+        expect(
+            self.witness.told == self.body.told,
+            f"v_seen has {self.witness.told} numbers, v_pred {self.body.told}; equal widths are compared",
+        )
+
+    def sized(self, size: int, classes: int) -> Raising:
+        """The same for images of this size and so many classes."""
+        fit = {"size": size, "classes": classes}
+        nets = {name: replace(getattr(self, name), **fit) for name in ("body", "witness", "critic")}
+        return replace(self, **nets)
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """Numbers of the seeds."""
+        return tuple(range(self.first, self.first + self.seeds))

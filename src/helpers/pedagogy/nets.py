@@ -20,7 +20,7 @@ from helpers.pedagogy.config import Body, Sense
 from helpers.pedagogy.layers import LEAK, convolved, dense, dropped, grown, normed
 from helpers.stacked import Params
 
-__all__ = ["Body", "Sense", "draw", "generators", "look", "picture", "senses"]
+__all__ = ["Body", "Sense", "draw", "generators", "look", "opinions", "picture", "senses"]
 
 
 def generators(body: Body, keys: Sequence[object], device: str = "cpu") -> Params:
@@ -108,6 +108,23 @@ def look(
     return {name: dense(params, name, x).float() for name, x in hidden.items()}
 
 
+def opinions(judges: Params, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(M, classes, B) logits of judges (S, …), as `topology.judge` has them, for images (M, 1, s, s, B) of which each judge is
+    asked about M / S in a row; differentiable in the images."""
+    count, side, batch = len(judges["conv1"]), images.shape[2], images.shape[-1]
+    x = images.view(count, -1, side, side, batch).permute(0, 2, 3, 1, 4).reshape(count, 1, side, side, -1).to(dtype)
+    maps, heads = (sum(k.startswith(name) and "." not in k for k in judges) for name in ("conv", "head"))
+    for i in range(1, maps + 1):
+        x = F.relu(convolved(judges, f"conv{i}", x))
+        if 2 * i in (maps, 2 * maps):
+            x = x.view(*x.shape[:2], x.shape[2] // 2, 2, x.shape[3] // 2, 2, -1).amax((3, 5))
+    x = x.flatten(1, 3)
+    for i in range(1, heads + 1):
+        x = dense(judges, f"head{i}", x)
+        x = F.relu(x) if i < heads else x
+    return x.float().view(count, x.shape[1], -1, batch).transpose(1, 2).flatten(0, 1)
+
+
 def _generator(body: Body, key: object) -> Params:
     rng, (a, b, c), side = layers.keyed("generator", key), body.channels, body.size // 4
     parts = [
@@ -137,6 +154,8 @@ def _sense(kind: str, sense: Sense, key: object, labelled: bool) -> Params:
             parts.append(layers.linear(rng, f"{name}.hidden", sense.flat, sense.hidden))
         if width:
             parts.append(layers.linear(rng, name, sense.hidden or sense.flat, width))
+    if sense.labelled and not labelled:
+        parts[0]["conv1"] = F.pad(parts[0]["conv1"], (0, 0, 0, 0, 0, 1))
     if sense.labelled:
         parts.append({"label": torch.randn(sense.classes, sense.size**2, generator=rng) * labelled})
     return layers.joined(parts)

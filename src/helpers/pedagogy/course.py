@@ -1,0 +1,161 @@
+"""Two games, each with all its arms and seeds as one tensor program: with a witness, or against a discriminator.
+
+Models are ordered by seed, then arm. A seed's arms share start, latents, labels, real images and dropped channels. In the
+pedagogical game generator and witness move at once, by one gradient: what either sees of the other is cut off where the
+document's script cuts it. In the adversarial game the discriminator moves first, on images of its own, then the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from helpers.pedagogy import arms, draws, layers, nets
+from helpers.pedagogy.arms import ARMS
+from helpers.pedagogy.config import Raising
+from helpers.pedagogy.layers import said
+from helpers.stacked import Loss, Params
+
+KINDS = ("latents", "labels", "images", "dropped", "dropped, real", "latents, first", "labels, first", "dropped, first")
+
+
+class Game:
+    """One game's parameters, by the prefixes "generator.", "witness." or "critic.", and its players' losses.
+
+    config: how the generators are raised. game: which. names: its arms. pixels (N, 1, s, s) and labels (N,): real images.
+    teachers: judges (S, …), one a seed, by whose opinion they are grounded. dtype: to multiply in.
+    """
+
+    def __init__(
+        self, config: Raising, game: str, names: Sequence[str], seeds: Sequence[int], pixels: Tensor, labels: Tensor,
+        teachers: Params, *, device: str = "cpu", dtype: torch.dtype = torch.float32,
+    ):  # fmt: skip
+        self.config, self.game, self.dtype, self.device = config, game, dtype, device
+        self.seeds, self.names = list(seeds), list(names)
+        self.cells = [(name, seed) for seed in self.seeds for name in self.names]
+        self.pixels, self.labels = pixels[:, 0].to(device), labels.to(device)
+        self.teachers = {k: v.to(device) for k, v in teachers.items()}
+        self.streams = {kind: draws.streams(kind, self.seeds, device) for kind in KINDS}
+        self.phases = torch.tensor(arms.PHASES, device=device)
+        keys, each = [seed for _, seed in self.cells], [ARMS[name] for name, _ in self.cells]
+        self.weigh = {
+            k: torch.tensor([float(getattr(a, k)) for a in each], device=device) for k in vars(each[0]) if k != "game"
+        }
+        made = {"generator": nets.generators(config.body, keys, device)}
+        if game == "pedagogical":
+            made["witness"] = nets.senses("witness", config.witness, keys, device)
+        else:
+            labelled = [a.labelled for a in each]
+            made["critic"] = nets.senses("critic", config.critic, keys, device, labelled=labelled)
+        self.params = {f"{who}.{name}": value for who, one in made.items() for name, value in one.items()}
+        self.keeps = [self.params[k] for k in layers.buffers(self.params)]
+        self.learn = dict.fromkeys(layers.buffers(self.params), False)
+        idle = (
+            "witness.seen" if game == "pedagogical" else "generator.told"
+        )  # v_seen has no loss; nobody reads v_pred there
+        self.learn |= {k: False for k in self.params if k.startswith(idle)}
+
+    def losses(self, start: int = 0) -> dict[str, Loss]:
+        """{prefix: loss} for `stacked.fit`, whose clock begins at 0 where `start` steps are behind."""
+        if self.game == "pedagogical":
+            return {"": lambda params, clock: self._taught(params, clock + start)}
+        return {
+            "critic.": lambda params, clock: self._critic(params, clock + start),
+            "generator.": lambda params, clock: self._adversarial(params, clock + start),
+        }
+
+    def generators(self, params: Params | None = None) -> Params:
+        """The generators' own parameters and buffers, without the prefix."""
+        return _of("generator.", self.params if params is None else params)
+
+    def grounding(self, clock: Tensor) -> Tensor:
+        """(M,) the weight of grounding at a step: the phases, or one."""
+        phase = (clock * len(arms.PHASES) // self.config.steps).clamp(max=len(arms.PHASES) - 1)
+        now = self.phases.index_select(0, phase.view(1))
+        return self.weigh["scale"] * torch.where(self.weigh["scheduled"] > 0, now, 1.0)
+
+    def _taught(self, params: Params, clock: Tensor) -> Tensor:
+        """(M,) loss of the generators, and of the witnesses, whose target is the judge's opinion."""
+        witness, sense, weigh = _of("witness.", params), self.config.witness, self.weigh
+        asked = self._labels("labels", clock)
+        images, told = self._made(params, "latents", asked, clock)
+        opinions = nets.opinions(self.teachers, images, self.dtype)
+        taken = opinions.argmax(1)
+        chance = self._chance("dropped", sense, clock)
+        reader = nets.look({k: v.detach() for k, v in witness.items()}, sense, images, chance=chance, dtype=self.dtype)
+        learner = nets.look(witness, sense, images.detach(), chance=chance, dtype=self.dtype)
+        real, known = self._real(clock)
+        beside = nets.look(witness, sense, real, chance=self._chance("dropped, real", sense, clock), dtype=self.dtype)
+        grounding = weigh["judge"] * said(opinions, asked) + weigh["detached"] * said(reader["class"], taken).detach()
+        align = (told - reader["seen"].detach()).square().mean((1, 2))
+        generator = weigh["align"] * align + weigh["witness"] * said(reader["class"], asked)
+        return (
+            generator + self.grounding(clock) * grounding + said(learner["class"], taken) + said(beside["class"], known)
+        )
+
+    def _critic(self, params: Params, clock: Tensor) -> Tensor:
+        """(M,) loss of the discriminators: real or drawn, and in the AC-GAN which class."""
+        sense, critic, weigh = self.config.critic, _of("critic.", params), self.weigh
+        real, known = self._real(clock)
+        asked = torch.where(weigh["classes"][:, None] > 0, known, self._labels("labels, first", clock))
+        with torch.no_grad():
+            images = self._made(params, "latents, first", asked, clock)[0]
+        shown = {"chance": self._chance("dropped, real", sense, clock), "dtype": self.dtype}
+        right = nets.look(critic, sense, real, labels=known, **shown)
+        shown["chance"] = self._chance("dropped, first", sense, clock)
+        wrong = nets.look(critic, sense, images, labels=asked, **shown)
+        apart = F.softplus(-right["real"]).mean((1, 2)) + F.softplus(wrong["real"]).mean((1, 2))
+        classes = weigh["classes"] * (said(right["class"], known) + said(wrong["class"], asked))
+        return (apart + classes) / (
+            1 + weigh["classes"]
+        )  # the AC-GAN's is a half of four terms, the cGAN's a sum of two
+
+    def _adversarial(self, params: Params, clock: Tensor) -> Tensor:
+        """(M,) loss of the generators, not saturating, on latents of their own."""
+        sense, weigh = self.config.critic, self.weigh
+        asked = self._labels("labels", clock)
+        images = self._made(params, "latents", asked, clock)[0]
+        critic = {k: v.detach() for k, v in _of("critic.", params).items()}
+        chance = self._chance("dropped", sense, clock)
+        found = nets.look(critic, sense, images, labels=asked, chance=chance, dtype=self.dtype)
+        loss = F.softplus(-found["real"]).mean((1, 2)) + weigh["classes"] * said(found["class"], asked)
+        if any(ARMS[name].judge for name in self.names):
+            judged = said(nets.opinions(self.teachers, images, self.dtype), asked)
+            loss = loss + self.grounding(clock) * weigh["judge"] * judged
+        return loss
+
+    def _made(self, params: Params, kind: str, asked: Tensor, clock: Tensor) -> tuple[Tensor, Tensor]:
+        """Images of a training batch, with the batch last, and v_pred (M, told, B)."""
+        word = draws.words(self.streams[kind], clock, self.config.batch * self.config.body.latent)
+        z = self._every(draws.normal(word).view(len(self.seeds), self.config.batch, -1))
+        return nets.picture(self.generators(params), self.config.body, z, asked, training=True, dtype=self.dtype)
+
+    def _labels(self, kind: str, clock: Tensor) -> Tensor:
+        """(M, B) requested labels."""
+        word = draws.words(self.streams[kind], clock, self.config.batch)
+        return self._every(draws.below(word, self.config.body.classes))
+
+    def _real(self, clock: Tensor) -> tuple[Tensor, Tensor]:
+        """Real images (M, 1, s, s, B), drawn with replacement, and their labels (M, B)."""
+        rows = draws.below(draws.words(self.streams["images"], clock, self.config.batch), len(self.pixels))
+        return self._every(self.pixels[rows].permute(0, 2, 3, 1))[:, None], self._every(self.labels[rows])
+
+    def _chance(self, kind: str, sense: nets.Sense, clock: Tensor) -> list[Tensor]:
+        """(M, C, B) for each map of a sense, then for its head's layer."""
+        if not sense.drop:
+            return []
+        widths = [*sense.channels, sense.hidden]
+        word = draws.words(self.streams[kind], clock, sum(widths) * self.config.batch)
+        chance = self._every(draws.uniform(word).view(len(self.seeds), -1, self.config.batch))
+        return list(chance.split(widths, 1))
+
+    def _every(self, value: Tensor) -> Tensor:
+        """(S, …) -> (M, …): what a seed's arms share."""
+        return value.repeat_interleave(len(self.names), 0)
+
+
+def _of(prefix: str, params: Params) -> Params:
+    return {k.removeprefix(prefix): v for k, v in params.items() if k.startswith(prefix)}
