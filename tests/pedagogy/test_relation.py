@@ -14,6 +14,7 @@ def test_the_documents_pairs_and_the_four_that_it_holds_out():
     assert (pairs[:, 0] > pairs[:, 1]).all()
     held = pairs[relation.held_out(10)]
     assert {tuple(p) for p in held.tolist()} == {(7, 3), (8, 2), (9, 1), (6, 4)}
+    assert relation.requests(10) == "6 > 4, 7 > 3, 8 > 2, 9 > 1"
 
 
 @pytest.mark.parametrize(("classes", "held"), [(3, {(2, 1)}), (4, {(3, 1)}), (5, {(4, 1), (3, 2)})])

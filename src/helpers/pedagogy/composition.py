@@ -64,6 +64,7 @@ def compose(
     judges: Sequence[Params],
     config: Composition,
     device: str = "cpu",
+    kept: dict[str, Params] | None = None,
 ) -> list[dict]:
     """One row a cell, variant and set of pairs: {**cell, variant, pairs ("train" or "held"), relation, joint, first, second,
     product}.
@@ -72,7 +73,7 @@ def compose(
     latents. readers: the relation judges, one, or one a seed in the seeds' order; judges: stacks (J, …) that trained nothing.
 
     relation: share of pages with P(X > Y) > ½ under the relation judge, as printed. joint: both digits are as requested,
-    first and second: the one is, product: first · second; means over the judges.
+    first and second: the one is, product: first · second; means over the judges. kept: {} takes the splitters, by variant.
 
     Raises ValueError where numbers of generators, cells and relation judges do not fit.
     """
@@ -85,6 +86,8 @@ def compose(
         name: train(generators, body, eyes, seeds, which, config, told=name == "pair")
         for name in _splitters(config.variants)
     }
+    if kept is not None:
+        kept.update(splitters)
     rows = []
     for variant in config.variants:
         splitter = splitters.get("splitter" if variant == "swapped" else variant)

@@ -43,7 +43,7 @@ class Judging:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Jury:
     """teachers, eyes, readers: (S, …), one a seed; scorers: stacks (1, …) of judges that trained nothing."""
 
     teachers: Params
@@ -58,7 +58,7 @@ class Panel:
         return {f"{kind}/{name}": value for kind, one in stacks.items() for name, value in one.items()}
 
 
-def panel(config: Judging, images: Images, seeds: tuple[int, ...], device: str = "cpu") -> Panel:
+def jury(config: Judging, images: Images, seeds: tuple[int, ...], device: str = "cpu") -> Jury:
     """Train them all."""
     pixels, labels = (torch.from_numpy(a[: config.most]) for a in images.scaled("train"))
     told = {"steps": config.steps, "batch": config.batch, "rate": config.rate, "device": device}
@@ -66,17 +66,17 @@ def panel(config: Judging, images: Images, seeds: tuple[int, ...], device: str =
     for kind, shape in config.shapes(images.size, images.classes).items():
         keys = [(kind, seed) for seed in seeds] if kind in KINDS[:3] else [kind]
         made[kind] = judge.train(shape, pixels, labels, keys, **told)
-    return _panel(made)
+    return _jury(made)
 
 
-def restored(named: Params, device: str = "cpu") -> Panel:
-    """The panel of its `named` parameters."""
+def restored(named: Params, device: str = "cpu") -> Jury:
+    """The jury of its `named` parameters."""
     made = {kind: {} for kind in KINDS}
     for name, value in named.items():
         kind, _, rest = name.partition("/")
         made[kind][rest] = value.to(device)
-    return _panel(made)
+    return _jury(made)
 
 
-def _panel(made: dict[str, Params]) -> Panel:
-    return Panel(made["teachers"], made["eyes"], made["readers"], tuple(made[kind] for kind in KINDS[3:]))
+def _jury(made: dict[str, Params]) -> Jury:
+    return Jury(made["teachers"], made["eyes"], made["readers"], tuple(made[kind] for kind in KINDS[3:]))

@@ -36,6 +36,11 @@ def held_out(classes: int) -> Tensor:
     return held
 
 
+def requests(classes: int) -> str:
+    """The held-out pairs in words: "6 > 4, 7 > 3"."""
+    return ", ".join(f"{x} > {y}" for x, y in pairs(classes)[held_out(classes)].tolist())
+
+
 def above(left: Tensor, right: Tensor) -> Tensor:
     """(…) P(X > Y) from the logits (…, C) of both digits."""
     p, q = left.softmax(-1), right.softmax(-1)

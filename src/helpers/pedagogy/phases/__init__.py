@@ -6,6 +6,7 @@ measures into a log.
 
 from helpers.pedagogy.phases import controls, quantities
 from helpers.pedagogy.phases.config import LOOKS, Variety, looks
+from helpers.pedagogy.phases.run import run_phases
 from helpers.study import Study
 
 FASHION = "sha256:5b6d2c4c694a91887af8ab7d039c04f80af3c29378d731c93a538d2e831aa469"  # of the npz file of Fashion-MNIST
@@ -19,4 +20,4 @@ CHAPTERS = {
         same={"dataset": FASHION, "steps": None},
     ),
 }
-__all__ = ["CHAPTERS", "LOOKS", "Variety", "looks"]
+__all__ = ["CHAPTERS", "LOOKS", "Variety", "looks", "run_phases"]

@@ -20,6 +20,7 @@ LOOKS = {  # arm: the moments at which it is looked at
     "AC-GAN": ("last",),
     "cGAN": ("last",),
 }
+SAME = ("wired, constant", "first")  # until then it was trained as the wired arm was, and is the same network
 LEAST = 30  # training steps, below which a thirtieth of them is none
 
 

@@ -28,7 +28,7 @@ VARIETY = {  # how a menu names a column, and what real images have there
     "pixel_variance": "variance within a class, over that of real images (pixels)",
     "feature_variance": "the same, in a judge's features",
     "density": "density, 1 for the real law",
-    "accuracy": "right classes, by judges that trained nothing",
+    "correct": "right classes, by judges that trained nothing",
 }
 ACCURACIES = {"relation": ("X > Y, as printed", SERIES[1]), "joint": ("both digits as requested", SERIES[0])}
 

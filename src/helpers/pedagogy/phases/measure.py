@@ -1,0 +1,131 @@
+"""Generators of one body by arm, moment and seed, and what is measured of what they draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from helpers import devices, stacked
+from helpers.data import Images
+from helpers.pedagogy import diversity, nets
+from helpers.pedagogy.config import Body, Raising
+from helpers.pedagogy.course import Game
+from helpers.pedagogy.judges import Judging, Jury
+from helpers.pedagogy.phases.config import Variety
+from helpers.stacked import Params
+from helpers.topology import judge
+
+Cell = tuple[str, str, int]  # arm, moment, the seed's number
+Raised = Mapping[tuple[str, str], Params]  # (arm, moment): generators (S, …), one a seed
+
+
+def played(
+    config: Raising,
+    game: str,
+    names: Sequence[str],
+    steps: Sequence[int],
+    teachers: Params,
+    images: Images,
+    device: str,
+) -> Params:
+    """{"step/name": (M, …)}: the generators of one game at these steps; models by seed, then arm."""
+    pixels, labels = (torch.from_numpy(a) for a in images.scaled("train"))
+    half = config.products == "bf16" and device.startswith("cuda")
+    dtype = torch.bfloat16 if half else torch.float32
+    world = Game(config, game, names, config.every, pixels, labels, teachers, device=device, dtype=dtype)
+    told = {"lr": config.rate, "steps": config.steps, "betas": config.betas, "learn": world.learn, "keeps": world.keeps}
+    look = lambda params: {k: v.detach().cpu().clone() for k, v in world.generators(params).items()}
+    seen = stacked.fit(world.params, world.losses(), log=steps, probe=look, **told)
+    return {f"{step}/{k}": v for step, one in zip(steps, seen, strict=True) for k, v in one.items()}
+
+
+def arranged(
+    saved: Params, names: Sequence[str], moments: Mapping[str, Mapping[str, int]]
+) -> dict[tuple[str, str], Params]:
+    """What `played` found, by arm and moment."""
+    out = {}
+    for i, arm in enumerate(names):
+        for at, step in moments[arm].items():
+            mine = {k: v for k, v in saved.items() if k.startswith(f"{step}/")}
+            out[arm, at] = {k.partition("/")[2]: v[i :: len(names)] for k, v in mine.items()}
+    return out
+
+
+def chosen(raised: Raised, cells: Sequence[Cell], seeds: Sequence[int]) -> Params:
+    """(M, …) the generators of these cells."""
+    rows = [{k: v[seeds.index(seed)] for k, v in raised[arm, at].items()} for arm, at, seed in cells]
+    return stacked.pile(rows)
+
+
+def samples(config: Variety, images: Images, seeds: Sequence[int]) -> dict[str, Tensor]:
+    """Real images: {"ground": (S, C, each, 1, s, s) of the test part, "again": (S, C, n, 1, s, s) of the training part}, n
+    enough for both uses.
+
+    Raises ValueError where a class has too few.
+    """
+    count = max(config.each, config.taught)
+    drawn = {"ground": (config.each, "test"), "again": (count, "train")}
+
+    def one(name: str, seed: int) -> Tensor:
+        pixels, _ = images.each(drawn[name][0], devices.numpy_rng("variety", name, seed), drawn[name][1])
+        return torch.from_numpy(pixels).unflatten(0, (images.classes, -1))
+
+    return {name: torch.stack([one(name, seed) for seed in seeds]) for name in drawn}
+
+
+def made(config: Variety, params: Params, body: Body, device: str) -> Tensor:
+    """(M, C, n, 1, s, s) what generators draw, of each class enough for both uses, all from the same latents."""
+    count = max(config.each, config.taught)
+    z = torch.randn(body.classes, count, body.latent, generator=devices.torch_rng("variety's latents"))
+    return diversity.drawn({k: v.to(device) for k, v in params.items()}, body, z, device)
+
+
+def varied(
+    config: Variety, judging: Judging, pictures: Tensor, places: Sequence[int], ground: Tensor, jury: Jury,
+    images: Images, device: str,
+) -> list[dict[str, float]]:  # fmt: skip
+    """A row for each of the pictures (M, C, n, 1, s, s): correct, variances, density, coverage and taught. places: of each
+    row's seed among all; ground: (S, C, each, 1, s, s) real images."""
+    which, pictures = torch.tensor(places, device=device), pictures.to(device)
+    few, ground = pictures[:, :, : config.each], ground.to(device)
+    eyes = {k: v.to(device) for k, v in jury.eyes.items()}
+    seen = _features({k: v[which] for k, v in eyes.items()}, few)  # (M, C, each, F)
+    known = _features(eyes, ground)  # (S, C, each, F)
+    wanted = torch.arange(pictures.shape[1], device=device).repeat_interleave(pictures.shape[2])
+    told = torch.stack([
+        judge.opinions(one, pictures.flatten(0, 2)).argmax(-1).view(len(pictures), -1).to(device) for one in jury.scorers
+    ])  # fmt: skip
+    held = [torch.from_numpy(a) for a in images.scaled("test")]
+    shape, keys = judging.shapes(images.size, images.classes)["eyes"], [("taught", place) for place in places]
+    lessons = {"steps": config.steps, "batch": config.batch, "rate": config.rate, "device": device}
+    learned = diversity.taught(shape, pictures[:, :, : config.taught], *held, keys, **lessons)
+    right = (told == wanted).double().mean((0, 2))
+    return [
+        {
+            "correct": float(right[m]),
+            "pixel_variance": float(diversity.variance(few[m].flatten(2), ground[place].flatten(2))),
+            "feature_variance": float(diversity.variance(seen[m], known[place])),
+            "density": float(diversity.density(seen[m], known[place], config.k)),
+            "coverage": float(diversity.coverage(seen[m], known[place], config.k)),
+            "taught": float(learned[m]),
+        }
+        for m, place in enumerate(places)
+    ]
+
+
+def moved(one: Params, other: Params) -> list[float]:
+    """The largest difference of two sets of generators, a seed each."""
+    gaps = torch.stack([(v - other[k]).abs().flatten(1).amax(1) for k, v in one.items()])
+    return gaps.amax(0).tolist()
+
+
+def start(body: Body, seeds: Sequence[int]) -> Params:
+    """The generators of all arms of these seeds, as they start."""
+    return nets.generators(body, seeds)
+
+
+def _features(eyes: Params, clouds: Tensor) -> Tensor:
+    """(M, C, n, F) of pictures (M, C, n, 1, s, s), each row through a judge of its own."""
+    return judge.features(eyes, clouds.flatten(1, 2)).unflatten(1, clouds.shape[1:3])

@@ -1,0 +1,150 @@
+"""A small run from end to end: what it logs, that nothing is done twice, and which images cannot work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import claims, frames, stacked
+from helpers.data import Images, load_images
+from helpers.pedagogy import phases
+from helpers.pedagogy.composition import Composition
+from helpers.pedagogy.config import Body, Raising, Sense
+from helpers.pedagogy.judges import Judging
+from helpers.pedagogy.phases import figures, measure, tables
+from helpers.study import Log
+from helpers.work import Work
+
+NAME = "phase_one_ablation"
+STUDY = phases.CHAPTERS[NAME]
+NETS = {
+    "body": Body(8, (6, 4, 3), 6, 4, 10, 3),
+    "witness": Sense(8, (4, 6), 10, 6, 3),
+    "critic": Sense(8, (4, 6), 10, 0, 0, True, 0.25),
+}
+RAISING = Raising(arms=tuple(phases.LOOKS), seeds=2, first=3, steps=30, batch=8, rate=2e-3, **NETS)
+TASK = Composition(steps=6, batch=8, rate=1e-3, hidden=8, embed=4, samples=24)
+VARIETY = phases.Variety(each=12, k=3, taught=9, steps=8, batch=16)
+JUDGING = Judging(steps=12, batch=32, rate=4e-3, channels=(4, 6), hidden=(8,), reader=8)
+
+
+def opened(folder):
+    return Log(STUDY, NAME, folder / "run", reference=folder / "none", work=Work(folder / "work"), given=STUDY.same)
+
+
+def run(log, **changes):
+    given = {
+        "raising": RAISING,
+        "task": TASK,
+        "variety": VARIETY,
+        "judging": JUDGING,
+        "images": load_images(),
+    } | changes
+    phases.run_phases(given["raising"], given["task"], given["variety"], given["judging"], given["images"], log)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    found = opened(tmp_path_factory.mktemp("phases"))
+    run(found)
+    return found
+
+
+def test_every_arm_composes_at_each_of_its_moments_once_a_seed(log):
+    rows = log.frame()
+    for part in ("composition", "variety"):
+        mine = frames.rows(rows, part=part)
+        found = set(zip(mine["arm"], mine["at"], mine["seed"], strict=True))
+        wanted = {(a, at, s) for a, moments in phases.LOOKS.items() for at in moments for s in (3, 4)}
+        wanted -= {("wired, constant", "first", s) for s in (3, 4)}
+        assert found == wanted | ({("real", "start", s) for s in (3, 4)} if part == "variety" else set())
+    assert len(frames.rows(rows, part="composition", arm="wired", at="last", seed=3)) == 4 * 2
+    assert len(frames.rows(rows, part="pages")) == 9
+    judged = {v.id for v in log.verdict().verdicts if v.criterion == "precise"}
+    assert judged == set(claims.of(NAME)) == {"T8"}
+
+
+def test_the_first_phase_is_the_beginning_of_the_same_run(log):
+    """At T/3 the arm whose phases go on and the one that stays in the first are one network, whatever is beside them."""
+    assert frames.rows(log.frame(), part="prefix")["moved"].tolist() == [0, 0]
+    teachers = {
+        k.partition("/")[2]: v
+        for k, v in log.work.tensors(("judges", key()), pytest.fail).items()
+        if k.startswith("teachers/")
+    }
+    names = ("wired, constant",)
+    sized = RAISING.sized(8, 10)
+    short = measure.played(replace(sized, steps=30), "pedagogical", names, (10,), teachers, load_images(), "cpu")
+    known = log.work.tensors(
+        ("raised", "pedagogical", ("coded", "wired", "wired, constant"), (1, 10, 30), key()), pytest.fail
+    )
+    for name, value in short.items():
+        torch.testing.assert_close(value, known[name][1::3], rtol=1e-3, atol=1e-4)
+
+
+def key():
+    return RAISING.sized(8, 10), JUDGING, load_images().digest
+
+
+def test_generators_are_found_by_arm_moment_and_seed(log):
+    saved = log.work.tensors(
+        ("raised", "pedagogical", ("coded", "wired", "wired, constant"), (1, 10, 30), key()), pytest.fail
+    )
+    moments = phases.looks(30)
+    found = measure.arranged(saved, ("coded", "wired", "wired, constant"), moments)
+    assert set(found) == {(a, at) for a in ("coded", "wired", "wired, constant") for at in moments[a]}
+    one = measure.chosen(found, [("wired", "last", 4), ("coded", "first", 3)], [3, 4])
+    assert torch.equal(one["first"][0], saved["30/first"][3 + 1]), "by seed, then arm"
+    assert torch.equal(one["first"][1], saved["10/first"][0])
+
+
+def test_an_interrupted_run_trains_and_measures_nothing_twice(log, monkeypatch):
+    again = opened(log.folder.parent)
+    monkeypatch.setattr(stacked, "fit", pytest.fail)
+    run(again)
+    assert len(again.records) == len(log.records)
+
+
+def test_variety_of_real_images_is_near_one_and_a_measure_of_its_own_seed(log):
+    real = frames.rows(log.frame(), part="variety", arm="real")
+    assert real["pixel_variance"].between(0.7, 1.4).all()
+    assert real["density"].between(0.5, 1.6).all()
+    assert real["seed"].tolist() == [3, 4]
+    assert real["pixel_variance"].nunique() == 2
+
+
+def test_figures_and_tables_stand_on_what_was_logged(log):
+    sides = log.at()
+    assert len(figures.answer(sides, 10).data) == 2
+    assert len(figures.variety(sides).data) == len(figures.VARIETY)
+    assert len(tables.drawn(sides, "7 > 3")) == 9
+    assert np.isfinite(tables.controls(sides).drop(columns="generator").to_numpy(float)).all()
+
+
+def few(keep):
+    """The digits with some of the classes only, or some of each class."""
+    images = load_images()
+    parts = [(images.train, images.train_labels), (images.test, images.test_labels)]
+    parts = [(x[keep(y)], y[keep(y)]) for x, y in parts]
+    return Images("few", *parts[0], *parts[1])
+
+
+def test_images_that_cannot_work_are_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(stacked, "fit", pytest.fail)
+    with pytest.raises(ValueError, match="classes=2 leave no pair to hold out; use images of 3 classes or more"):
+        run(opened(tmp_path), images=few(lambda y: y < 2))
+    with pytest.raises(ValueError, match="test images, 200 are wanted; use"):
+        run(opened(tmp_path), variety=replace(VARIETY, each=200))
+    with pytest.raises(ValueError, match="train images, 999 are wanted; use"):
+        run(opened(tmp_path), variety=replace(VARIETY, taught=999))
+
+
+def test_fewer_classes_and_arms_compose_too(tmp_path):
+    small = opened(tmp_path)
+    run(small, images=few(lambda y: y < 3), raising=replace(RAISING, arms=("untrained", "AC-GAN"), seeds=1))
+    rows = frames.rows(small.frame(), part="composition")
+    assert set(rows["arm"]) == {"untrained", "AC-GAN"}
+    assert not len(frames.rows(small.frame(), part="prefix"))
