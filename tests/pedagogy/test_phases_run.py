@@ -10,7 +10,7 @@ import torch
 
 from helpers import claims, frames, stacked
 from helpers.data import Images, load_images
-from helpers.pedagogy import phases
+from helpers.pedagogy import judges, phases
 from helpers.pedagogy.composition import Composition
 from helpers.pedagogy.config import Body, Raising, Sense
 from helpers.pedagogy.judges import Judging
@@ -70,35 +70,19 @@ def test_every_arm_composes_at_each_of_its_moments_once_a_seed(log):
 def test_the_first_phase_is_the_beginning_of_the_same_run(log):
     """At T/3 the arm whose phases go on and the one that stays in the first are one network, whatever is beside them."""
     assert frames.rows(log.frame(), part="prefix")["moved"].tolist() == [0, 0]
-    teachers = {
-        k.partition("/")[2]: v
-        for k, v in log.work.tensors(("judges", key()), pytest.fail).items()
-        if k.startswith("teachers/")
-    }
-    names = ("wired, constant",)
-    sized = RAISING.sized(8, 10)
-    short = measure.played(replace(sized, steps=30), "pedagogical", names, (10,), teachers, load_images(), "cpu")
-    known = log.work.tensors(
-        ("raised", "pedagogical", ("coded", "wired", "wired, constant"), (1, 10, 30), key()), pytest.fail
-    )
-    for name, value in short.items():
-        torch.testing.assert_close(value, known[name][1::3], rtol=1e-3, atol=1e-4)
-
-
-def key():
-    return RAISING.sized(8, 10), JUDGING, load_images().digest
-
-
-def test_generators_are_found_by_arm_moment_and_seed(log):
-    saved = log.work.tensors(
-        ("raised", "pedagogical", ("coded", "wired", "wired, constant"), (1, 10, 30), key()), pytest.fail
-    )
-    moments = phases.looks(30)
-    found = measure.arranged(saved, ("coded", "wired", "wired, constant"), moments)
-    assert set(found) == {(a, at) for a in ("coded", "wired", "wired, constant") for at in moments[a]}
-    one = measure.chosen(found, [("wired", "last", 4), ("coded", "first", 3)], [3, 4])
-    assert torch.equal(one["first"][0], saved["30/first"][3 + 1]), "by seed, then arm"
-    assert torch.equal(one["first"][1], saved["10/first"][0])
+    sized, images = RAISING.sized(8, 10), load_images()
+    jury = judges.jury(JUDGING, images, sized.every)
+    moments, names = phases.looks(30), ("coded", "wired", "wired, constant")
+    new = lambda: Log(STUDY, NAME, log.folder, reference=log.folder / "none", given=STUDY.same)
+    both = measure.played(sized, names, moments, jury.teachers, images, new(), "both")
+    assert set(both) == {(a, at) for a in names for at in moments[a]}
+    alone = measure.played(sized, names[2:], moments, jury.teachers, images, new(), "alone")
+    for name, value in alone["wired, constant", "first"].items():
+        torch.testing.assert_close(value, both["wired", "first"][name], rtol=1e-3, atol=1e-4)
+    one = measure.chosen(both, [("wired", "last", 4), ("coded", "first", 3)], [3, 4])
+    assert torch.equal(one["first"][0], both["wired", "last"]["first"][1])
+    assert torch.equal(one["first"][1], both["coded", "first"]["first"][0])
+    assert measure.moved(both["wired", "last"], both["wired, constant", "last"])[0] > 0
 
 
 def test_an_interrupted_run_trains_and_measures_nothing_twice(log, monkeypatch):

@@ -9,53 +9,43 @@ from torch import Tensor
 
 from helpers import devices, stacked
 from helpers.data import Images
-from helpers.pedagogy import diversity, nets
+from helpers.pedagogy import diversity
+from helpers.pedagogy.arms import ARMS
 from helpers.pedagogy.config import Body, Raising
 from helpers.pedagogy.course import Game
 from helpers.pedagogy.judges import Judging, Jury
 from helpers.pedagogy.phases.config import Variety
+from helpers.pedagogy.raised import raised
 from helpers.stacked import Params
+from helpers.study import Log
 from helpers.topology import judge
 
 Cell = tuple[str, str, int]  # arm, moment, the seed's number
 Raised = Mapping[tuple[str, str], Params]  # (arm, moment): generators (S, …), one a seed
+Moments = Mapping[str, Mapping[str, int]]  # {arm: {moment: step}}
 
 
 def played(
-    config: Raising,
-    game: str,
-    names: Sequence[str],
-    steps: Sequence[int],
-    teachers: Params,
-    images: Images,
-    device: str,
-) -> Params:
-    """{"step/name": (M, …)}: the generators of one game at these steps; models by seed, then arm."""
-    pixels, labels = (torch.from_numpy(a) for a in images.scaled("train"))
-    half = config.products == "bf16" and device.startswith("cuda")
-    dtype = torch.bfloat16 if half else torch.float32
-    world = Game(config, game, names, config.every, pixels, labels, teachers, device=device, dtype=dtype)
-    told = {"lr": config.rate, "steps": config.steps, "betas": config.betas, "learn": world.learn, "keeps": world.keeps}
-    look = lambda params: {k: v.detach().cpu().clone() for k, v in world.generators(params).items()}
-    seen = stacked.fit(world.params, world.losses(), log=steps, probe=look, **told)
-    return {f"{step}/{k}": v for step, one in zip(steps, seen, strict=True) for k, v in one.items()}
-
-
-def arranged(
-    saved: Params, names: Sequence[str], moments: Mapping[str, Mapping[str, int]]
+    config: Raising, names: Sequence[str], moments: Moments, teachers: Params, images: Images, log: Log, key: object
 ) -> dict[tuple[str, str], Params]:
-    """What `played` found, by arm and moment."""
-    out = {}
-    for i, arm in enumerate(names):
-        for at, step in moments[arm].items():
-            mine = {k: v for k, v in saved.items() if k.startswith(f"{step}/")}
-            out[arm, at] = {k.partition("/")[2]: v[i :: len(names)] for k, v in mine.items()}
-    return out
+    """The generators of one game's arms at their moments. key: what tells these games from others in the log's work."""
+    pixels, labels = (torch.from_numpy(a) for a in images.scaled("train"))
+    half = config.products == "bf16" and log.device.startswith("cuda")
+    given = {"device": log.device, "dtype": torch.bfloat16 if half else torch.float32}
+    game = Game(config, ARMS[names[0]].game, names, config.every, pixels, labels, teachers, **given)
+    keep = sorted({step for name in names for step in moments[name].values()})
+    found, _ = raised(game, keep, log.work, (names, key))
+    rows = {name: slice(i, None, len(names)) for i, name in enumerate(names)}  # models are ordered by seed, then arm
+    return {
+        (name, at): {k: v[rows[name]] for k, v in found[step].items()}
+        for name in names
+        for at, step in moments[name].items()
+    }
 
 
-def chosen(raised: Raised, cells: Sequence[Cell], seeds: Sequence[int]) -> Params:
+def chosen(found: Raised, cells: Sequence[Cell], seeds: Sequence[int]) -> Params:
     """(M, …) the generators of these cells."""
-    rows = [{k: v[seeds.index(seed)] for k, v in raised[arm, at].items()} for arm, at, seed in cells]
+    rows = [{k: v[seeds.index(seed)] for k, v in found[arm, at].items()} for arm, at, seed in cells]
     return stacked.pile(rows)
 
 
@@ -119,11 +109,6 @@ def moved(one: Params, other: Params) -> list[float]:
     """The largest difference of two sets of generators, a seed each."""
     gaps = torch.stack([(v - other[k]).abs().flatten(1).amax(1) for k, v in one.items()])
     return gaps.amax(0).tolist()
-
-
-def start(body: Body, seeds: Sequence[int]) -> Params:
-    """The generators of all arms of these seeds, as they start."""
-    return nets.generators(body, seeds)
 
 
 def _features(eyes: Params, clouds: Tensor) -> Tensor:

@@ -16,13 +16,13 @@ import torch
 
 from helpers import devices, stacked
 from helpers.data import Images
-from helpers.pedagogy import arms, composition, judges, pictures, relation
+from helpers.pedagogy import arms, composition, judges, nets, pictures, relation
 from helpers.pedagogy.composition import Composition
 from helpers.pedagogy.config import Raising
-from helpers.pedagogy.judges import Judging, Jury
+from helpers.pedagogy.judges import Judging
 from helpers.pedagogy.phases import measure
 from helpers.pedagogy.phases.config import LOOKS, SAME, Variety, looks
-from helpers.pedagogy.phases.measure import Cell, Raised
+from helpers.pedagogy.phases.measure import Cell
 from helpers.records import Record
 from helpers.stacked import Params
 from helpers.study import Log
@@ -47,7 +47,9 @@ def run_phases(
     key = (raising, judging, images.digest)
     named = log.work.tensors(("judges", key), lambda: judges.jury(judging, images, raising.every, log.device).named())
     jury = judges.restored(named, log.device)
-    raised = _raised(raising, moments, jury, images, key, log)
+    raised = {("untrained", "start"): nets.generators(raising.body, raising.every)} if "untrained" in moments else {}
+    for names in filter(None, (arms.of(game, tuple(moments)) for game in arms.GAMES)):
+        raised |= measure.played(raising, names, moments, jury.teachers, images, log, key)
     bench = _Bench(raising, task, variety, judging, images, log, jury, raised, moments, real)
     log.once(("prefix", key), bench.prefix)
     log.once(("real", variety, key), bench.real)
@@ -56,22 +58,6 @@ def run_phases(
         log.once(("composition", task, cells, key), lambda cells=cells: bench.composed(cells))
         log.once(("variety", variety, cells, key), lambda cells=cells: bench.varied(cells))
         log.progress(i + 2, len(chunks) + 1)
-
-
-def _raised(
-    raising: Raising, moments: Mapping[str, Mapping[str, int]], jury: Jury, images: Images, key: object, log: Log
-) -> Raised:
-    """Every arm's generators at its moments, a game at a time."""
-    out = {("untrained", "start"): measure.start(raising.body, raising.every)} if "untrained" in moments else {}
-    for game in arms.GAMES:
-        if not (names := arms.of(game, tuple(moments))):
-            continue
-        steps = tuple(sorted({step for name in names for step in moments[name].values()}))
-        play = lambda game=game, names=names, steps=steps: measure.played(
-            raising, game, names, steps, jury.teachers, images, log.device
-        )
-        out |= measure.arranged(log.work.tensors(("raised", game, names, steps, key), play), names, moments)
-    return out
 
 
 class _Bench:
