@@ -31,7 +31,7 @@ def generator(one, body, z, labels, training):
 def sense(one, shape, x, labels=None, chance=()):
     """{head: (B, width)} of a witness or a discriminator. chance: (C, B) each."""
     left = iter(chance)
-    keep = lambda v: 1 if v is None else (shape.drop <= v.T).float() / (1 - shape.drop)  # (B, C)
+    keep = lambda v: 1 if v is None else (shape.drop <= v.T).to(v.dtype) / (1 - shape.drop)  # (B, C)
     if labels is not None:
         x = torch.cat([x, one["label"][labels].view(len(x), 1, shape.size, shape.size)], 1)
     for i in range(1, len(shape.channels) + 1):
@@ -66,15 +66,15 @@ def judge(one, x):
 class Numbers:
     """What one seed draws at a step, each kind by itself."""
 
-    def __init__(self, config, seed):
-        self.config, self.seed = config, seed
+    def __init__(self, config, seed, dtype=torch.float32, device="cpu"):
+        self.config, self.seed, self.dtype, self.device = config, seed, dtype, device
 
     def word(self, kind, t, count):
-        return draws.words(draws.streams(kind, [self.seed]), torch.tensor(t), count)[0]
+        return draws.words(draws.streams(kind, [self.seed]), torch.tensor(t), count)[0].to(self.device)
 
     def latents(self, kind, t):
         b, width = self.config.batch, self.config.body.latent
-        return draws.normal(self.word(kind, t, b * width)[None])[0].view(b, width)
+        return draws.normal(self.word(kind, t, b * width)[None])[0].view(b, width).to(self.dtype)
 
     def labels(self, kind, t):
         return draws.below(self.word(kind, t, self.config.batch), self.config.body.classes)
@@ -84,7 +84,11 @@ class Numbers:
 
     def chance(self, kind, shape, t):
         widths = [*shape.channels, shape.hidden]
-        u = draws.uniform(self.word(kind, t, sum(widths) * self.config.batch)).view(-1, self.config.batch)
+        u = (
+            draws.uniform(self.word(kind, t, sum(widths) * self.config.batch))
+            .view(-1, self.config.batch)
+            .to(self.dtype)
+        )
         return u.split(widths, 0)
 
 
@@ -108,7 +112,8 @@ def grounding(arm, t, steps):
 
 def taught(config, arm, seed, gen, wit, teacher, pixels, labels, steps, start=0):
     """The pedagogical game of one model; gen and wit are changed in place. Yields the two losses, summed, of every step."""
-    numbers, both = Numbers(config, seed), (adam(config, gen), adam(config, wit, ["seen"]))
+    numbers = Numbers(config, seed, gen["first"].dtype, gen["first"].device)
+    both = (adam(config, gen), adam(config, wit, ["seen"]))
     for t in range(start, start + steps):
         y, rows = numbers.labels("labels", t), numbers.rows(t, len(pixels))
         x, told = generator(gen, config.body, numbers.latents("latents", t), y, True)
@@ -134,8 +139,10 @@ def taught(config, arm, seed, gen, wit, teacher, pixels, labels, steps, start=0)
 
 def against(config, arm, seed, gen, dis, teacher, pixels, labels, steps, start=0):
     """The adversarial game of one model, a discriminator's step and a generator's in turn."""
-    numbers, both = Numbers(config, seed), (adam(config, dis), adam(config, gen, ["told"]))
-    shape, yes, no = config.critic, torch.ones(config.batch, 1), torch.zeros(config.batch, 1)
+    numbers = Numbers(config, seed, gen["first"].dtype, gen["first"].device)
+    both = (adam(config, dis), adam(config, gen, ["told"]))
+    shape, yes = config.critic, torch.ones_like(numbers.latents("latents", 0)[:, :1])
+    no = torch.zeros_like(yes)
     bce = F.binary_cross_entropy_with_logits
     for t in range(start, start + steps):
         rows = numbers.rows(t, len(pixels))

@@ -8,6 +8,7 @@ call for all models. A kernel takes the type of what it is applied to, so half p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -73,9 +74,7 @@ def grown(params: Params, name: str, x: Tensor) -> Tensor:
     weight = params[name]
     m, out, into = weight.shape[:3]
     h, w, batch = x.shape[2:]
-    fold = torch.tensor(FOLD, dtype=weight.dtype, device=weight.device)
-    both = torch.einsum("api,bqj->ijabpq", fold, fold).reshape(9, 16)
-    four = (weight.reshape(-1, 9) @ both).view(m, out, into, 4, 2, 2).transpose(2, 3)
+    four = (weight.reshape(-1, 9) @ _folded(weight.dtype, weight.device)).view(m, out, into, 4, 2, 2).transpose(2, 3)
     y = _Patches.apply(x, four.reshape(m, out * 4, into, 2, 2).to(x.dtype), 1)
     y = y.view(m, out, 2, 2, h + 1, w + 1, batch)
     rows = [torch.stack([y[:, :, a, b, a : a + h, b : b + w] for b in (0, 1)], 4) for a in (0, 1)]
@@ -107,9 +106,14 @@ def one_hot(labels: Tensor, classes: int, like: Tensor) -> Tensor:
     return (labels[:, None] == torch.arange(classes, device=labels.device)[:, None]).to(like.dtype)
 
 
+def single(x: Tensor) -> Tensor:
+    """In single precision, where it was half."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
 def said(logits: Tensor, labels: Tensor) -> Tensor:
-    """(M,) mean cross-entropy of logits (M, classes, B), in nats, in single precision."""
-    return F.cross_entropy(logits.transpose(1, 2).flatten(0, 1).float(), labels.flatten(), reduction="none").view(
+    """(M,) mean cross-entropy of logits (M, classes, B), in nats."""
+    return F.cross_entropy(logits.transpose(1, 2).flatten(0, 1), labels.flatten(), reduction="none").view(
         labels.shape
     ).mean(1)  # fmt: skip
 
@@ -140,6 +144,13 @@ class _Patches(torch.autograd.Function):
                     whole[:, :, a : a + s * (h - 1) + 1 : s, b : b + s * (w - 1) + 1 : s] += parts[:, :, a, b]
             of_x = whole[:, :, 1:-1, 1:-1]
         return of_x, of_weight, None
+
+
+@cache
+def _folded(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(9, 16): a 3 × 3 kernel as four of 2 × 2. Made once, before a step that uses it is recorded."""
+    fold = torch.tensor(FOLD, dtype=dtype, device=device)
+    return torch.einsum("api,bqj->ijabpq", fold, fold).reshape(9, 16)
 
 
 def _patches(x: Tensor, k: int, stride: int) -> tuple[Tensor, int, int]:

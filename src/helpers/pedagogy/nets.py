@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from helpers import stacked
 from helpers.pedagogy import layers
 from helpers.pedagogy.config import Body, Sense
-from helpers.pedagogy.layers import LEAK, convolved, dense, dropped, grown, normed
+from helpers.pedagogy.layers import LEAK, convolved, dense, dropped, grown, normed, single
 from helpers.stacked import Params
 
 __all__ = ["Body", "Sense", "draw", "generators", "look", "opinions", "picture", "senses"]
@@ -57,7 +57,7 @@ def picture(
     for i in (2, 3):
         x = F.relu(normed(params, f"norm{i}", grown(params, f"conv{i}", x), training))
     told = dense(params, "told2", F.relu(dense(params, "told1", x.mean((2, 3)))))
-    return torch.tanh(convolved(params, "out", x).float()), told.float()
+    return torch.tanh(single(convolved(params, "out", x))), single(told)
 
 
 def senses(
@@ -101,11 +101,11 @@ def look(
     x = x.flatten(1, 3)
     heads = [name for name in ("class", "seen", "real") if name in params]
     if not sense.hidden:
-        return {name: dense(params, name, x).float() for name in heads}
+        return {name: single(dense(params, name, x)) for name in heads}
     hidden = {name: F.relu(dense(params, f"{name}.hidden", x)) for name in heads}
     if "class" in hidden:
         hidden["class"] = dropped(hidden["class"], sense.drop, next(left, None))
-    return {name: dense(params, name, x).float() for name, x in hidden.items()}
+    return {name: single(dense(params, name, x)) for name, x in hidden.items()}
 
 
 def opinions(judges: Params, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -122,7 +122,7 @@ def opinions(judges: Params, images: Tensor, dtype: torch.dtype = torch.float32)
     for i in range(1, heads + 1):
         x = dense(judges, f"head{i}", x)
         x = F.relu(x) if i < heads else x
-    return x.float().view(count, x.shape[1], -1, batch).transpose(1, 2).flatten(0, 1)
+    return single(x).view(count, x.shape[1], -1, batch).transpose(1, 2).flatten(0, 1)
 
 
 def _generator(body: Body, key: object) -> Params:
