@@ -29,6 +29,7 @@ RAISING = Raising(arms=tuple(phases.LOOKS), seeds=2, first=3, steps=30, batch=8,
 TASK = Composition(steps=6, batch=8, rate=1e-3, hidden=8, embed=4, samples=24)
 VARIETY = phases.Variety(each=12, k=3, taught=9, steps=8, batch=16)
 JUDGING = Judging(steps=12, batch=32, rate=4e-3, channels=(4, 6), hidden=(8,), reader=8)
+SMALL = phases.Ablation(RAISING, TASK, VARIETY, JUDGING)
 
 
 def opened(folder):
@@ -36,14 +37,8 @@ def opened(folder):
 
 
 def run(log, **changes):
-    given = {
-        "raising": RAISING,
-        "task": TASK,
-        "variety": VARIETY,
-        "judging": JUDGING,
-        "images": load_images(),
-    } | changes
-    phases.run_phases(given["raising"], given["task"], given["variety"], given["judging"], given["images"], log)
+    images = changes.pop("images", load_images())
+    phases.run_phases(replace(SMALL, **changes), images, log)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +119,16 @@ def test_images_that_cannot_work_are_refused_before_anything_is_trained(tmp_path
         run(opened(tmp_path), variety=replace(VARIETY, each=200))
     with pytest.raises(ValueError, match="train images, 999 are wanted; use"):
         run(opened(tmp_path), variety=replace(VARIETY, taught=999))
+
+
+def test_scales_are_whole_and_can_be_changed():
+    assert phases.FULL.raising.steps == 10_000
+    assert phases.FULL.raising.body.channels == (256, 128, 64)
+    found = phases.QUICK.at(seeds=3, steps=60, splitter_steps=7)
+    assert (found.raising.seeds, found.raising.steps, found.task.steps) == (3, 60, 7)
+    assert found.variety == phases.QUICK.variety
+    with pytest.raises(ValueError, match="'hybrid' is not looked at here"):
+        replace(SMALL, raising=replace(RAISING, arms=("hybrid",)))
 
 
 def test_fewer_classes_and_arms_compose_too(tmp_path):

@@ -11,18 +11,18 @@ draw for held-out pairs with the document's splitter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from helpers import devices, stacked
 from helpers.data import Images
 from helpers.pedagogy import arms, composition, judges, nets, pictures, relation
-from helpers.pedagogy.composition import Composition
-from helpers.pedagogy.config import Raising
-from helpers.pedagogy.judges import Judging
 from helpers.pedagogy.phases import measure
-from helpers.pedagogy.phases.config import LOOKS, SAME, Variety, looks
+from helpers.pedagogy.phases.config import LOOKS, SAME, looks
 from helpers.pedagogy.phases.measure import Cell
+from helpers.pedagogy.phases.scale import Ablation
 from helpers.records import Record
 from helpers.stacked import Params
 from helpers.study import Log
@@ -32,41 +32,41 @@ SHOWN = 4  # pages of a generator that are kept to be looked at
 BYTES = 96  # that a pixel of a map takes while a splitter is trained: what its layers keep, in single precision
 
 
-def run_phases(
-    raising: Raising, task: Composition, variety: Variety, judging: Judging, images: Images, log: Log
-) -> None:
+def run_phases(config: Ablation, images: Images, log: Log) -> None:
     """Raise the arms, let them compose at each of their moments, and measure what they draw.
 
     Raises ValueError, before anything is trained, for images of fewer than three classes, or with fewer of a class than
-    `variety` needs.
+    the measures of variety need.
     """
-    raising = raising.sized(images.size, images.classes)
+    config = replace(config, raising=config.raising.sized(images.size, images.classes))
     relation.held_out(images.classes)
-    real = measure.samples(variety, images, raising.every)
-    moments = looks(raising.steps, tuple(arm for arm in LOOKS if arm in raising.arms))
-    key = (raising, judging, images.digest)
-    named = log.work.tensors(("judges", key), lambda: judges.jury(judging, images, raising.every, log.device).named())
-    jury = judges.restored(named, log.device)
-    raised = {("untrained", "start"): nets.generators(raising.body, raising.every)} if "untrained" in moments else {}
-    for names in filter(None, (arms.of(game, tuple(moments)) for game in arms.GAMES)):
-        raised |= measure.played(raising, names, moments, jury.teachers, images, log, key)
-    bench = _Bench(raising, task, variety, judging, images, log, jury, raised, moments, real)
-    log.once(("prefix", key), bench.prefix)
-    log.once(("real", variety, key), bench.real)
+    real = measure.samples(config.variety, images, config.raising.every)
+    bench = _Bench(config, images, log, real)
+    log.once(("prefix", bench.key), bench.prefix)
+    log.once(("real", config.variety, bench.key), bench.real)
     chunks = list(bench.chunks())
-    for i, cells in enumerate(chunks):
-        log.once(("composition", task, cells, key), lambda cells=cells: bench.composed(cells))
-        log.once(("variety", variety, cells, key), lambda cells=cells: bench.varied(cells))
-        log.progress(i + 2, len(chunks) + 1)
+    with devices.tf32(log.device.startswith("cuda")):
+        for i, cells in enumerate(chunks):
+            log.once(("composition", config.task, cells, bench.key), lambda cells=cells: bench.composed(cells))
+            log.once(("variety", config.variety, cells, bench.key), lambda cells=cells: bench.varied(cells))
+            log.progress(i + 2, len(chunks) + 1)
 
 
 class _Bench:
     """One run's settings, judges, generators and real images, and the records that are made of them."""
 
-    def __init__(self, raising, task, variety, judging, images, log, jury, raised, moments, real):
-        self.raising, self.task, self.variety, self.judging, self.images = raising, task, variety, judging, images
-        self.log, self.jury, self.raised, self.moments, self.samples = log, jury, raised, moments, real
-        self.seeds, self.body, self.device = list(raising.every), raising.body, log.device
+    def __init__(self, config: Ablation, images: Images, log: Log, real: dict[str, Tensor]):
+        self.config, self.images, self.log, self.samples = config, images, log, real
+        raising, self.device = config.raising, log.device
+        self.seeds, self.body = list(raising.every), raising.body
+        self.key = key = (raising, config.judging, images.digest)
+        self.moments = looks(raising.steps, tuple(arm for arm in LOOKS if arm in raising.arms))
+        train = lambda: judges.jury(config.judging, images, raising.every, log.device).named()
+        self.jury = judges.restored(log.work.tensors(("judges", key), train), log.device)
+        untrained = {("untrained", "start"): nets.generators(raising.body, raising.every)}
+        self.raised = untrained if "untrained" in self.moments else {}
+        for names in filter(None, (arms.of(game, tuple(self.moments)) for game in arms.GAMES)):
+            self.raised |= measure.played(raising, names, self.moments, self.jury.teachers, images, log, key)
 
     def chunks(self) -> Iterable[Sequence[Cell]]:
         """All cells, so many at a time as the device holds; but not SAME, which is the wired arm itself."""
@@ -74,7 +74,7 @@ class _Bench:
         cells = tuple((arm, at, seed) for arm, at in kept for seed in self.seeds)
         (a, b, c), s = self.body.channels, self.body.size
         maps = a * (s // 4) ** 2 + b * (s // 2) ** 2 + c * s * s
-        each = 2 * self.task.batch * maps * BYTES
+        each = 2 * self.config.task.batch * maps * BYTES
         kind = "cuda" if self.device.startswith("cuda") else "cpu"
         return stacked.chunked(cells, each, self.device, "training splitters", most=MOST[kind])
 
@@ -95,7 +95,7 @@ class _Bench:
         ]
 
     def varied(self, cells: Sequence[Cell]) -> list[Record]:
-        drawn = measure.made(self.variety, self._generators(cells), self.body, self.device)
+        drawn = measure.made(self.config.variety, self._generators(cells), self.body, self.device)
         rows = self._varied(drawn, [self.seeds.index(seed) for _, _, seed in cells])
         return [self._record("variety", cell, [row]) for cell, row in zip(cells, rows, strict=True)]
 
@@ -104,7 +104,9 @@ class _Bench:
         known = [{"place": i, "seed": seed} for i, (_, _, seed) in enumerate(cells)]
         present = sorted({seed for _, _, seed in cells})
         readers = {k: v[[self.seeds.index(seed) for seed in present]] for k, v in self.jury.readers.items()}
-        rows = composition.compose(params, self.body, known, readers, self.jury.scorers, self.task, self.device, kept)
+        rows = composition.compose(
+            params, self.body, known, readers, self.jury.scorers, self.config.task, self.device, kept
+        )
         out = []
         for i, cell in enumerate(cells):
             mine = [{k: v for k, v in row.items() if k not in ("place", "seed")} for row in rows if row["place"] == i]
@@ -126,16 +128,18 @@ class _Bench:
         strips = [pictures.png(pictures.strip(one.cpu().numpy(), 4)) for one in drawn]
         return [self._record("pages", cells[i], [{"png": text}]) for i, text in zip(mine, strips, strict=True)]
 
-    def _varied(self, drawn: torch.Tensor, places: Sequence[int]) -> list[dict]:
+    def _varied(self, drawn: Tensor, places: Sequence[int]) -> list[dict]:
         ground = self.samples["ground"]
-        return measure.varied(self.variety, self.judging, drawn, places, ground, self.jury, self.images, self.device)
+        return measure.varied(
+            self.config.variety, self.config.judging, drawn, places, ground, self.jury, self.images, self.device
+        )
 
     def _generators(self, cells: Sequence[Cell]) -> Params:
         return measure.chosen(self.raised, cells, self.seeds)
 
     def _record(self, part: str, cell: Cell, rows: Sequence[Mapping[str, object]]) -> Record:
         arm, at, seed = cell
-        known = {"part": part, "arm": arm, "steps": self.raising.steps, "data": self.images.name}
+        known = {"part": part, "arm": arm, "steps": self.config.raising.steps, "data": self.images.name}
         record = Record(self.log.name, f"{part}.{arm}.{at}", seed, known)
         step = 0 if arm == "real" else self.moments[arm][at]
         for row in rows:
