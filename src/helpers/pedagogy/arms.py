@@ -9,7 +9,7 @@ GAMES = ("pedagogical", "adversarial")
 
 
 @dataclass(frozen=True)
-class Arm:
+class Upbringing:
     """What a generator is raised on; weights of the terms of its loss.
 
     game: with a witness or against a discriminator; "" is not trained at all. judge: cross-entropy of the teaching judge for
@@ -33,16 +33,16 @@ class Arm:
 
 
 ARMS = {  # name, as it stands in the column `arm`
-    "untrained": Arm(),
-    "coded": Arm("pedagogical", align=1, detached=1),
-    "coded, constant": Arm("pedagogical", align=1, detached=1, scheduled=False),
-    "wired": Arm("pedagogical", judge=1, witness=1, align=1),
-    "wired, constant": Arm("pedagogical", judge=1, witness=1, align=1, scheduled=False),
-    "wired, light": Arm("pedagogical", judge=1, witness=1, align=1, scale=0.1),
-    "judge only": Arm("pedagogical", judge=1, scheduled=False),
-    "cGAN": Arm("adversarial", real=1, labelled=True),
-    "AC-GAN": Arm("adversarial", real=1, classes=1),
-    "hybrid": Arm("adversarial", real=1, classes=1, judge=1),
+    "untrained": Upbringing(),
+    "coded": Upbringing("pedagogical", align=1, detached=1),
+    "coded, constant": Upbringing("pedagogical", align=1, detached=1, scheduled=False),
+    "wired": Upbringing("pedagogical", judge=1, witness=1, align=1),
+    "wired, constant": Upbringing("pedagogical", judge=1, witness=1, align=1, scheduled=False),
+    "wired, light": Upbringing("pedagogical", judge=1, witness=1, align=1, scale=0.1),
+    "judge only": Upbringing("pedagogical", judge=1, scheduled=False),
+    "cGAN": Upbringing("adversarial", real=1, labelled=True),
+    "AC-GAN": Upbringing("adversarial", real=1, classes=1),
+    "hybrid": Upbringing("adversarial", real=1, classes=1, judge=1),
 }
 SAID = {  # what each is, for tables
     "untrained": "as it starts",

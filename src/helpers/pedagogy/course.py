@@ -77,24 +77,33 @@ class Game:
         now = self.phases.index_select(0, phase.view(1))
         return self.weigh["scale"] * torch.where(self.weigh["scheduled"] > 0, now, 1.0)
 
-    def _taught(self, params: Params, clock: Tensor) -> Tensor:
-        """(M,) loss of the generators, and of the witnesses, whose target is the judge's opinion."""
-        witness, sense, weigh = _of("witness.", params), self.config.witness, self.weigh
+    def terms(self, params: Params, clock: Tensor) -> dict[str, Tensor]:
+        """The pedagogical game's terms, (M,) each, without their weights: the generator's by their names in `arms.Upbringing`,
+        and "reading", the witness's own, whose target is the judge's opinion."""
+        witness, sense = _of("witness.", params), self.config.witness
         asked = self._labels("labels", clock)
         images, told = self._made(params, "latents", asked, clock)
         opinions = nets.opinions(self.teachers, images, self.dtype)
         taken = opinions.argmax(1)
-        chance = self._chance("dropped", sense, clock)
-        reader = nets.look({k: v.detach() for k, v in witness.items()}, sense, images, chance=chance, dtype=self.dtype)
-        learner = nets.look(witness, sense, images.detach(), chance=chance, dtype=self.dtype)
+        shown = {"chance": self._chance("dropped", sense, clock), "dtype": self.dtype}
+        reader = nets.look({k: v.detach() for k, v in witness.items()}, sense, images, **shown)
+        learner = nets.look(witness, sense, images.detach(), **shown)
         real, known = self._real(clock)
         beside = nets.look(witness, sense, real, chance=self._chance("dropped, real", sense, clock), dtype=self.dtype)
-        grounding = weigh["judge"] * said(opinions, asked) + weigh["detached"] * said(reader["class"], taken).detach()
-        align = (told - reader["seen"].detach()).square().mean((1, 2))
-        generator = weigh["align"] * align + weigh["witness"] * said(reader["class"], asked)
-        return (
-            generator + self.grounding(clock) * grounding + said(learner["class"], taken) + said(beside["class"], known)
-        )
+        return {
+            "align": (told - reader["seen"].detach()).square().mean((1, 2)),
+            "judge": said(opinions, asked),
+            "witness": said(reader["class"], asked),
+            "detached": said(reader["class"], taken).detach(),
+            "reading": said(learner["class"], taken) + said(beside["class"], known),
+        }
+
+    def _taught(self, params: Params, clock: Tensor) -> Tensor:
+        """(M,) loss of the generators and of the witnesses."""
+        term, weigh, now = self.terms(params, clock), self.weigh, self.grounding(clock)
+        weight = {"align": weigh["align"], "witness": weigh["witness"], "reading": 1.0}
+        weight |= {name: now * weigh[name] for name in ("judge", "detached")}
+        return torch.stack([weight[name] * value for name, value in term.items()]).sum(0)
 
     def _critic(self, params: Params, clock: Tensor) -> Tensor:
         """(M,) loss of the discriminators: real or drawn, and in the AC-GAN which class."""
