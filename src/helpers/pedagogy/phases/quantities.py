@@ -16,6 +16,10 @@ COMPOSED = {"part": "composition", "variant": "splitter", "pairs": "held"}  # th
 WIRED = {"arm": "wired"}
 CEILING, ABOUT = 0.81, 0.05  # the document's adversarial arm, and how near to it counts as about so much
 WHOLE = 0.995  # what is 100 per cent when it is printed
+TOLD = (  # of those below, what the prose tells
+    "t8_joint_difference", "t8_joint_final", "t8_joint_early", "t8_more_of_the_same", "t8_relation_random",
+    "t8_relation_coded", "t8_joint_coded",
+)  # fmt: skip
 OUTCOMES = ("1: all of it", "2: less, and more than the adversary's 81 %", "3: about 81 % or less")
 
 
