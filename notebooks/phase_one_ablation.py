@@ -90,8 +90,8 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The images are {glue:text}`images`. At T/3 both digits are right less at T by {glue:text}`t8_joint_difference`; at T they are right in a share of
-# {glue:text}`t8_joint_final`, at T/30 of {glue:text}`t8_joint_early`. {glue:text}`compared`
+# The images are {glue:text}`images`; where they are of clothes, a digit stands for a class by its number. Both digits are right
+# in a share of {glue:text}`t8_joint_final` at T and {glue:text}`t8_joint_early` at T/30. The share at T/3 less that at T is {glue:text}`t8_joint_difference`. {glue:text}`compared`
 #
 # ## As printed
 #
@@ -182,7 +182,8 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# The wired arm's pictures are what a judge calls right, and little more: they cover {glue:text}`covered` of the real images, the AC-GAN's {glue:text}`covered_adversary`. No number of composition says this.
+# The wired arm's pictures cover {glue:text}`covered` of the real images, the AC-GAN's {glue:text}`covered_adversary`, and no number of composition says so. Look back at what both drew: which of them would you read as digits, were
+# you not told? A judge that taught nobody still shares with the teacher what all such networks mistake for a digit.
 #
 # ## Verdict
 
@@ -235,14 +236,14 @@ here.box()
 # It does not, for judges that taught nobody. The splitter sees no label; it finds one latent that the relation judge takes for large beside one that it takes for small, and more steps make it surer.
 # :::
 #
-# :::{exercise} Half of the lessons
-# :run: ruc run phase_one_ablation -p steps 90
+# :::{exercise} A short school
+# :run: ruc run phase_one_ablation -p steps 45
 # :minutes: 1
 # :check: t8_joint_final below 0.8
-# With 90 steps in place of 300, T/3 is where T/10 was. Will the difference between T/3 and T grow or shrink, and can it still be judged?
+# With 45 steps in place of 300, the first phase ends at step 15. Will the difference between T/3 and T grow or shrink, and can it still be judged?
 #
 # +++
-# It grows, since both ends lie where composition is being learned. And nothing could be judged: the claim asks for composition at T, and at 90 steps there is too little of it.
+# It grows, since both ends lie where drawing what is asked for is being learned. And nothing could be judged: the claim asks for composition at T, and after 45 steps there is too little of it.
 # :::
 #
 # :::{exercise} Eight seeds

@@ -16,8 +16,8 @@ class Ablation:
 
     raising: Raising = field(default_factory=lambda: Raising(arms=tuple(LOOKS), products="bf16"))
     task: Composition = field(default_factory=lambda: Composition(steps=1000, batch=32, rate=1e-3))
-    variety: Variety = field(default_factory=Variety)
-    judging: Judging = field(default_factory=Judging)
+    variety: Variety = field(default_factory=lambda: Variety(steps=800, batch=64))
+    judging: Judging = field(default_factory=lambda: Judging(steps=1200))
 
     def __post_init__(self):
         looks(self.raising.steps, self.raising.arms)
