@@ -38,23 +38,26 @@ from helpers.pedagogy.phases import figures as draw
 from helpers.pedagogy.phases import quantities, tables
 
 # %% tags=["parameters"]
-profile: str = "quick"  # quick | full: a minute on two CPU cores, or the document's scale on one GPU
+profile: str = "quick"  # quick | full: a minute on two CPU cores, or three on one GPU
 seeds: int = None  # 1..64: repetitions, each with judges and splitters of its own; None takes the profile's own
 device: str = "auto"  # auto | cpu | cuda: where to train; auto takes the GPU when there is one
 dataset: str = "embedded"  # embedded | PATH: scikit-learn's digits, an npz file, or one of MNIST's four IDX files
 steps: int = None  # 30..100000: training steps of a generator, three phases in all; None takes the profile's own
+scale: str = "profile"  # profile | document: networks and judges of the profile's own size, or of the document's
 splitter_steps: int = None  # 1..20000: in which a splitter learns what to ask; None takes the profile's own
 
 # %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
-given = {"seeds": seeds, "dataset": dataset, "steps": steps, "splitter_steps": splitter_steps}
+given = {"seeds": seeds, "dataset": dataset, "steps": steps, "scale": scale, "splitter_steps": splitter_steps}
 here = chapter.start("phase_one_ablation", profile=profile, device=device, **given)
 s = here.settings(
     seeds=Per(2, 10),
-    steps=Per(300, 10_000),
-    splitter_steps=Per(80, 1000),
-    scale=Per(phases.QUICK, phases.FULL),
+    steps=Per(300, 4000),
+    splitter_steps=Per(80, 600),
 )
-ablation = s.scale.at(seeds=s.seeds, steps=s.steps, splitter_steps=s.splitter_steps)
+own = phases.QUICK if profile == "quick" else phases.FULL
+ablation = (own if scale == "profile" else phases.DOCUMENT).at(
+    seeds=s.seeds, steps=s.steps, splitter_steps=s.splitter_steps
+)
 log = here.log(phases.CHAPTERS[here.name])
 
 # %% [markdown]

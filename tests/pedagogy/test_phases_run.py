@@ -115,15 +115,22 @@ def test_images_that_cannot_work_are_refused_before_anything_is_trained(tmp_path
     monkeypatch.setattr(stacked, "fit", pytest.fail)
     with pytest.raises(ValueError, match="classes=2 leave no pair to hold out; use images of 3 classes or more"):
         run(opened(tmp_path), images=few(lambda y: y < 2))
-    with pytest.raises(ValueError, match="test images, 200 are wanted; use"):
-        run(opened(tmp_path), variety=replace(VARIETY, each=200))
-    with pytest.raises(ValueError, match="train images, 999 are wanted; use"):
-        run(opened(tmp_path), variety=replace(VARIETY, taught=999))
+    with pytest.raises(ValueError, match=r"class 3 has 38 test images; density looks at k=38 .* use images with 39"):
+        run(opened(tmp_path), variety=replace(VARIETY, each=40, k=38))
+
+
+def test_no_more_images_of_a_class_are_asked_for_than_there_are():
+    found = measure.fitting(replace(VARIETY, each=200, taught=999), load_images())
+    assert (found.each, found.taught) == (38, min(np.bincount(load_images().train_labels)))
+    assert measure.fitting(VARIETY, load_images()) == VARIETY
 
 
 def test_scales_are_whole_and_can_be_changed():
-    assert phases.FULL.raising.steps == 10_000
-    assert phases.FULL.raising.body.channels == (256, 128, 64)
+    whole, quarter = phases.DOCUMENT.raising, phases.FULL.raising
+    assert (whole.steps, whole.batch, whole.rate, whole.body.channels) == (10_000, 64, 2e-4, (256, 128, 64))
+    assert quarter.body.channels == tuple(c // 4 for c in whole.body.channels)
+    assert quarter.critic.channels == tuple(c // 4 for c in whole.critic.channels)
+    assert (phases.DOCUMENT.task.steps, phases.DOCUMENT.task.rate) == (5000, 2e-4)
     found = phases.QUICK.at(seeds=3, steps=60, splitter_steps=7)
     assert (found.raising.seeds, found.raising.steps, found.task.steps) == (3, 60, 7)
     assert found.variety == phases.QUICK.variety

@@ -26,8 +26,8 @@ LEAST = 30  # training steps, below which a thirtieth of them is none
 
 @dataclass(frozen=True)
 class Variety:
-    """How variety is measured. each: images of a class, drawn and real; k: neighbours of density and coverage; taught:
-    images of a class that a classifier is taught with; steps, batch, rate: of its training."""
+    """How variety is measured. each: images of a class, drawn and real, at most; k: neighbours of density and coverage;
+    taught: images of a class that a classifier is taught with, at most; steps, batch, rate: of its training."""
 
     each: int = 100
     k: int = 5

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,12 +51,23 @@ def chosen(found: Raised, cells: Sequence[Cell], seeds: Sequence[int]) -> Params
     return stacked.pile(rows)
 
 
+def fitting(config: Variety, images: Images) -> Variety:
+    """The same with no more images of a class than there are. Raises ValueError where a class has too few for density."""
+    few = {part: np.bincount(getattr(images, f"{part}_labels"), minlength=images.classes) for part in ("train", "test")}
+    test, train = few["test"], few["train"]
+    for part, counts in few.items():
+        if counts.min() <= config.k:
+            told = f"{images.name}: class {counts.argmin()} has {counts.min()} {part} images"
+            raise ValueError(
+                f"{told}; density looks at k={config.k} neighbours, so use images with {config.k + 1} of each or more"
+            )
+    each = min(config.each, int(test.min()), int(train.min()))
+    return replace(config, each=each, taught=min(config.taught, int(train.min())))
+
+
 def samples(config: Variety, images: Images, seeds: Sequence[int]) -> dict[str, Tensor]:
     """Real images: {"ground": (S, C, each, 1, s, s) of the test part, "again": (S, C, n, 1, s, s) of the training part}, n
-    enough for both uses.
-
-    Raises ValueError where a class has too few.
-    """
+    enough for both uses."""
     count = max(config.each, config.taught)
     drawn = {"ground": (config.each, "test"), "again": (count, "train")}
 

@@ -38,8 +38,9 @@ def run_phases(config: Ablation, images: Images, log: Log) -> None:
     Raises ValueError, before anything is trained, for images of fewer than three classes, or with fewer of a class than
     the measures of variety need.
     """
-    config = replace(config, raising=config.raising.sized(images.size, images.classes))
     relation.held_out(images.classes)
+    variety = measure.fitting(config.variety, images)
+    config = replace(config, raising=config.raising.sized(images.size, images.classes), variety=variety)
     real = measure.samples(config.variety, images, config.raising.every)
     bench = _Bench(config, images, log, real)
     log.once(("prefix", bench.key), bench.prefix)

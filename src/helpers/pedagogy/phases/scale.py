@@ -1,4 +1,4 @@
-"""The whole experiment in one frozen setting, at two scales: the document's, and one for two processor cores."""
+"""The whole experiment in one frozen setting: at the document's size, at a quarter of its widths, and for two cores."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Ablation:
     """How arms are raised, how splitters ask them, how variety is measured, and how judges are trained."""
 
     raising: Raising = field(default_factory=lambda: Raising(arms=tuple(LOOKS), products="bf16"))
-    task: Composition = field(default_factory=lambda: Composition(steps=1000, batch=32, rate=1e-3))
-    variety: Variety = field(default_factory=lambda: Variety(steps=800, batch=64))
-    judging: Judging = field(default_factory=lambda: Judging(steps=1200))
+    task: Composition = field(default_factory=Composition)
+    variety: Variety = field(default_factory=Variety)
+    judging: Judging = field(default_factory=Judging)
 
     def __post_init__(self):
         looks(self.raising.steps, self.raising.arms)
@@ -28,7 +28,18 @@ class Ablation:
         return replace(self, raising=raising, task=replace(self.task, steps=splitter_steps))
 
 
-FULL = Ablation()
+DOCUMENT = Ablation()
+FULL = Ablation(
+    Raising(
+        arms=tuple(LOOKS), steps=4000, rate=5e-4, products="bf16",
+        body=Body(channels=(64, 32, 16)),
+        witness=Sense(channels=(16, 32, 64)),
+        critic=Sense(channels=(16, 32, 64), hidden=0, told=0, labelled=True, drop=0.25),
+    ),
+    Composition(steps=600, batch=32, rate=2e-3),
+    Variety(taught=300, steps=400, batch=64),
+    Judging(steps=800, channels=(16, 32), hidden=(128,)),
+)  # fmt: skip
 QUICK = Ablation(
     Raising(
         arms=tuple(LOOKS), seeds=2, steps=300, batch=32, rate=2e-3,
