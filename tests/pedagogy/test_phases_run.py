@@ -144,3 +144,20 @@ def test_fewer_classes_and_arms_compose_too(tmp_path):
     rows = frames.rows(small.frame(), part="composition")
     assert set(rows["arm"]) == {"untrained", "AC-GAN"}
     assert not len(frames.rows(small.frame(), part="prefix"))
+
+
+@pytest.mark.filterwarnings("error:this step cannot be recorded")
+def test_a_whole_run_on_every_device(device, tmp_path):
+    """Trained, composed and measured there, every step recorded where steps can be; in short training the numbers are those of
+    the CPU."""
+    arms = ("untrained", "wired", "AC-GAN")
+    found = {}
+    for where in {"cpu", device}:
+        place = tmp_path / where
+        log = Log(STUDY, NAME, place, reference=place / "none", device=where, given=STUDY.same)
+        run(log, raising=replace(RAISING, arms=arms, seeds=1))
+        found[where] = frames.rows(log.frame(), part="variety").set_index(["arm", "at"]).sort_index()
+    here, cpu = found[device], found["cpu"]
+    assert (here.index == cpu.index).all()
+    for column in ("pixel_variance", "feature_variance"):
+        np.testing.assert_allclose(here[column], cpu[column], rtol=0.05)
