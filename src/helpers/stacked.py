@@ -175,14 +175,14 @@ class _Adam:
             gradients = [g if mask is None else g * mask for g, mask in zip(gradients, masks, strict=True)]
             if self.clip is not None:
                 gradients = _clipped(gradients, self.clip(self.age))
-            for p, m, v, g, mask, decay in zip(
-                live, of(self.first), of(self.second), gradients, masks, of(self.decay), strict=True
-            ):
+            first, second = of(self.first), of(self.second)
+            torch._foreach_lerp_(first, gradients, 1 - b1)
+            torch._foreach_mul_(second, b2)
+            torch._foreach_addcmul_(second, gradients, gradients, 1 - b2)
+            for p, m, v, mask, decay in zip(live, first, second, masks, of(self.decay), strict=True):
                 if decay is not None:
                     lost = _wide(rate * decay(self.age), p)
                     p.mul_(1 - (lost if mask is None else lost * mask))
-                m.lerp_(g, 1 - b1)
-                v.mul_(b2).addcmul_(g, g, value=1 - b2)
                 scale = torch.sqrt(v).add_(_wide(floor, p))
                 p.sub_(torch.div(m, scale, out=scale).mul_(_wide(size, p)))
 

@@ -19,7 +19,11 @@ from helpers.pedagogy.config import Raising
 from helpers.pedagogy.layers import said
 from helpers.stacked import Loss, Params
 
-KINDS = ("latents", "labels", "images", "dropped", "dropped, real", "latents, first", "labels, first", "dropped, first")
+KINDS = {  # what a player draws
+    "taught": ("latents", "labels", "images", "dropped", "dropped, real"),
+    "critic": ("latents, first", "labels, first", "images", "dropped, first", "dropped, real"),
+    "adversarial": ("latents", "labels", "dropped"),
+}
 
 
 class Game:
@@ -38,7 +42,14 @@ class Game:
         self.cells = [(name, seed) for seed in self.seeds for name in self.names]
         self.pixels, self.labels = pixels[:, 0].to(device), labels.to(device)
         self.teachers = {k: v.to(device) for k, v in teachers.items()}
-        self.streams = {kind: draws.streams(kind, self.seeds, device) for kind in KINDS}
+        sense = config.witness if game == "pedagogical" else config.critic
+        self.widths = [*sense.channels, sense.hidden]  # of what may be dropped: a sense's maps, and its head's layer
+        many = {"latents": config.batch * config.body.latent, "dropped": config.batch * sum(self.widths)}
+        self.words = {}
+        for player, kinds in KINDS.items():
+            counts = {kind: many.get(kind.partition(",")[0], config.batch) for kind in kinds}
+            streams = {kind: draws.streams(kind, self.seeds, device) for kind in kinds}
+            self.words[player] = draws.Several(streams, counts)
         self.phases = torch.tensor(arms.PHASES, device=device)
         keys, each = [seed for _, seed in self.cells], [ARMS[name] for name, _ in self.cells]
         self.weigh = {
@@ -80,16 +91,16 @@ class Game:
     def terms(self, params: Params, clock: Tensor) -> dict[str, Tensor]:
         """The pedagogical game's terms, (M,) each, without their weights: the generator's by their names in `arms.Upbringing`,
         and "reading", the witness's own, whose target is the judge's opinion."""
-        witness, sense = _of("witness.", params), self.config.witness
-        asked = self._labels("labels", clock)
-        images, told = self._made(params, "latents", asked, clock)
+        witness, sense, word = _of("witness.", params), self.config.witness, self.words["taught"].at(clock)
+        asked = self._labels(word["labels"])
+        images, told = self._made(params, word["latents"], asked)
         opinions = nets.opinions(self.teachers, images, self.dtype)
         taken = opinions.argmax(1)
-        shown = {"chance": self._chance("dropped", sense, clock), "dtype": self.dtype}
+        shown = {"chance": self._chance(word["dropped"]), "dtype": self.dtype}
         reader = nets.look({k: v.detach() for k, v in witness.items()}, sense, images, **shown)
         learner = nets.look(witness, sense, images.detach(), **shown)
-        real, known = self._real(clock)
-        beside = nets.look(witness, sense, real, chance=self._chance("dropped, real", sense, clock), dtype=self.dtype)
+        real, known = self._real(word["images"])
+        beside = nets.look(witness, sense, real, chance=self._chance(word["dropped, real"]), dtype=self.dtype)
         return {
             "align": (told - reader["seen"].detach()).square().mean((1, 2)),
             "judge": said(opinions, asked),
@@ -108,13 +119,14 @@ class Game:
     def _critic(self, params: Params, clock: Tensor) -> Tensor:
         """(M,) loss of the discriminators: real or drawn, and in the AC-GAN which class."""
         sense, critic, weigh = self.config.critic, _of("critic.", params), self.weigh
-        real, known = self._real(clock)
-        asked = torch.where(weigh["classes"][:, None] > 0, known, self._labels("labels, first", clock))
+        word = self.words["critic"].at(clock)
+        real, known = self._real(word["images"])
+        asked = torch.where(weigh["classes"][:, None] > 0, known, self._labels(word["labels, first"]))
         with torch.no_grad():
-            images = self._made(params, "latents, first", asked, clock)[0]
-        shown = {"chance": self._chance("dropped, real", sense, clock), "dtype": self.dtype}
+            images = self._made(params, word["latents, first"], asked)[0]
+        shown = {"chance": self._chance(word["dropped, real"]), "dtype": self.dtype}
         right = nets.look(critic, sense, real, labels=known, **shown)
-        shown["chance"] = self._chance("dropped, first", sense, clock)
+        shown["chance"] = self._chance(word["dropped, first"])
         wrong = nets.look(critic, sense, images, labels=asked, **shown)
         apart = F.softplus(-right["real"]).mean((1, 2)) + F.softplus(wrong["real"]).mean((1, 2))
         classes = weigh["classes"] * (said(right["class"], known) + said(wrong["class"], asked))
@@ -124,11 +136,11 @@ class Game:
 
     def _adversarial(self, params: Params, clock: Tensor) -> Tensor:
         """(M,) loss of the generators, not saturating, on latents of their own."""
-        sense, weigh = self.config.critic, self.weigh
-        asked = self._labels("labels", clock)
-        images = self._made(params, "latents", asked, clock)[0]
+        sense, weigh, word = self.config.critic, self.weigh, self.words["adversarial"].at(clock)
+        asked = self._labels(word["labels"])
+        images = self._made(params, word["latents"], asked)[0]
         critic = {k: v.detach() for k, v in _of("critic.", params).items()}
-        chance = self._chance("dropped", sense, clock)
+        chance = self._chance(word["dropped"])
         found = nets.look(critic, sense, images, labels=asked, chance=chance, dtype=self.dtype)
         loss = F.softplus(-found["real"]).mean((1, 2)) + weigh["classes"] * said(found["class"], asked)
         if any(ARMS[name].judge for name in self.names):
@@ -136,30 +148,24 @@ class Game:
             loss = loss + self.grounding(clock) * weigh["judge"] * judged
         return loss
 
-    def _made(self, params: Params, kind: str, asked: Tensor, clock: Tensor) -> tuple[Tensor, Tensor]:
+    def _made(self, params: Params, word: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """Images of a training batch, with the batch last, and v_pred (M, told, B)."""
-        word = draws.words(self.streams[kind], clock, self.config.batch * self.config.body.latent)
         z = self._every(draws.normal(word).view(len(self.seeds), self.config.batch, -1))
         return nets.picture(self.generators(params), self.config.body, z, asked, training=True, dtype=self.dtype)
 
-    def _labels(self, kind: str, clock: Tensor) -> Tensor:
+    def _labels(self, word: Tensor) -> Tensor:
         """(M, B) requested labels."""
-        word = draws.words(self.streams[kind], clock, self.config.batch)
         return self._every(draws.below(word, self.config.body.classes))
 
-    def _real(self, clock: Tensor) -> tuple[Tensor, Tensor]:
+    def _real(self, word: Tensor) -> tuple[Tensor, Tensor]:
         """Real images (M, 1, s, s, B), drawn with replacement, and their labels (M, B)."""
-        rows = draws.below(draws.words(self.streams["images"], clock, self.config.batch), len(self.pixels))
+        rows = draws.below(word, len(self.pixels))
         return self._every(self.pixels[rows].permute(0, 2, 3, 1))[:, None], self._every(self.labels[rows])
 
-    def _chance(self, kind: str, sense: nets.Sense, clock: Tensor) -> list[Tensor]:
+    def _chance(self, word: Tensor) -> list[Tensor]:
         """(M, C, B) for each map of a sense, then for its head's layer."""
-        if not sense.drop:
-            return []
-        widths = [*sense.channels, sense.hidden]
-        word = draws.words(self.streams[kind], clock, sum(widths) * self.config.batch)
         chance = self._every(draws.uniform(word).view(len(self.seeds), -1, self.config.batch))
-        return list(chance.split(widths, 1))
+        return list(chance.split(self.widths, 1))
 
     def _every(self, value: Tensor) -> Tensor:
         """(S, …) -> (M, …): what a seed's arms share."""

@@ -8,7 +8,7 @@ generator whose state would have to be kept. The hash is C. Wellons' `lowbias32`
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -26,9 +26,24 @@ def streams(kind: str, keys: Sequence[object], device: str = "cpu") -> Tensor:
 
 def words(stream: Tensor, clock: Tensor, count: int) -> Tensor:
     """(M, count) whole numbers in 0 … 2³² − 1, of streams (M,) at the step `clock`, a 0-d tensor."""
-    start = _hashed(stream ^ _hashed((clock * STRIDE) & WORD))
-    place = torch.arange(1, count + 1, device=stream.device) * STRIDE
-    return _hashed(_hashed((start[:, None] + place) & WORD) ^ start[:, None])
+    return Several({"": stream}, {"": count}).at(clock)[""]
+
+
+class Several:
+    """Words of several kinds at once: {name: (M,) streams} and {name: how many of each}."""
+
+    def __init__(self, streams: Mapping[str, Tensor], counts: Mapping[str, int]):
+        self.counts = dict(counts)
+        self.start = torch.stack([streams[name] for name in counts], 1)  # (M, kinds)
+        device, many = self.start.device, torch.tensor(list(counts.values()))
+        self.kind = torch.arange(len(many)).repeat_interleave(many).to(device)
+        self.place = torch.cat([torch.arange(1, count + 1) for count in counts.values()]).to(device) * STRIDE
+
+    def at(self, clock: Tensor) -> dict[str, Tensor]:
+        """{name: (M, count)} at a step, each as `words` has them."""
+        start = _hashed(self.start ^ _hashed((clock * STRIDE) & WORD)).index_select(1, self.kind)
+        found = _hashed(_hashed((start + self.place) & WORD) ^ start)
+        return dict(zip(self.counts, found.split(list(self.counts.values()), 1), strict=True))
 
 
 def uniform(word: Tensor) -> Tensor:

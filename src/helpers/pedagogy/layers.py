@@ -1,8 +1,9 @@
 """Layers of many small networks at once: (M, channels, height, width, B), models first and the batch last.
 
-With the batch last every layer is a batched matrix product or one pass along the batch: a convolution is the product of
-its kernel with patches, which are copied by whole rows of B, and a normalisation over (height, width, B) is one native
-call for all models. A kernel takes the type of what it is applied to, so half precision begins where the input is cast.
+With the batch last every layer is a batched matrix product or one pass along the batch. A convolution is a sum of products,
+one a tap of its kernel: of an image with a border, laid out flat, the part that a tap sees is a plain stretch, which no
+product needs copied. A normalisation over (height, width, B) is one native call for all models. A kernel takes the type of
+what it is applied to, so half precision begins where the input is cast.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from helpers import devices
 from helpers.stacked import Params
 
 MOMENTUM, EPSILON, LEAK = 0.1, 1e-5, 0.2
+PARITIES = (0, 0), (0, 1), (1, 0), (1, 1)
 FOLD = ((1.0, 0, 0), (0, 1.0, 1.0)), ((1.0, 1.0, 0), (0, 0, 1.0))  # (parity, tap, row of a 3-kernel): see `grown`
 
 
@@ -61,7 +63,8 @@ def dense(params: Params, name: str, x: Tensor) -> Tensor:
 
 def convolved(params: Params, name: str, x: Tensor, stride: int = 1) -> Tensor:
     """A 3 × 3 convolution with a border of zeros: (M, in, h, w, B) -> (M, out, h / stride, w / stride, B), rounded up."""
-    found, bias = _Patches.apply(x, params[name].to(x.dtype), stride), params.get(f"{name}.bias")
+    weight, bias = params[name].to(x.dtype), params.get(f"{name}.bias")
+    found = _Taps.apply(x, weight) if stride == 1 else _Patches.apply(x, weight, stride)
     return found if bias is None else found + bias[..., None, None, None].to(x.dtype)
 
 
@@ -73,12 +76,8 @@ def grown(params: Params, name: str, x: Tensor) -> Tensor:
     """
     weight = params[name]
     m, out, into = weight.shape[:3]
-    h, w, batch = x.shape[2:]
     four = (weight.reshape(-1, 9) @ _folded(weight.dtype, weight.device)).view(m, out, into, 4, 2, 2).transpose(2, 3)
-    y = _Patches.apply(x, four.reshape(m, out * 4, into, 2, 2).to(x.dtype), 1)
-    y = y.view(m, out, 2, 2, h + 1, w + 1, batch)
-    rows = [torch.stack([y[:, :, a, b, a : a + h, b : b + w] for b in (0, 1)], 4) for a in (0, 1)]
-    return torch.stack(rows, 3).view(m, out, 2 * h, 2 * w, batch)
+    return _Grown.apply(x, four.reshape(m, out * 4, into, 2, 2).to(x.dtype))
 
 
 def normed(params: Params, name: str, x: Tensor, training: bool) -> Tensor:
@@ -118,8 +117,89 @@ def said(logits: Tensor, labels: Tensor) -> Tensor:
     ).mean(1)  # fmt: skip
 
 
+class _Taps(torch.autograd.Function):
+    """A 3 × 3 convolution with a border of one: (M, c, h, w, B), (M, o, c, 3, 3)."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.flat, ctx.shape = _Flat(x, 3), x.shape
+        taps = weight.permute(3, 4, 0, 1, 2).contiguous()
+        ctx.save_for_backward(taps)
+        return ctx.flat.product(taps)[..., : x.shape[3], :]
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        return ctx.flat.gradients(F.pad(grad, (0, 0, 0, 2)), ctx.saved_tensors[0], ctx.needs_input_grad)
+
+
+class _Grown(torch.autograd.Function):
+    """Four 2 × 2 kernels a channel, (M, 4o, c, 2, 2), on a small image, each for one parity of the place in the large
+    one."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.flat, (m, _, h, w, batch) = _Flat(x, 2), x.shape
+        taps = weight.permute(3, 4, 0, 1, 2).contiguous()
+        ctx.save_for_backward(taps)
+        y = ctx.flat.product(taps).view(m, -1, 2, 2, h + 1, w + 2, batch)
+        out = x.new_empty(m, y.shape[1], 2 * h, 2 * w, batch)
+        for a, b in PARITIES:
+            out[:, :, a::2, b::2] = y[:, :, a, b, a : a + h, b : b + w]
+        return out
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        m, o, h, w, batch = grad.shape
+        h, w = h // 2, w // 2
+        whole = grad.new_zeros(m, o, 2, 2, h + 1, w + 2, batch)
+        for a, b in PARITIES:
+            whole[:, :, a, b, a : a + h, b : b + w] = grad[:, :, a::2, b::2]
+        return ctx.flat.gradients(whole.view(m, 4 * o, h + 1, w + 2, batch), ctx.saved_tensors[0], ctx.needs_input_grad)
+
+
+class _Flat:
+    """An image with a border of one, (M, c, (h + 2) (w + 2) B), and the stretches of it that the taps of a k × k kernel
+    see.
+
+    A stretch runs on over the border's columns, so what is made of it has k − 1 columns too many at the right.
+    """
+
+    def __init__(self, x: Tensor, k: int):
+        self.shape, (h, w, batch) = x.shape, x.shape[2:]
+        self.high, self.wide = h + 3 - k, w + 2
+        self.length = (self.high * self.wide - (k - 1)) * batch
+        self.x = F.pad(x, (0, 0, 1, 1, 1, 1)).flatten(2)
+        self.starts = [((a, b), (a * self.wide + b) * batch) for a in range(k) for b in range(k)]
+
+    def product(self, taps: Tensor) -> Tensor:
+        """(k, k, M, o, c) -> (M, o, h', w + 2, B)."""
+        m, o, batch = *taps.shape[2:4], self.shape[4]
+        whole = self.x.new_empty(m, o, self.high * self.wide * batch)
+        y = whole[..., : self.length]
+        for i, (tap, start) in enumerate(self.starts):
+            seen = self.x[..., start : start + self.length]
+            torch.baddbmm(y, taps[tap], seen, out=y) if i else torch.bmm(taps[tap], seen, out=y)
+        return whole.view(m, o, self.high, self.wide, batch)
+
+    def gradients(self, grad: Tensor, taps: Tensor, needed: tuple[bool, ...]) -> tuple[Tensor | None, Tensor | None]:
+        """Of x and of the kernel (M, o, c, k, k). grad: (M, o, h', w + 2, B), zero in the columns too many."""
+        grad = grad.flatten(2)[..., : self.length]
+        of_x = torch.zeros_like(self.x) if needed[0] else None
+        of_taps = torch.empty_like(taps) if needed[1] else None
+        for tap, start in self.starts:
+            seen = slice(start, start + self.length)
+            if of_taps is not None:
+                torch.bmm(grad, self.x[..., seen].transpose(1, 2), out=of_taps[tap])
+            if of_x is not None:
+                torch.baddbmm(of_x[..., seen], taps[tap].transpose(1, 2), grad, out=of_x[..., seen])
+        if of_x is not None:
+            m, c, h, w, batch = self.shape
+            of_x = of_x.view(m, c, h + 2, w + 2, batch)[:, :, 1:-1, 1:-1]
+        return of_x, None if of_taps is None else of_taps.permute(2, 3, 4, 0, 1)
+
+
 class _Patches(torch.autograd.Function):
-    """A convolution with k × k kernels and a border of one, for stacks: (M, c, h, w, B), (M, o, c, k, k)."""
+    """A convolution with a border of one and a stride: (M, c, h, w, B), (M, o, c, k, k)."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, stride: int) -> Tensor:
