@@ -1,0 +1,208 @@
+"""From a tidy frame to the quantities that the claims name: one value a seed. Nothing is drawn here, but for the
+scatter of planted answers, from seeds of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from helpers import devices, frames
+from helpers.pedagogy.dynamics import printed
+from helpers.pedagogy.dynamics.config import THIRDS
+
+OVER = ("seed",)
+DIMENSION, COUNT = "mackay", "count"  # within classes
+WIRED, LIGHT = "wired", "wired, light"
+RIVALS = ("cGAN", "AC-GAN")
+RIVAL = RIVALS[0]  # the document's adversary
+AFTER = 1 / 20  # share of training before which no break is looked for: there everything moves
+DRIFT = {DIMENSION: 0.2, COUNT: 1.0}  # that a test of stability must find
+BREAK = 0.1  # share of the dimension by which a planted break moves it
+LEVEL = 95  # percentile of the placebo breaks
+TOLD = (  # what the prose tells
+    "t1_wired_drop", "t1_wired_drop_minus_light", "t1_coded_drop", "t1_coded_schedule_minus_constant", "t2_wired_count_drop",
+    "t2_drop_beyond_dimension", "t3_dimension_change", "t3_count_change", "t4_cgan_minus_wired", "t4_acgan_minus_wired",
+    "t4_least_diversity", "t5_count_difference", "t5_excess_difference", "t6_no_break", "t6_planted_break_found",
+    "t7_joint_minus_acgan", "t7_joint_minus_cgan", "t7_relation_pedagogical", "t7_relation_adversarial", "t7_joint_coded",
+    "t7_random_relation", "t9_count_fall", "t9_fall_minus_adversarial", "t1_drop", "t2_count_drop", "t4_difference",
+    "t5_printed_difference",
+)  # fmt: skip
+Quantities = dict[str, Sequence[float]]
+
+
+def frame(rows: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what follows from it. excess: the document's count less that of a Gaussian cloud of the same
+    dimension."""
+    return rows.assign(excess=rows["count"] - rows["expected"]) if "expected" in rows else rows
+
+
+def series(rows: pd.DataFrame, arm: str, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (T,) and a column (S, T) of one arm, a row a seed; empty where it was not run."""
+    return frames.curve(rows, column, "step", OVER, part="dynamics", arm=arm)
+
+
+def at(rows: pd.DataFrame, arm: str, column: str, share: float) -> pd.Series:
+    """A column at a share of training, seed by seed."""
+    own = frames.rows(rows, part="dynamics", arm=arm)
+    return (
+        frames.per_seed(own, column, step=round(share * float(own["steps"].iloc[0])))
+        if len(own)
+        else pd.Series(dtype=float)
+    )
+
+
+def late(rows: pd.DataFrame, arm: str, column: str) -> pd.Series:
+    """The mean of a column over all looks from T/3 on, seed by seed."""
+    own = frames.rows(rows, part="dynamics", arm=arm)
+    return (
+        own[own["step"] >= THIRDS[0] * own["steps"] - 1].groupby("seed")[column].mean()
+        if len(own)
+        else pd.Series(dtype=float)
+    )
+
+
+def judged(rows: pd.DataFrame) -> Quantities:
+    """Quantities of `training_dynamics` (T1 to T7 and T9), printed and precise. Those whose rows are missing are left
+    out."""
+    first, last = THIRDS[0], 1.0
+    of = lambda arm, column, share: at(rows, arm, column, share)
+    drop = lambda arm: 1 - of(arm, DIMENSION, first) / of(arm, DIMENSION, 0.0)
+    fall = lambda column: of(WIRED, column, 0.0) - of(WIRED, column, first)
+    later = lambda arm: of(arm, COUNT, first) - of(arm, COUNT, last)
+    apart = lambda arm, column: late(rows, arm, column) - late(rows, WIRED, column)
+    found = {
+        "t1_wired_drop": drop(WIRED),
+        "t1_wired_drop_minus_light": drop(WIRED) - drop(LIGHT),
+        "t1_coded_drop": drop("coded"),
+        "t1_coded_schedule_minus_constant": drop("coded") - drop("coded, constant"),
+        "t2_wired_count_drop": fall(COUNT),
+        "t2_drop_beyond_dimension": fall("excess"),
+        "t4_cgan_minus_wired": apart("cGAN", DIMENSION),
+        "t4_acgan_minus_wired": apart("AC-GAN", DIMENSION),
+        "t5_count_difference": apart(RIVAL, COUNT),
+        "t5_excess_difference": apart(RIVAL, "excess"),
+        "t9_count_fall": later(WIRED),
+        "t9_fall_minus_adversarial": later(WIRED) - later(RIVAL),
+    }
+    plain = {k: v.dropna().to_numpy() for k, v in found.items()}
+    plain |= stability(rows) | breaks(rows) | composition(rows) | instrument(rows) | printed.quantities(rows)
+    spread = [late(rows, arm, "feature_variance") for arm in (WIRED, *RIVALS)]
+    plain["t4_least_diversity"] = (
+        pd.concat([s for s in spread if len(s)], axis=1).min(axis=1).to_numpy() if any(map(len, spread)) else []
+    )
+    return {k: np.asarray(v, float) for k, v in plain.items() if len(v)}
+
+
+def stability(rows: pd.DataFrame) -> Quantities:
+    """T3: the fitted change of the wired arm from T/3 to T, of the dimension over its fitted value at T/3; and the
+    share of seeds in which a planted drift would be found in this arm's own scatter."""
+    out, seen = {}, []
+    for name, column in (("t3_dimension_change", DIMENSION), ("t3_count_change", COUNT)):
+        x, y = _after_third(rows, column)
+        if not len(y):
+            return {}
+        out[name] = changes(x, y, relative=column == DIMENSION)
+        rng = devices.numpy_rng("drift", column)
+        drifted = [drifting(x, one, DRIFT[column], column == DIMENSION, rng) for one in y]
+        seen.append(np.abs(changes(x, np.array(drifted), relative=column == DIMENSION)) > DRIFT[column] / 2)
+    return out | {"t3_planted_drift_found": np.all(seen, axis=0).astype(float)}
+
+
+def changes(x: np.ndarray, y: np.ndarray, *, relative: bool) -> np.ndarray:
+    """(S,) fitted change of y (S, T) over all of x, by least squares; relative: over the fitted first value."""
+    slope, start = np.polyfit(x - x[0], y.T, 1)
+    return slope * (x[-1] - x[0]) / (start if relative else 1.0)
+
+
+def drifting(x: np.ndarray, y: np.ndarray, size: float, relative: bool, rng: np.random.Generator) -> np.ndarray:
+    """y (T,) with its own scatter in another order about a straight line that rises by `size`; relative: of its
+    mean."""
+    residual = y - np.polyval(np.polyfit(x, y, 1), x)
+    rise = size * (y.mean() if relative else 1.0) * (x - x[0]) / (x[-1] - x[0])
+    return y.mean() + rise + rng.permutation(residual)
+
+
+def breaks(rows: pd.DataFrame) -> Quantities:
+    """T6: seeds of the adversarial arm without a break at T/3 or 2T/3, and with one when a tenth is added after T/3."""
+    x, y = _after(rows, RIVAL, DIMENSION, AFTER)
+    if not len(y):
+        return {}
+    step = np.where(x > x[-1] * THIRDS[0] + 1, 1 + BREAK, 1.0)
+    free, planted = ([broken(x, one) for one in values] for values in (y, y * step))
+    if np.isnan(free).any():
+        return {}
+    return {"t6_no_break": 1 - np.array(free), "t6_planted_break_found": np.array(planted)}
+
+
+def broken(x: np.ndarray, y: np.ndarray) -> float:
+    """1 where y (T,) breaks at a third or two thirds of x more than at 95 of 100 placebos, pairs of places as far
+    apart; else 0; nan where there are no placebos."""
+    width = max(3, len(x) // 8)
+    places = [int(np.searchsorted(x, x[-1] * share + 1)) for share in THIRDS]
+    apart = places[1] - places[0]
+    pair = lambda b: max(splits(x, y, b, width), splits(x, y, b + apart, width))
+    placebos = [b for b in range(width, len(x) - width - apart + 1) if abs(b - places[0]) > 1]
+    if not placebos or places[0] < width or places[1] > len(x) - width:
+        return float("nan")
+    return float(pair(places[0]) > np.percentile([pair(b) for b in placebos], LEVEL))
+
+
+def splits(x: np.ndarray, y: np.ndarray, place: int, width: int) -> float:
+    """How much better two lines fit y, `width` points to either side of a place, than one: (RSS₁ − RSS₂) / RSS₂."""
+    rest = lambda s: float(np.square(y[s] - np.polyval(np.polyfit(x[s] - x[place], y[s], 1), x[s] - x[place])).sum())
+    one = rest(slice(place - width, place + width))
+    two = rest(slice(place - width, place)) + rest(slice(place, place + width))
+    return (one - two) / max(two, 1e-12 * float(np.square(y).sum()))
+
+
+def composition(rows: pd.DataFrame) -> Quantities:
+    """T7: on held-out pairs, with the document's splitter."""
+    of = lambda arm, column, variant="splitter": frames.per_seed(
+        rows, column, part="composition", arm=arm, variant=variant, pairs="held"
+    )
+    found = {
+        "t7_relation_pedagogical": of("coded", "relation"),
+        "t7_relation_adversarial": of("AC-GAN", "relation"),
+        "t7_joint_minus_acgan": of(WIRED, "joint") - of("AC-GAN", "joint"),
+        "t7_joint_minus_cgan": of(WIRED, "joint") - of("cGAN", "joint"),
+        "t7_joint_coded": of("coded", "joint"),
+        "t7_random_relation": of("untrained", "relation"),
+        "t7_random_joint": of("untrained", "joint"),
+        "t7_swapped_joint": of(WIRED, "joint", "swapped"),
+        "t7_adversarial_joint": pd.concat([of(arm, "joint") for arm in RIVALS], axis=1).max(axis=1),
+    }
+    return {k: v.dropna().to_numpy() for k, v in found.items()}
+
+
+def instrument(rows: pd.DataFrame) -> Quantities:
+    """Planted answers that the instruments must tell apart, as shares of draws."""
+    found = frames.rows(rows, part="instrument")
+    names = {"t_dimension_order": "dimension_order", "t2_ring_found": "ring_found", "t2_ball_clean": "ball_clean"}
+    return {k: found[column].to_numpy(float) for k, column in names.items()} if len(found) else {}
+
+
+def named(name: str) -> Callable[[pd.DataFrame], Sequence[float]]:
+    """A quantity by the name that the claims use."""
+    return lambda rows: judged(rows).get(name, [])
+
+
+def measured(arm: str, column: str, share: float) -> Callable[[pd.DataFrame], Sequence[float]]:
+    """A quantity: a column of one arm at a share of training."""
+    return lambda rows: at(rows, arm, column, share).to_numpy()
+
+
+def real(column: str) -> Callable[[pd.DataFrame], Sequence[float]]:
+    """A quantity: a column of real images."""
+    return lambda rows: frames.per_seed(rows, column, part="dynamics", arm="real").to_numpy()
+
+
+def _after(rows: pd.DataFrame, arm: str, column: str, share: float) -> tuple[np.ndarray, np.ndarray]:
+    x, y = series(rows, arm, column)
+    late = x >= share * x[-1] - 1 if len(x) else np.zeros(0, bool)
+    return x[late], y[:, late]
+
+
+def _after_third(rows: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
+    return _after(rows, WIRED, column, THIRDS[0])
