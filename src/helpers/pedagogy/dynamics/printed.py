@@ -39,6 +39,12 @@ def trajectories(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {k: v[["seed", "step", *names]].rename(columns=names) for k, v in found.items() if len(v)}
 
 
+def curves(rows: pd.DataFrame) -> pd.DataFrame:
+    """Both trajectories as one frame, with `game` and `steps`, for a figure."""
+    found = [of.assign(game=game, steps=of["step"].max()) for game, of in trajectories(rows).items()]
+    return pd.concat(found, ignore_index=True) if found else rows.iloc[:0]
+
+
 def quantities(rows: pd.DataFrame) -> dict[str, list[float]]:
     """One value a seed. Phase 1 is from the first checkpoint to the first that is not before a third, as the document
     counts (steps 500 and 3500 of 10,000)."""

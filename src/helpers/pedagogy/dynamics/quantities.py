@@ -3,7 +3,7 @@ scatter of planted answers, from seeds of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,7 @@ TOLD = (  # what the prose tells
     "t2_drop_beyond_dimension", "t3_dimension_change", "t3_count_change", "t4_cgan_minus_wired", "t4_acgan_minus_wired",
     "t4_least_diversity", "t5_count_difference", "t5_excess_difference", "t6_no_break", "t6_planted_break_found",
     "t7_joint_minus_acgan", "t7_joint_minus_cgan", "t7_relation_pedagogical", "t7_relation_adversarial", "t7_joint_coded",
-    "t7_random_relation", "t9_count_fall", "t9_fall_minus_adversarial", "t1_drop", "t2_count_drop", "t4_difference",
-    "t5_printed_difference",
+    "t7_random_relation", "t9_count_fall", "t9_fall_minus_adversarial",
 )  # fmt: skip
 Quantities = dict[str, Sequence[float]]
 
@@ -181,6 +180,12 @@ def instrument(rows: pd.DataFrame) -> Quantities:
     found = frames.rows(rows, part="instrument")
     names = {"t_dimension_order": "dimension_order", "t2_ring_found": "ring_found", "t2_ball_clean": "ball_clean"}
     return {k: found[column].to_numpy(float) for k, column in names.items()} if len(found) else {}
+
+
+def known(both: Mapping[str, pd.DataFrame]) -> Callable[[str], Callable[[pd.DataFrame], Sequence[float]]]:
+    """`named`, for the frames of some sides (`Sides.both`), each of which is judged once."""
+    found = {id(rows): judged(rows) for rows in both.values() if len(rows)}
+    return lambda name: lambda rows: found.get(id(rows), {}).get(name, [])
 
 
 def named(name: str) -> Callable[[pd.DataFrame], Sequence[float]]:

@@ -60,7 +60,10 @@ FULL = Dynamics(
         steps=4000, rate=5e-4, products="bf16", body=Body(channels=(64, 32, 16)), witness=Sense(channels=(16, 32, 64)),
         critic=Sense(28, (16, 32, 64), 10, 0, 0, True, 0.25),
     ),
-    weaver=Body(channels=(128, 64, 32), first=False),
+    Looking(),
+    Composition(steps=600, batch=32, rate=2e-3, variants=VARIANTS),
+    Judging(steps=800, channels=(16, 32), hidden=(128,)),
+    Body(channels=(128, 64, 32), first=False),
 )  # fmt: skip
 QUICK = Dynamics(
     Raising(
