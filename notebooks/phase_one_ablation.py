@@ -88,8 +88,8 @@ joint = lambda arm, at: sides.mean(quantities.measured("joint", arm, at), ".0%")
 seen = lambda arm, at: sides.mean(quantities.measured("relation", arm, at), ".0%")
 figures.show(
     draw.answer(sides, images.classes),
-    f"Held-out pairs, a point a seed. Both digits are as requested in {joint('wired', 'early')} of the pictures at T/30, {joint('wired', 'first')} at T/3 and "
-    f"{joint('wired', 'last')} at T. By the document's measure a generator with random weights has {seen('untrained', 'start')}." + sides.dashed,
+    f"Held-out pairs, a point a seed. The wired arm's digits are both as requested in {joint('wired', 'dawn')} of the pictures at T/300, {joint('wired', 'early')} at T/30, "
+    f"{joint('wired', 'first')} at T/3 and {joint('wired', 'last')} at T. By the document's measure a generator with random weights has {seen('untrained', 'start')}." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -114,7 +114,7 @@ print("by helper", [round(v, 4) for v in relation.above(left, right).tolist()])
 
 # %% [markdown]
 # Every request is a pair with X > Y, so the measure never looks at *which* digits came. A splitter that finds some latent for "large" and some for "small" has full marks. And the document's
-# "as coded" generator gives it every freedom: its grounding is computed and then cut off from the gradient {footcite:p}`gpn2025`, so that no label ever enters its loss, in any phase.
+# "as coded" generator gives it every freedom: its grounding is computed and then cut off from the gradient {footcite:p}`gpn2025`, so that no label ever enters its loss, in any phase. (Its script also lets the generator's normalisation drift while the splitter learns. Here nothing of a generator moves.)
 # If that reading is right, random weights and the coded arm pass the document's measure, with digits at chance, and pass it as well when the request is turned round.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -206,7 +206,7 @@ judged.tell("answer", "T8", {
     "supported": "Boot camp is enough: with a grounding that reaches the generator, the first third of training composes as well as the whole.",
     "refuted": "Mentorship it is: what composes at the end does not yet compose after the first third, by more than two points.",
     "mixed": "Boot camp is enough by some of what was asked and not by the rest.",
-    "undecided": "Boot camp or mentorship is open: the two differ by too little or too much to say, or there is no composition to compare.",
+    "undecided": "Neither can be said: the table below names the test or the control in the way. Where it is the one at T/30, composition was whole before the first phase had well begun, and no phase made it.",
 })  # fmt: skip
 judged.table()
 
@@ -222,10 +222,10 @@ here.box()
 #
 # What the other two thirds were for is another question, and the figure of variety is where to look for it. As the document's script is coded there is nothing to be ablated: no phase teaches its generator anything about labels.
 #
-# **Limits.** "Wired" is our reading of what the document means; its grounding might also go through the witness alone. Relation judges differ from seed to seed, the two judges that score do not. Training is
+# **Limits.** "Wired" is our reading of what the document means; its grounding might also go through the witness alone. Each seed has one splitter, and a relation judge of its own; the two judges that score are the same for all. Training is
 # long for a task that small, so that T/3 may lie beyond all that there is to learn: the point at T/30 shows how far. A difference of two points is the margin that was fixed before any run.
 #
-# **Open questions.** Where between T/30 and T/3 does composition begin? Is there a task of two parts in which the parts must know of each other, so that a generator of single digits could fail it?
+# **Open questions.** Which of the steps before T/30 is it in which composition comes? Is there a task of two parts in which the parts must know of each other, so that a generator of single digits could fail it?
 #
 # ## Exercises
 #

@@ -57,7 +57,7 @@ def test_every_arm_composes_at_each_of_its_moments_once_a_seed(log):
         wanted -= {("wired, constant", "first", s) for s in (3, 4)}
         assert found == wanted | ({("real", "start", s) for s in (3, 4)} if part == "variety" else set())
     assert len(frames.rows(rows, part="composition", arm="wired", at="last", seed=3)) == 4 * 2
-    assert len(frames.rows(rows, part="pages")) == 9
+    assert len(frames.rows(rows, part="pages")) == 10
     judged = {v.id for v in log.verdict().verdicts if v.criterion == "precise"}
     assert judged == set(claims.of(NAME)) == {"T8"}
 
@@ -99,7 +99,7 @@ def test_figures_and_tables_stand_on_what_was_logged(log):
     sides = log.at()
     assert len(figures.answer(sides, 10).data) == 2
     assert len(figures.variety(sides).data) == len(figures.VARIETY)
-    assert len(tables.drawn(sides, "7 > 3")) == 9
+    assert len(tables.drawn(sides, "7 > 3")) == 10
     assert np.isfinite(tables.controls(sides).drop(columns="generator").to_numpy(float)).all()
 
 

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 
 from helpers.checks import at_least, expect
 
-MOMENTS = {
-    "start": 0.0,
-    "early": 1 / 30,
-    "first": 1 / 3,
-    "last": 1.0,
-}  # shares of training at which generators are looked at
+MOMENTS = {"start": 0.0, "dawn": 1 / 300, "early": 1 / 30, "first": 1 / 3, "last": 1.0}  # shares of training
 LOOKS = {  # arm: the moments at which it is looked at
     "untrained": ("start",),
     "coded": ("first", "last"),
-    "wired": ("early", "first", "last"),
+    "wired": ("dawn", "early", "first", "last"),
     "wired, constant": ("first", "last"),
     "AC-GAN": ("last",),
     "cGAN": ("last",),

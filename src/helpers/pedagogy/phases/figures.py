@@ -14,6 +14,7 @@ PLACES = {  # (arm, moment): how it is called below an axis
     ("untrained", "start"): "random",
     ("coded", "first"): "as coded, T/3",
     ("coded", "last"): "as coded, T",
+    ("wired", "dawn"): "wired, T/300",
     ("wired", "early"): "wired, T/30",
     ("wired", "first"): "wired, T/3",
     ("wired", "last"): "wired, T",

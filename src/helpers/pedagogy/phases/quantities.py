@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
-from helpers.pedagogy.phases.config import MOMENTS
 
 Quantities = dict[str, Sequence[float]]
 OVER = ("seed",)
@@ -21,14 +20,6 @@ TOLD = (  # of those below, what the prose tells
     "t8_relation_coded", "t8_joint_coded",
 )  # fmt: skip
 OUTCOMES = ("1: all of it", "2: less, and more than the adversary's 81 %", "3: about 81 % or less")
-
-
-def frame(rows: pd.DataFrame) -> pd.DataFrame:
-    """The frame with `at`, the moment of MOMENTS that a row's step is."""
-    if "steps" not in rows:
-        return rows
-    place = np.round(np.outer(list(MOMENTS.values()), rows["steps"])) == rows["step"].to_numpy()
-    return rows.assign(at=[dict(zip(found, MOMENTS, strict=True)).get(True, "") for found in place.T.tolist()])
 
 
 def measured(column: str, arm: str, at: str, **where: object) -> Callable[[pd.DataFrame], Sequence[float]]:

@@ -1,6 +1,7 @@
 """The first phase: the only file that trains, resumes and logs.
 
-A record is one part of one arm at one moment with one seed. Columns: part, arm, seed, step, steps (of training in all).
+A record is one part of one arm at one moment with one seed. Columns: part, arm, at (the moment), seed, step, steps (of
+training in all).
 composition: variant, pairs, and those of `composition.compose`. variety: correct, of the requested class by judges that
 trained nothing; pixel_variance, feature_variance, density, coverage, as in `diversity`; taught, right answers on real
 images of a classifier taught by these; the arm "real" is a second sample of real images. prefix: moved, the largest
@@ -140,7 +141,7 @@ class _Bench:
 
     def _record(self, part: str, cell: Cell, rows: Sequence[Mapping[str, object]]) -> Record:
         arm, at, seed = cell
-        known = {"part": part, "arm": arm, "steps": self.config.raising.steps, "data": self.images.name}
+        known = {"part": part, "arm": arm, "at": at, "steps": self.config.raising.steps, "data": self.images.name}
         record = Record(self.log.name, f"{part}.{arm}.{at}", seed, known)
         step = 0 if arm == "real" else self.moments[arm][at]
         for row in rows:
