@@ -51,18 +51,20 @@ def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
     """{claim: (quantities with its effect planted, quantities with it taken out)}, of the claims whose arms ran."""
     if not all(len(frames.rows(rows, part="dynamics", arm=arm)) for arm in (WIRED, LIGHT, *RIVALS)):
         return {}
+    levels = quantities.levels
     made = {
-        "T1": [_drops(rows, wired, 0.05) for wired in (0.3, 0.05)],
-        "T2": [_falls(rows, count, beyond) for count, beyond in ((3.0, 2.0), (0.5, 0.0))],
-        "T3": [_drifts(rows, share) for share in (0.0, 1.0)],
-        "T4": [_apart(rows, DIMENSION, RIVALS, size) for size in (0.75, -0.25)],
-        "T5": [_counts(rows, size) for size in (1.5, 0.0)],
-        "T6": [_breaks(rows, size) for size in (0.0, BREAK)],
-        "T9": [_later(rows, size) for size in (1.0, 0.0)],
+        "T1": (levels, [_drops(rows, wired, 0.05) for wired in (0.3, 0.05)]),
+        "T2": (levels, [_falls(rows, count, beyond) for count, beyond in ((3.0, 2.0), (0.5, 0.0))]),
+        "T3": (quantities.stability, [_drifts(rows, share) for share in (0.0, 1.0)]),
+        "T4": (levels, [_apart(rows, DIMENSION, RIVALS, size) for size in (0.75, -0.25)]),
+        "T5": (levels, [_counts(rows, size) for size in (1.5, 0.0)]),
+        "T6": (quantities.breaks, [_breaks(rows, size) for size in (0.0, BREAK)]),
+        "T9": (levels, [_later(rows, size) for size in (1.0, 0.0)]),
     }
     if len(frames.rows(rows, part="composition", arm=WIRED)):
-        made["T7"] = [_composed(rows, size) for size in (0.2, -0.05)]
-    return {k: tuple(quantities.judged(v) for v in both) for k, both in made.items()}
+        made["T7"] = quantities.composition, [_composed(rows, size) for size in (0.2, -0.05)]
+    whole = quantities.judged(rows)  # what is not moved stays as it was measured
+    return {k: tuple(whole | dict(read(v)) for v in both) for k, (read, both) in made.items()}
 
 
 def _step(rows: pd.DataFrame, share: float) -> int:
@@ -107,9 +109,7 @@ def _counts(rows: pd.DataFrame, to: float) -> pd.DataFrame:
 def _composed(rows: pd.DataFrame, by: float) -> pd.DataFrame:
     where = {"part": "composition", "variant": "splitter", "pairs": "held"}
     for arm in RIVALS:
-        rows = shifted(rows, "joint", by, {"arm": WIRED}, {"arm": arm}, OVER, **where) if arm == RIVALS[0] else shifted(
-            rows, "joint", -by, {"arm": arm}, {"arm": WIRED}, OVER, **where
-        )  # fmt: skip
+        rows = shifted(rows, "joint", -by, {"arm": arm}, {"arm": WIRED}, OVER, **where)
     return rows
 
 

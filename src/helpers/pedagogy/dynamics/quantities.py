@@ -17,7 +17,7 @@ DIMENSION, COUNT = "mackay", "count"  # within classes
 WIRED, LIGHT = "wired", "wired, light"
 RIVALS = ("cGAN", "AC-GAN")
 RIVAL = RIVALS[0]  # the document's adversary
-AFTER = 1 / 20  # share of training before which no break is looked for: there everything moves
+AFTER = 1 / 6  # share of training before which no break is looked for: there everything moves
 DRIFT = {DIMENSION: 0.2, COUNT: 1.0}  # that a test of stability must find
 BREAK = 0.1  # share of the dimension by which a planted break moves it
 LEVEL = 95  # percentile of the placebo breaks
@@ -63,8 +63,15 @@ def late(rows: pd.DataFrame, arm: str, column: str) -> pd.Series:
 
 
 def judged(rows: pd.DataFrame) -> Quantities:
-    """Quantities of `training_dynamics` (T1 to T7 and T9), printed and precise. Those whose rows are missing are left
-    out."""
+    """Quantities of `training_dynamics` (T1 to T7 and T9), printed and precise. Those whose rows are missing are left out."""
+    every = (levels, stability, breaks, composition, instrument, printed.quantities)
+    found = {name: values for part in every for name, values in part(rows).items()}
+    return {k: np.asarray(v, float) for k, v in found.items() if len(v)}
+
+
+def levels(rows: pd.DataFrame) -> Quantities:
+    """T1, T2, T4, T5, T9: what is read at T/3 and at T, and means from T/3 on."""
+    rows = frames.rows(rows, part="dynamics")
     first, last = THIRDS[0], 1.0
     of = lambda arm, column, share: at(rows, arm, column, share)
     drop = lambda arm: 1 - of(arm, DIMENSION, first) / of(arm, DIMENSION, 0.0)
@@ -85,13 +92,9 @@ def judged(rows: pd.DataFrame) -> Quantities:
         "t9_count_fall": later(WIRED),
         "t9_fall_minus_adversarial": later(WIRED) - later(RIVAL),
     }
-    plain = {k: v.dropna().to_numpy() for k, v in found.items()}
-    plain |= stability(rows) | breaks(rows) | composition(rows) | instrument(rows) | printed.quantities(rows)
-    spread = [late(rows, arm, "feature_variance") for arm in (WIRED, *RIVALS)]
-    plain["t4_least_diversity"] = (
-        pd.concat([s for s in spread if len(s)], axis=1).min(axis=1).to_numpy() if any(map(len, spread)) else []
-    )
-    return {k: np.asarray(v, float) for k, v in plain.items() if len(v)}
+    spread = [s for s in (late(rows, arm, "feature_variance") for arm in (WIRED, *RIVALS)) if len(s)]
+    found |= {"t4_least_diversity": pd.concat(spread, axis=1).min(axis=1)} if spread else {}
+    return {k: v.dropna().to_numpy() for k, v in found.items()}
 
 
 def stability(rows: pd.DataFrame) -> Quantities:
@@ -124,36 +127,47 @@ def drifting(x: np.ndarray, y: np.ndarray, size: float, relative: bool, rng: np.
 
 
 def breaks(rows: pd.DataFrame) -> Quantities:
-    """T6: seeds of the adversarial arm without a break at T/3 or 2T/3, and with one when a tenth is added after T/3."""
+    """T6: seeds of the adversarial arm whose break at T/3 and 2T/3 is no larger than 95 of 100 placebos, of all seeds together;
+    and seeds in which it is larger when a tenth is added to the dimension after T/3."""
     x, y = _after(rows, RIVAL, DIMENSION, AFTER)
-    if not len(y):
+    if not len(y) or np.isnan(y).any():
         return {}
+    own, placebos = zip(*(pairs(x, one) for one in y), strict=True)
+    if not len(placebos[0]):
+        return {}
+    most = np.percentile(placebos, LEVEL)
     step = np.where(x > x[-1] * THIRDS[0] + 1, 1 + BREAK, 1.0)
-    free, planted = ([broken(x, one) for one in values] for values in (y, y * step))
-    if np.isnan(free).any():
-        return {}
-    return {"t6_no_break": 1 - np.array(free), "t6_planted_break_found": np.array(planted)}
+    planted = np.array([pairs(x, one * step)[0] for one in y])
+    return {
+        "t6_no_break": (np.array(own) <= most).astype(float),
+        "t6_planted_break_found": (planted > most).astype(float),
+    }
 
 
-def broken(x: np.ndarray, y: np.ndarray) -> float:
-    """1 where y (T,) breaks at a third or two thirds of x more than at 95 of 100 placebos, pairs of places as far
-    apart; else 0; nan where there are no placebos."""
+def pairs(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    """The larger break of y (T,) at a third and at two thirds of x, and that of all other pairs of places as far apart, none
+    where the course is too short. It is a ratio, so that those of several courses can be put together."""
     width = max(3, len(x) // 8)
     places = [int(np.searchsorted(x, x[-1] * share + 1)) for share in THIRDS]
     apart = places[1] - places[0]
     pair = lambda b: max(splits(x, y, b, width), splits(x, y, b + apart, width))
-    placebos = [b for b in range(width, len(x) - width - apart + 1) if abs(b - places[0]) > 1]
-    if not placebos or places[0] < width or places[1] > len(x) - width:
-        return float("nan")
-    return float(pair(places[0]) > np.percentile([pair(b) for b in placebos], LEVEL))
+    if places[0] < width or places[1] > len(x) - width:
+        return float("nan"), np.empty(0)
+    others = [b for b in range(width, len(x) - width - apart + 1) if abs(b - places[0]) > 1]
+    return pair(places[0]), np.array([pair(b) for b in others])
 
 
 def splits(x: np.ndarray, y: np.ndarray, place: int, width: int) -> float:
     """How much better two lines fit y, `width` points to either side of a place, than one: (RSS₁ − RSS₂) / RSS₂."""
-    rest = lambda s: float(np.square(y[s] - np.polyval(np.polyfit(x[s] - x[place], y[s], 1), x[s] - x[place])).sum())
-    one = rest(slice(place - width, place + width))
-    two = rest(slice(place - width, place)) + rest(slice(place, place + width))
-    return (one - two) / max(two, 1e-12 * float(np.square(y).sum()))
+    one = _rest(x, y, slice(place - width, place + width))
+    two = _rest(x, y, slice(place - width, place)) + _rest(x, y, slice(place, place + width))
+    return (one - two) / max(two, 1e-12 * float(y @ y))
+
+
+def _rest(x: np.ndarray, y: np.ndarray, of: slice) -> float:
+    """The sum of squares that a straight line leaves of y."""
+    x, y = x[of] - x[of].mean(), y[of] - y[of].mean()
+    return max(float(y @ y - (x @ y) ** 2 / (x @ x)), 0.0)
 
 
 def composition(rows: pd.DataFrame) -> Quantities:
