@@ -89,7 +89,7 @@ seen = lambda arm, at: sides.mean(quantities.measured("relation", arm, at), ".0%
 figures.show(
     draw.answer(sides, images.classes),
     f"Held-out pairs, a point a seed. The wired arm's digits are both as requested in {joint('wired', 'dawn')} of the pictures at T/300, {joint('wired', 'early')} at T/30, "
-    f"{joint('wired', 'first')} at T/3 and {joint('wired', 'last')} at T. By the document's measure a generator with random weights has {seen('untrained', 'start')}." + sides.dashed,
+    f"{joint('wired', 'first')} at T/3 and {joint('wired', 'last')} at T. By the document's measure a generator with random weights has {seen('untrained', 'start')}. Dotted: chance." + sides.dashed.replace("Dashed", "Hollow"),
 )  # fmt: skip
 
 # %% [markdown]
@@ -181,7 +181,7 @@ figures.show(
     draw.variety(sides),
     f"A point a seed; the menu picks the measure. Of real test images a classifier taught by the wired arm's pictures knows {by('taught', 'wired', 'first')} at T/3 and {by('taught', 'wired', 'last')} at T; "
     f"taught by the AC-GAN's {by('taught', 'AC-GAN', 'last')}, by as many real images {by('taught', 'real', 'start')}. Variance within a class at T: {by('pixel_variance', 'wired', 'last')} of the real one, "
-    f"{by('pixel_variance', 'AC-GAN', 'last')} for the AC-GAN." + sides.dashed,
+    f"{by('pixel_variance', 'AC-GAN', 'last')} for the AC-GAN." + sides.dashed.replace("Dashed", "Hollow"),
 )  # fmt: skip
 
 # %% [markdown]

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from helpers import figures, frames
-from helpers.figures import SERIES
+from helpers.figures import INK, SERIES
 from helpers.pedagogy.phases.quantities import COMPOSED
 from helpers.study import Sides
 
@@ -35,24 +35,24 @@ ACCURACIES = {"relation": ("X > Y, as printed", SERIES[1]), "joint": ("both digi
 
 
 def answer(sides: Sides, classes: int) -> go.Figure:
-    """The document's measure and the joint accuracy on held-out pairs, arm by arm and moment by moment; a point a seed."""
-    fig = figures.figure("Is the first phase enough to compose?", "", "accuracy on held-out pairs", height=500)
+    """The document's measure and the joint accuracy on held-out pairs, arm by arm and moment by moment; a point a seed, and
+    chance of both digits as a dotted line."""
+    fig = figures.figure("Is the first phase enough to compose?", "accuracy on held-out pairs", "", height=520)
     for column, (name, color) in ACCURACIES.items():
         _points(fig, sides, column, name, color, COMPOSED)
-    figures.level(fig, classes**-2, "chance of both digits")
-    return fig.update_yaxes(range=[-0.03, 1.06]).update_layout(legend={"y": -0.42})
+    fig.add_vline(x=classes**-2, line={"color": INK, "width": 1, "dash": "dot"})
+    return fig.update_xaxes(range=[-0.03, 1.03]).update_yaxes(autorange="reversed")
 
 
 def variety(sides: Sides) -> go.Figure:
     """What the generators draw beside real images, one measure at a time, by a menu; a point a seed."""
-    fig, sizes = figures.figure("What do the pictures have that real ones have?", "", "", height=520), []
+    fig, sizes = figures.figure("What do the pictures have that real ones have?", "", "", height=540), []
     for column, name in VARIETY.items():
         before = len(fig.data)
         _points(fig, sides, column, name, SERIES[3], {"part": "variety"})
         sizes.append(len(fig.data) - before)
-    return figures.groups(
-        fig.update_yaxes(rangemode="tozero").update_layout(showlegend=False), list(VARIETY.values()), sizes
-    )
+    fig.update_layout(showlegend=False).update_xaxes(rangemode="tozero").update_yaxes(autorange="reversed")
+    return figures.groups(fig, list(VARIETY.values()), sizes)
 
 
 def _points(fig: go.Figure, sides: Sides, column: str, name: str, color: str, where: dict) -> None:
@@ -62,8 +62,8 @@ def _points(fig: go.Figure, sides: Sides, column: str, name: str, color: str, wh
         found = {place: frames.per_seed(rows, column, arm=a, at=t, **where) for (a, t), place in PLACES.items()}
         found = {place: values.to_numpy() for place, values in found.items() if len(values)}
         if found:
-            x = [place for place, values in found.items() for _ in values]
+            y = [place for place, values in found.items() for _ in values]
             more = "" if symbol == "circle" else f", {label}"
             marker = {"color": color, "symbol": symbol, "size": 8, "opacity": 0.7}
-            y = np.concatenate(list(found.values()))
+            x = np.concatenate(list(found.values()))
             fig.add_scatter(x=x, y=y, name=f"{name}{more}", mode="markers", marker=marker)
