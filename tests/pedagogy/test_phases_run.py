@@ -127,6 +127,7 @@ def test_no_more_images_of_a_class_are_asked_for_than_there_are():
 
 def test_scales_are_whole_and_can_be_changed():
     whole, quarter = phases.DOCUMENT.raising, phases.FULL.raising
+    assert quarter.steps == 3000
     assert (whole.steps, whole.batch, whole.rate, whole.body.channels) == (10_000, 64, 2e-4, (256, 128, 64))
     assert quarter.body.channels == tuple(c // 4 for c in whole.body.channels)
     assert quarter.critic.channels == tuple(c // 4 for c in whole.critic.channels)

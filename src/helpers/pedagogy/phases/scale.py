@@ -31,7 +31,7 @@ class Ablation:
 DOCUMENT = Ablation()
 FULL = Ablation(
     Raising(
-        arms=tuple(LOOKS), steps=4000, rate=5e-4, products="bf16",
+        arms=tuple(LOOKS), steps=3000, rate=5e-4, products="bf16",
         body=Body(channels=(64, 32, 16)),
         witness=Sense(channels=(16, 32, 64)),
         critic=Sense(channels=(16, 32, 64), hidden=0, told=0, labelled=True, drop=0.25),
