@@ -14,7 +14,6 @@
 #     name: python3
 # ---
 
-
 # %% [markdown]
 # # Training dynamics
 #
@@ -53,7 +52,7 @@ given = {"dataset": dataset, "steps": steps, "scale": scale, "samples_per_class"
 here = chapter.start("training_dynamics", profile=profile, device=device, seeds=seeds, **given)
 s = here.settings(
     seeds=Per(2, 10),
-    steps=Per(360, 4000),
+    steps=Per(360, 3000),
 )
 own = dynamics.QUICK if profile == "quick" else dynamics.FULL
 size = {"seeds": s.seeds, "steps": s.steps, "each": samples_per_class, "k": k}
@@ -127,7 +126,10 @@ print("loss    ", {g: round(float(loss), 2) for g, loss in losses.items()})
 print("gradient", {g: round(float(x.norm()), 4) for g, x in gradients.items()})
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-chapter.table(tables.audit(sides), "Norm of each term's gradient in the parts of a generator, asked of autograd at the start; 'none' where there is no way")
+chapter.table(
+    tables.audit(sides),
+    "Norm of each term's gradient in the parts of a generator, asked of autograd at the start; 'none' where there is no way",
+)
 
 # %% [markdown]
 # As coded only the first term is left, and it has no way to the layer that makes the image: the generator learns to be predictable to a reader, and never what to draw. So its three phases are one. The drop with phases less
@@ -238,7 +240,7 @@ here.box()
 # {glue:text}`compresses` {glue:text}`refines` {glue:text}`rival` {glue:text}`composes` Known answers, planted into this run's own scatter and taken out of it, were told apart for {glue:text}`told_apart` claims.
 #
 # **Limits.** *Wired* is our reading of what the document means; grounding through the witness alone would be another. Seeds have judges of their own, so that intervals hold over judges too; the two that score are the same for all. Every
-# arm loses variety beside real images, and neither the dimension nor the count sees it. The committed run has networks of a quarter of the document's widths, and two fifths of its steps; `scale=document` has the whole, in half an hour on one GPU.
+# arm loses variety beside real images, and neither the dimension nor the count sees it. The committed run has networks of a quarter of the document's widths, and fewer steps than its ten thousand; `scale=document` has the whole, in half an hour on one GPU.
 #
 # **Open questions.** Does the arm as coded end below its adversary if it is given the document's ten thousand steps? What does a game do that pays for variety?
 #

@@ -16,7 +16,7 @@ from helpers.pedagogy import dynamics, nets
 from helpers.pedagogy.dynamics import controls, figures, printed, quantities, tables
 from helpers.pedagogy.dynamics.audit import audit
 from helpers.pedagogy.dynamics.config import Looking
-from helpers.pedagogy.dynamics.looking import COLUMNS, Eyes
+from helpers.pedagogy.dynamics.looking import COLUMNS, Looks
 from helpers.study import Sides
 from helpers.topology import judge
 
@@ -199,7 +199,7 @@ def test_eyes_see_each_model_by_itself_and_real_images_as_real():
     shape = judge.JudgeShape(8, (3, 4), (5,), 4)
     stack = lambda kind: judge.untrained(shape, [(kind, s) for s in SEEDS])
     looking = Looking(each=8, k=4, batch=10)
-    eyes = Eyes(
+    eyes = Looks(
         looking, CONFIG.body, images, SEEDS, stack("eyes"), stack("teachers"), (judge.untrained(shape, ["one"]),), "cpu"
     )
     params = nets.generators(CONFIG.body, [0, 1, 2, 3])

@@ -21,7 +21,7 @@ CHAPTERS = {
         quantities=quantities.judged,
         controls=controls.planted,
         planted=controls.PLANTED,
-        same={"dataset": FASHION, "steps": None, "samples_per_class": 100, "k": 20},
+        same={"dataset": FASHION, "steps": None, "scale": "profile", "samples_per_class": 100, "k": 20},
     ),
 }
 __all__ = ["CHAPTERS", "DOCUMENT", "FULL", "QUICK", "Dynamics", "Looking", "run_dynamics", "run_printed", "write"]

@@ -21,7 +21,7 @@ CLOUDS = ("printed", "mackay", "twonn", "count", "expected", "holes")
 COLUMNS = ("pooled", *CLOUDS, "correct", "taught", "pixel_variance", "feature_variance")
 
 
-class Eyes:
+class Looks:
     """One way to look: judges (S, …), one a seed, through which clouds are seen; teachers (S, …), whose approval is
     `taught`; scorers, stacks (1, …), whose mean is `correct`. Real images, so many of each class, are what variances
     are held to.

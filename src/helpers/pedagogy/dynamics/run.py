@@ -28,7 +28,7 @@ from helpers.pedagogy.course import Game
 from helpers.pedagogy.dynamics import printed
 from helpers.pedagogy.dynamics.audit import audit
 from helpers.pedagogy.dynamics.config import COMPOSED, PICTURES, SHOWN, THIRDS
-from helpers.pedagogy.dynamics.looking import COLUMNS, Eyes
+from helpers.pedagogy.dynamics.looking import COLUMNS, Looks
 from helpers.pedagogy.dynamics.scale import PRINTED_LOOKS, Dynamics
 from helpers.pedagogy.raised import raised
 from helpers.records import Record
@@ -92,9 +92,9 @@ class _Bench:
         train = lambda: judges.jury(config.judging, images, raising.every, log.device).named()
         self.jury = judges.restored(log.work.tensors(("judges", self.key), train), log.device)
 
-    def eyes(self, seeds: Sequence[int]) -> Eyes:
+    def eyes(self, seeds: Sequence[int]) -> Looks:
         of = lambda stack: self._of(stack, seeds)
-        return Eyes(
+        return Looks(
             self.looking, self.config.raising.body, self.images, seeds, of(self.jury.eyes), of(self.jury.teachers),
             self.jury.scorers, self.device,
         )  # fmt: skip
@@ -112,7 +112,7 @@ class _Bench:
             record.log(i, **row)
         return [record]
 
-    def real(self, eyes: Eyes) -> list[Record]:
+    def real(self, eyes: Looks) -> list[Record]:
         """Another sample of real images, measured as if a generator had drawn it."""
         drawn = [
             self.images.each(self.looking.each, devices.numpy_rng("real, again", s), "train")[0] for s in eyes.seeds
@@ -124,7 +124,7 @@ class _Bench:
             out[-1].log(0, **dict(zip(COLUMNS, row.tolist(), strict=True)))
         return out
 
-    def dynamics(self, names: tuple[str, ...], seeds: Sequence[int], eyes: Eyes, played: dict) -> list[Record]:
+    def dynamics(self, names: tuple[str, ...], seeds: Sequence[int], eyes: Looks, played: dict) -> list[Record]:
         marks = self.looking.marks(self.config.raising.steps)
         seen = self._played(names, seeds, eyes, played)[1]
         values, drawn = seen["values"].numpy(), seen["pictures"].numpy()  # (T, M, columns), (T, arms, classes, s, s)
@@ -137,7 +137,7 @@ class _Bench:
             out += [self._pictures(name, marks, drawn[:, i]) for i, name in enumerate(names) if name in SHOWN]
         return out
 
-    def composed(self, seeds: Sequence[int], eyes: Eyes, played: dict) -> list[Record]:
+    def composed(self, seeds: Sequence[int], eyes: Looks, played: dict) -> list[Record]:
         """Every seed's generators at the end, and untrained ones, asked for the two digits of a relation."""
         steps, params, cells = self.config.raising.steps, [], []
         for names in self.games:
@@ -162,7 +162,7 @@ class _Bench:
     def published(self, seeds: Sequence[int]) -> list[Record]:
         config, of = self.config.printed, lambda stack: self._of(stack, seeds)
         own = of(self.jury.teachers)
-        eyes = Eyes(self.looking, config.body, self.images, seeds, own, own, self.jury.scorers, self.device)
+        eyes = Looks(self.looking, config.body, self.images, seeds, own, own, self.jury.scorers, self.device)
         marks = replace(self.looking, looks=PRINTED_LOOKS).grid(config.steps)
         game = self._game(config, ("coded",), seeds)
         key = ("printed", self.key, config.body, self.looking, seeds)
@@ -175,7 +175,7 @@ class _Bench:
                 out[-1].log(step, **dict(zip(COLUMNS, row, strict=True)))
         return out
 
-    def _played(self, names: tuple[str, ...], seeds: Sequence[int], eyes: Eyes, played: dict) -> tuple[dict, dict]:
+    def _played(self, names: tuple[str, ...], seeds: Sequence[int], eyes: Looks, played: dict) -> tuple[dict, dict]:
         """The generators of one game at the start, at the ends of phases and at the end, and what was seen; once a
         run."""
         if names not in played:
@@ -188,7 +188,7 @@ class _Bench:
                 played[names] = raised(game, keep, self.log.work, key, marks=marks, look=self._told(eyes, names))
         return played[names]
 
-    def _told(self, eyes: Eyes, names: tuple[str, ...]):
+    def _told(self, eyes: Looks, names: tuple[str, ...]):
         """To look, and to tell the runner how far this game is."""
         before, steps = self.games.index(names) * self.config.raising.steps, self.config.raising.steps
 

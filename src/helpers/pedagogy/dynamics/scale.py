@@ -1,5 +1,5 @@
 """The whole experiment in one frozen setting, at three scales: the document's networks and steps; a quarter of their widths
-and two fifths of the steps, at which the reference is made; and one for two processor cores."""
+and three tenths of the steps, at which the reference is made; and one for two processor cores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from helpers.pedagogy.config import Body, Raising, Sense
 from helpers.pedagogy.dynamics.config import Looking
 from helpers.pedagogy.judges import Judging
 
-VARIANTS = ("splitter", "swapped")
+VARIANTS = ("splitter", "none", "swapped")
 PRINTED_LOOKS = 20
 
 
@@ -55,9 +55,12 @@ class Dynamics:
 
 
 DOCUMENT = Dynamics()
+JUDGED = tuple(
+    name for name in ARMS if name not in ("wired, constant", "judge only", "hybrid")
+)  # that a claim speaks of
 FULL = Dynamics(
     Raising(
-        steps=4000, rate=5e-4, products="bf16", body=Body(channels=(64, 32, 16)), witness=Sense(channels=(16, 32, 64)),
+        arms=JUDGED, steps=3000, rate=5e-4, products="bf16", body=Body(channels=(64, 32, 16)), witness=Sense(channels=(16, 32, 64)),
         critic=Sense(28, (16, 32, 64), 10, 0, 0, True, 0.25),
     ),
     Looking(),
@@ -67,8 +70,7 @@ FULL = Dynamics(
 )  # fmt: skip
 QUICK = Dynamics(
     Raising(
-        arms=tuple(name for name in ARMS if name not in ("wired, constant", "judge only", "hybrid")),
-        seeds=2, steps=360, batch=32, rate=1.5e-3,
+        arms=JUDGED, seeds=2, steps=360, batch=32, rate=1.5e-3,
         body=Body(8, (32, 16, 8), 16, 16, 10, 8),
         witness=Sense(8, (16, 32), 10, 32, 8),
         critic=Sense(8, (16, 32), 10, 0, 0, True, 0.25),
