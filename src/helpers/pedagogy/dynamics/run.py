@@ -115,7 +115,7 @@ class _Bench:
     def real(self, eyes: Looks) -> list[Record]:
         """Another sample of real images, measured as if a generator had drawn it."""
         drawn = [
-            self.images.each(self.looking.each, devices.numpy_rng("real, again", s), "train")[0] for s in eyes.seeds
+            self.images.each(self.looking.each, devices.numpy_rng("real, again", s), eyes.source)[0] for s in eyes.seeds
         ]
         values = eyes.seen(torch.from_numpy(np.stack(drawn)).to(self.device))
         out = []
@@ -166,7 +166,7 @@ class _Bench:
         marks = replace(self.looking, looks=PRINTED_LOOKS).grid(config.steps)
         game = self._game(config, ("coded",), seeds)
         key = ("printed", self.key, config.body, self.looking, seeds)
-        with devices.tf32(self.device.startswith("cuda")):
+        with devices.tf32(config.products != "exact" and self.device.startswith("cuda")):
             seen = raised(game, (), self.log.work, key, marks=marks, look=eyes.look)[1]["values"].numpy()
         out = []
         for m, seed in enumerate(seeds):
@@ -183,7 +183,7 @@ class _Bench:
             keep = sorted({0, config.steps, *(round(share * config.steps) for share in THIRDS)})
             key = ("dynamics", self.key, self.looking, names, seeds)
             marks = self.looking.marks(config.steps)
-            with devices.tf32(self.device.startswith("cuda")):
+            with devices.tf32(config.products != "exact" and self.device.startswith("cuda")):
                 game = self._game(config, names, seeds)
                 played[names] = raised(game, keep, self.log.work, key, marks=marks, look=self._told(eyes, names))
         return played[names]

@@ -55,12 +55,13 @@ class Dynamics:
 
 
 DOCUMENT = Dynamics()
-JUDGED = tuple(
-    name for name in ARMS if name not in ("wired, constant", "judge only", "hybrid")
-)  # that a claim speaks of
+BESIDE = ("wired, constant", "judge only", "hybrid")  # of which no claim of this chapter speaks
+JUDGED = tuple(name for name in ARMS if name not in BESIDE)
 FULL = Dynamics(
     Raising(
-        arms=JUDGED, steps=3000, rate=5e-4, products="bf16", body=Body(channels=(64, 32, 16)), witness=Sense(channels=(16, 32, 64)),
+        arms=JUDGED, steps=3000, rate=5e-4, products="bf16",
+        body=Body(channels=(64, 32, 16)),
+        witness=Sense(channels=(16, 32, 64)),
         critic=Sense(28, (16, 32, 64), 10, 0, 0, True, 0.25),
     ),
     Looking(),
