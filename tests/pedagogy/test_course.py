@@ -8,6 +8,7 @@ import torch
 from plain_games import of
 
 from helpers import stacked
+from helpers.pedagogy import nets
 from helpers.pedagogy.arms import ARMS
 from helpers.pedagogy.config import Body, Raising, Sense
 from helpers.pedagogy.course import Game
@@ -127,3 +128,13 @@ def test_a_recorded_step_on_a_gpu_is_the_eager_one(kind, names):
         ways[graph] = {k: v.cpu() for k, v in one.params.items()}
     for k, v in ways[False].items():
         torch.testing.assert_close(ways[None][k], v, atol=1e-4, rtol=1e-3, msg=k)
+
+
+def test_a_start_is_looked_at_through_moments_of_its_own_batches_the_same_in_both_games():
+    taught, against = (game(*pair).generators() for pair in (("pedagogical", ("wired",)), ("adversarial", ("cGAN",))))
+    assert all(torch.equal(taught[k], against[k]) for k in taught)
+    rng = torch.Generator().manual_seed(1)
+    z, asked = torch.randn(len(SEEDS), 200, CONFIG.body.latent, generator=rng), torch.randint(4, (200,), generator=rng)
+    kept = {k: v.clone() for k, v in taught.items()}
+    seen = [nets.draw(kept, CONFIG.body, z, asked, training=way).var(1).mean() for way in (False, True)]
+    assert 0.8 < seen[0] / seen[1] < 1.25

@@ -201,10 +201,12 @@ def _asked(
     device, pairs = which.device, relation.pairs(body.classes).to(which.device)
     rngs = [devices.torch_rng("test latents", seed) for seed in seeds]
     every = among.repeat(-(-config.samples // len(among)))[: config.samples].to(device)
-    found = []
-    for pair in every.split(max(1, PAGES // len(which))):
-        fresh = torch.stack([torch.randn(2, len(pair), body.latent, generator=rng) for rng in rngs], 1)
-        one, other = fresh.to(device)[:, which]  # (M, B, latent) each
+    fresh = torch.stack(
+        [torch.randn(2, len(every), body.latent, generator=rng) for rng in rngs], 1
+    )  # (2, S, N, latent)
+    found, size = [], max(1, PAGES // len(which))
+    for pair, some in zip(every.split(size), fresh.split(size, 2), strict=True):
+        one, other = some.to(device)[:, which]  # (M, B, latent) each
         pair = pair.expand(len(which), -1)
         asked = pairs[pair]
         latents = (one, other) if splitter is None else split(splitter, one, pair)

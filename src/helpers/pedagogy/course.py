@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from helpers import devices
 from helpers.pedagogy import arms, draws, layers, nets
 from helpers.pedagogy.arms import ARMS
 from helpers.pedagogy.config import Raising
 from helpers.pedagogy.layers import said
 from helpers.stacked import Loss, Params
 
+SETTLED = 60  # batches; a running moment keeps 0.9 of itself at each
 KINDS = {  # what a player draws
     "taught": ("latents", "labels", "images", "dropped", "dropped, real"),
     "critic": ("latents, first", "labels, first", "images", "dropped, first", "dropped, real"),
@@ -68,6 +70,18 @@ class Game:
             "witness.seen" if game == "pedagogical" else "generator.told"
         )  # v_seen has no loss; nobody reads v_pred there
         self.learn |= {k: False for k in self.params if k.startswith(idle)}
+        self._settle()
+
+    @torch.no_grad()
+    def _settle(self) -> None:
+        """The generators' running moments become those of batches they draw as they start, the same in both games. As made, the
+        moments belong to no batch, and a start that is looked at through them is nearly grey."""
+        body, rngs = self.config.body, [devices.torch_rng("settling", seed) for seed in self.seeds]
+        for _ in range(SETTLED):
+            z = [torch.randn(self.config.batch, body.latent, generator=rng) for rng in rngs]
+            asked = [torch.randint(body.classes, (self.config.batch,), generator=rng) for rng in rngs]
+            z, asked = (self._every(torch.stack(each).to(self.device)) for each in (z, asked))
+            nets.picture(self.generators(), body, z, asked, training=True, dtype=self.dtype)
 
     def losses(self, start: int = 0) -> dict[str, Loss]:
         """{prefix: loss} for `stacked.fit`, whose clock begins at 0 where `start` steps are behind."""
@@ -112,8 +126,8 @@ class Game:
     def _taught(self, params: Params, clock: Tensor) -> Tensor:
         """(M,) loss of the generators and of the witnesses."""
         term, weigh, now = self.terms(params, clock), self.weigh, self.grounding(clock)
-        weight = {"align": weigh["align"], "witness": weigh["witness"], "reading": 1.0}
-        weight |= {name: now * weigh[name] for name in ("judge", "detached")}
+        weight = {"align": weigh["align"], "reading": 1.0}
+        weight |= {name: now * weigh[name] for name in ("judge", "witness", "detached")}
         return torch.stack([weight[name] * value for name, value in term.items()]).sum(0)
 
     def _critic(self, params: Params, clock: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from helpers.pedagogy.dynamics.config import Looking
 from helpers.pedagogy.judges import Judging
 
 VARIANTS = ("splitter", "none", "swapped")
-PRINTED_LOOKS = 20
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ QUICK = Dynamics(
         witness=Sense(8, (16, 32), 10, 32, 8),
         critic=Sense(8, (16, 32), 10, 0, 0, True, 0.25),
     ),
-    Looking(looks=12, each=50),
+    Looking(looks=20),
     Composition(steps=60, batch=24, rate=4e-3, hidden=64, samples=200, variants=VARIANTS),
     Judging(steps=120, batch=64, rate=3e-3, channels=(8, 16), hidden=(32,), reader=32),
     Body(8, (32, 24, 16), 16, 16, 10, 8, first=False),
