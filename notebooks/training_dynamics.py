@@ -52,7 +52,7 @@ given = {"dataset": dataset, "steps": steps, "scale": scale, "samples_per_class"
 here = chapter.start("training_dynamics", profile=profile, device=device, seeds=seeds, **given)
 s = here.settings(
     seeds=Per(2, 10),
-    steps=Per(360, 3000),
+    steps=Per(300, 3000),
 )
 own = dynamics.QUICK if profile == "quick" else dynamics.FULL
 size = {"seeds": s.seeds, "steps": s.steps, "each": samples_per_class, "k": k}
@@ -247,7 +247,7 @@ here.box()
 # ## Exercises
 #
 # :::{exercise} A hundred steps more or less
-# :run: ruc run training_dynamics -p steps 180
+# :run: ruc run training_dynamics -p steps 150
 # :minutes: 1
 # :check: t7_random_relation above 0.8
 # Half the steps are half a school. Which arm's dimension at T will differ most from the figure above: one that still learns to draw, or the one that never does?

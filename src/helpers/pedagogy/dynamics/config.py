@@ -12,7 +12,7 @@ THIRDS = (1 / 3, 2 / 3)  # where the document's phases end
 COMPOSED = ("untrained", "coded", "wired", "cGAN", "AC-GAN")  # arms whose generators are asked to compose
 SHOWN = ("coded", "wired", "cGAN", "AC-GAN")  # arms whose drawings are kept to be looked at
 PICTURES = 7  # looks of which drawings are kept, at most
-LEAST, MOST = 12, 60  # looks: fewer have no place for a placebo beside a break
+PRINTED_LOOKS = 20  # of the document; ours are a multiple, so that both are seen at its checkpoints
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Looking:
     batch: int = 250
 
     def __post_init__(self):
-        expect(LEAST <= self.looks <= MOST, f"looks={self.looks}; use {LEAST} to {MOST}")
+        near = max(1, round(self.looks / PRINTED_LOOKS)) * PRINTED_LOOKS
+        expect(self.looks == near, f"looks={self.looks} is no multiple of the document's {PRINTED_LOOKS}; use {near}")
         few = f"each={self.each} images of a class have no k={self.k} neighbours each; use {self.k + 1} or more"
         expect(self.each > self.k >= 3, few)
         expect(self.each <= 128, f"each={self.each} images of a class; the batched engine takes up to 128")

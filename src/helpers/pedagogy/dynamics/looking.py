@@ -41,11 +41,18 @@ class Looks:
         ]
         self.z = torch.stack(z).to(device)  # (S, classes · each, latent)
         self.labels = torch.arange(body.classes, device=device).repeat_interleave(looking.each)
-        enough = np.bincount(images.test_labels, minlength=images.classes).min() >= looking.each
-        self.source = "test" if enough else "train"
-        drawn = [images.each(looking.each, devices.numpy_rng("real", s), self.source)[0] for s in seeds]
-        self.real = torch.from_numpy(np.stack(drawn)).to(device)  # (S, N, 1, s, s)
+        self.real, self.again = self._real(images)
         self.ground = judge.features(eyes, self.real)  # (S, N, d)
+
+    def _real(self, images: Images) -> tuple[Tensor, Tensor]:
+        """Two samples (S, N, 1, s, s) of real images, which share as few as the data allow: of the test part, where that
+        has enough of each class."""
+        fewest = {part: int(np.bincount(getattr(images, f"{part}_labels")).min()) for part in ("test", "train")}
+        each, source = self.looking.each, "test" if fewest["test"] >= self.looking.each else "train"
+        many = min(2 * each, fewest[source])
+        drawn = [images.each(many, devices.numpy_rng("real", seed), source)[0] for seed in self.seeds]
+        whole = torch.from_numpy(np.stack(drawn)).to(self.device).unflatten(1, (images.classes, many))
+        return whole[:, :, :each].flatten(1, 2), whole[:, :, -each:].flatten(1, 2)
 
     def look(self, step: int, generators: Params) -> dict[str, Tensor]:
         """{"values": (M, columns) of COLUMNS, "pictures": (arms, classes, s, s) of the first seed, uint8}; models by

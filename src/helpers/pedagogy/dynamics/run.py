@@ -2,13 +2,13 @@
 
 A record is one part of one arm with one seed. Columns: part, arm, seed, step, steps (of training in all). dynamics and
 printed: those of `looking.COLUMNS`, at every look: printed, mackay, twonn, count, expected and holes are means over
-classes, as `topology.measure` has them; pooled is the printed dimension of all classes as one cloud; correct and
-taught, shares of images that scoring judges, or the teaching one, take for what was asked; pixel_variance and
-feature_variance, within classes, over real images. The arm "real" is another sample of real images. printed: the
-document's weaver as it is coded, through its own judge; its record holds the digest of the predictions. composition:
-variant, pairs and the columns of `composition.compose`, at the last step. pictures: png, what the first seed's
-generators draw of each class. instrument: `topology.told_apart`. audit: term, and for each part of a generator the norm
-of that term's gradient.
+classes, as `topology.measure` has them; pooled is the printed dimension of all classes as one cloud; correct and taught,
+shares of images that scoring judges, or the teaching one, take for what was asked; pixel_variance and feature_variance,
+within classes, over real images. The arm "real" is another sample of real images. printed: the document's weaver as it is
+coded, through its own judge; its record holds the digest of the predictions. composition: variant, pairs and the columns of
+`composition.compose`, at the last step. pictures: png, what the first seed's generators draw of each class. instrument:
+`topology.told_apart`, and scorers, right answers of the scoring judges on the test part. audit: term, and for each part of
+a generator the norm of that term's gradient.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from helpers.pedagogy.config import Raising
 from helpers.pedagogy.course import Game
 from helpers.pedagogy.dynamics import printed
 from helpers.pedagogy.dynamics.audit import audit
-from helpers.pedagogy.dynamics.config import COMPOSED, PICTURES, SHOWN, THIRDS
+from helpers.pedagogy.dynamics.config import COMPOSED, PICTURES, PRINTED_LOOKS, SHOWN, THIRDS
 from helpers.pedagogy.dynamics.looking import COLUMNS, Looks
-from helpers.pedagogy.dynamics.scale import PRINTED_LOOKS, Dynamics
+from helpers.pedagogy.dynamics.scale import Dynamics
 from helpers.pedagogy.raised import raised
 from helpers.records import Record
 from helpers.stacked import Params
 from helpers.study import Log
-from helpers.topology import told_apart
+from helpers.topology import judge, told_apart
 
 MOST = {"cpu": 4, "cuda": 10}  # seeds that are raised at once
 BYTES = 192  # that a pixel of a generator's maps takes in training, with the judge's and the witness's beside them
@@ -102,7 +102,9 @@ class _Bench:
     def instrument(self) -> list[Record]:
         record = self._record("instrument", "none", self.config.raising.first)
         found = told_apart(self.looking.each, self.looking.k, key=self.config.raising.first, level=self.looking.level)
-        record.log(0, **found)
+        held = [torch.from_numpy(a) for a in self.images.scaled("test")]
+        scores = [float(judge.accuracy(stack, *held).mean()) for stack in self.jury.scorers]
+        record.log(0, **found, scorers=sum(scores) / len(scores))
         return [record]
 
     def audit(self) -> list[Record]:
@@ -114,11 +116,7 @@ class _Bench:
 
     def real(self, eyes: Looks) -> list[Record]:
         """Another sample of real images, measured as if a generator had drawn it."""
-        drawn = [
-            self.images.each(self.looking.each, devices.numpy_rng("real, again", s), eyes.source)[0] for s in eyes.seeds
-        ]
-        values = eyes.seen(torch.from_numpy(np.stack(drawn)).to(self.device))
-        out = []
+        values, out = eyes.seen(eyes.again), []
         for seed, row in zip(eyes.seeds, values, strict=True):
             out.append(self._record("dynamics", "real", seed))
             out[-1].log(0, **dict(zip(COLUMNS, row.tolist(), strict=True)))
@@ -220,5 +218,6 @@ class _Bench:
         return record
 
     def _record(self, part: str, arm: str, seed: int, **more: object) -> Record:
-        known = {"part": part, "arm": arm, "steps": self.config.raising.steps, "data": self.images.name} | more
+        known = {"part": part, "arm": arm, "steps": self.config.raising.steps, "looks": self.looking.looks}
+        known |= {"data": self.images.name} | more
         return Record(self.log.name, f"{part}.{arm}", seed, known)

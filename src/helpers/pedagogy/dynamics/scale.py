@@ -70,7 +70,7 @@ FULL = Dynamics(
 )  # fmt: skip
 QUICK = Dynamics(
     Raising(
-        arms=JUDGED, seeds=2, steps=360, batch=32, rate=1.5e-3,
+        arms=JUDGED, seeds=2, steps=300, batch=32, rate=1.5e-3,
         body=Body(8, (32, 16, 8), 16, 16, 10, 8),
         witness=Sense(8, (16, 32), 10, 32, 8),
         critic=Sense(8, (16, 32), 10, 0, 0, True, 0.25),
