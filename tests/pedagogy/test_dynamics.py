@@ -48,7 +48,7 @@ def made(seeds=TEN):
                 c: course(arm, c, x, rng)
                 for c in ("mackay", "count", "expected", "pooled", "feature_variance", "holes", "correct", "taught")
             }
-            of |= {"part": "dynamics", "arm": arm, "seed": seed, "step": MARKS, "steps": STEPS}
+            of |= {"part": "dynamics", "arm": arm, "seed": seed, "step": MARKS, "steps": STEPS, "looks": 40}
             rows.append(pd.DataFrame(of))
         grid = [step for step in MARKS if step and step % (STEPS // 20) == 0]
         of = {"pooled": np.linspace(16, 8, len(grid)), "count": np.linspace(5.5, 4.5, len(grid)), "step": grid}
@@ -56,9 +56,9 @@ def made(seeds=TEN):
         joint = {"untrained": 0.01, "coded": 0.02, "wired": 0.9, "cGAN": 0.7, "AC-GAN": 0.8}
         rng = np.random.default_rng(seed)
         for arm, value in joint.items():
-            for variant in ("splitter", "swapped"):
+            for variant in ("splitter", "swapped", "none"):
                 known = {"part": "composition", "arm": arm, "variant": variant, "seed": seed, "step": STEPS}
-                value = value if variant == "splitter" else 0.0
+                value = 0.0 if variant == "swapped" else value
                 known |= {"pairs": "held"}
                 rows.append(
                     pd.DataFrame(
@@ -69,7 +69,7 @@ def made(seeds=TEN):
                     )
                 )
     known = {"part": "instrument", "seed": 0, "step": 0, "steps": STEPS}
-    rows.append(pd.DataFrame([known | {"dimension_order": 1.0, "ring_found": 0.95, "ball_clean": 1.0}]))
+    rows.append(pd.DataFrame([known | {"dimension_order": 1.0, "ring_found": 0.95, "ball_clean": 1.0, "scorers": 0.9}]))
     return quantities.frame(pd.concat(rows, ignore_index=True))
 
 
@@ -109,8 +109,35 @@ def test_a_drift_is_fitted_and_a_planted_one_found():
     np.testing.assert_allclose(quantities.changes(x, y, relative=True), [0.2, 0.0], atol=1e-12)
     np.testing.assert_allclose(quantities.changes(x, y, relative=False), [2.0, 0.0], atol=1e-12)
     rng = np.random.default_rng(0)
-    drifted = quantities.drifting(x, rng.normal(8, 0.1, 30), 0.2, True, rng)
-    assert quantities.changes(x, drifted[None], relative=True)[0] == pytest.approx(0.2, abs=0.05)
+    y = 8 + rng.normal(0, 0.1, (4, 30)) + rng.normal(0, 1, (4, 1)) * (x - 100) / 200  # each with a change of its own
+    for relative, size in ((True, 0.2), (False, -1.0)):
+        before = quantities.changes(x, y, relative=relative)
+        after = quantities.changes(x, y + quantities.drift(x, y, size, relative=relative), relative=relative)
+        np.testing.assert_allclose(after - before, size, atol=1e-9)
+
+
+def test_a_planted_drift_is_not_found_in_courses_that_drift_as_much_the_other_way(rows):
+    assert np.mean(quantities.stability(rows)["t3_planted_drift_found"]) == 1
+    own = (rows["part"] == "dynamics") & (rows["arm"] == "wired") & (rows["seed"] < 5)
+    fallen = rows["mackay"] * (1 - 0.15 * np.clip((rows["step"] / STEPS - 1 / 3) * 1.5, 0, 1))
+    drifting = rows.assign(mackay=rows["mackay"].where(~own, fallen))
+    assert np.mean(quantities.stability(drifting)["t3_planted_drift_found"]) == 0.5
+
+
+def test_a_seed_without_a_value_is_no_seed_less(rows):
+    own = (rows["arm"] == "wired") & (rows["seed"] == 3) & (rows["step"] == MARKS[-1])
+    found = quantities.levels(rows.assign(mackay=rows["mackay"].where(~own)))
+    assert len(found["t4_cgan_minus_wired"]) == 10
+    assert np.isnan(found["t4_cgan_minus_wired"]).sum() == 1
+
+
+def test_a_perfect_adversary_can_refute_that_wired_primitives_compose_better(rows):
+    own = rows["part"] == "composition"
+    joint = rows["joint"].where(~(own & rows["arm"].isin(["cGAN", "AC-GAN"]) & (rows["variant"] != "swapped")), 1.0)
+    joint = joint.where(~(own & (rows["arm"] == "wired") & (rows["variant"] != "swapped")), joint - 0.1)
+    numbers = dict(quantities.judged(rows.assign(joint=joint))) | {"t7_controls": [1.0]}
+    told = [v for v in claims.judge({"T7": claims.of("training_dynamics")["T7"]}, numbers) if v.criterion == "precise"]
+    assert told[0].verdict == "refuted", told[0].reason
 
 
 def test_breaks_are_found_where_they_are_and_rarely_where_not():
@@ -228,7 +255,7 @@ def test_figures_and_tables_draw_what_there_is(rows):
     [
         ({"each": 15, "k": 20}, "each=15 images of a class have no k=20"),
         ({"each": 200, "k": 20}, "takes up to 128"),
-        ({"steps": 20}, "steps=2"),
+        ({"steps": 35}, "looked at 20 times, use 40 or more"),
         ({"arms": ("wired", "wired")}, "name each arm once"),
         ({"arms": ("wild",)}, "arm 'wild' is unknown"),
     ],

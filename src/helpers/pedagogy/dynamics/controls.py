@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from helpers import devices, frames
+from helpers import frames
 from helpers.controls import shifted
 from helpers.pedagogy.dynamics import quantities
 from helpers.pedagogy.dynamics.config import THIRDS
@@ -37,10 +37,10 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
         "wired, the count falls by three bars, two of them beyond the dimension",
         "it falls by half a bar, all by the dimension",
     ),
-    "T3": ("after T/3 nothing but scatter", "a drift of 20 % and of one bar"),
+    "T3": ("after T/3 no change on average", "a mean drift of 20 % and of one bar"),
     "T4": ("both rivals lie higher by 0.75", "both lie lower by 0.25"),
     "T5": ("the rival counts one and a half bars more, all beyond the dimension", "it counts as many"),
-    "T6": ("scatter about a straight line", f"the same with a step of {BREAK:.0%} after T/3"),
+    "T6": ("each seed's course less the mean of all", f"the same with a step of {BREAK:.0%} after T/3"),
     "T7": ("wired composes twenty points better than either rival", "it composes five points worse"),
     "T9": ("after T/3 the count falls by one bar, the rival's stays", "neither falls"),
 }
@@ -114,31 +114,33 @@ def _composed(rows: pd.DataFrame, by: float) -> pd.DataFrame:
 
 
 def _drifts(rows: pd.DataFrame, share: float) -> pd.DataFrame:
-    """The wired arm after T/3: its own scatter in another order, about a line that drifts by a share of DRIFT."""
+    """The wired arm after T/3, each seed's course as it was measured, with one line for all: the mean change is a share of
+    DRIFT."""
     for column, size in DRIFT.items():
         relative = column == DIMENSION
-        rows = _replaced(rows, WIRED, column, THIRDS[0], lambda x, y, rng, size=size, relative=relative: quantities.drifting(
-            x, y, share * size, relative, rng
-        ))  # fmt: skip
+
+        def line(x: np.ndarray, y: np.ndarray, size=size, relative=relative) -> np.ndarray:
+            missing = share * size - quantities.changes(x, y, relative=relative).mean()
+            return y + quantities.drift(x, y, missing, relative=relative)
+
+        rows = _replaced(rows, WIRED, column, *quantities.after(rows, WIRED, column, THIRDS[0]), line)
     return rows
 
 
 def _breaks(rows: pd.DataFrame, size: float) -> pd.DataFrame:
-    """The rival: its own scatter in another order about its mean, with or without a step after T/3."""
+    """The rival: each seed's course less the mean course of all, about one level, with or without a step after T/3."""
 
-    def course(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return quantities.drifting(x, y, 0.0, True, rng) * np.where(x > x[-1] * THIRDS[0] + 1, 1 + size, 1.0)
+    def course(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (y - y.mean(0) + y.mean()) * np.where(x > x[-1] * THIRDS[0] + 1, 1 + size, 1.0)
 
-    return _replaced(rows, RIVAL, DIMENSION, quantities.AFTER, course)
+    return _replaced(rows, RIVAL, DIMENSION, *quantities.course(rows), course)
 
 
-def _replaced(rows: pd.DataFrame, arm: str, column: str, share: float, make: Callable) -> pd.DataFrame:
-    """Each seed's course of a column from a share of training on, replaced by what `make` makes of it."""
+def _replaced(rows: pd.DataFrame, arm: str, column: str, x: np.ndarray, y: np.ndarray, make: Callable) -> pd.DataFrame:
+    """The frame with an arm's courses y (S, T) of a column at the steps x replaced by what `make` makes of all of them."""
+    own = frames.rows(rows, part="dynamics", arm=arm, step=x.tolist()).sort_values(["seed", "step"])
+    if len(own) != y.size or np.isnan(y).any():
+        return rows
     out = rows[column].copy()
-    own = frames.rows(rows, part="dynamics", arm=arm)
-    own = own[own["step"] >= share * own["steps"] - 1]
-    for seed, of in own.groupby("seed"):
-        of = of.sort_values("step")
-        rng = devices.numpy_rng("planted", arm, column, seed)
-        out.loc[of.index] = make(of["step"].to_numpy(float), of[column].to_numpy(float), rng)
+    out.loc[own.index] = make(x, y).ravel()
     return rows.assign(**{column: out})
