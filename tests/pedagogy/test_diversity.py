@@ -84,10 +84,14 @@ def test_every_class_is_drawn_from_the_same_latents_in_parts_or_at_once(monkeypa
     assert made.shape == (2, 3, 7, 1, 8, 8)
     one = nets.draw(params, BODY, z[2].expand(2, -1, -1), torch.full((2, 7), 2))
     torch.testing.assert_close(made[:, 2], one)
+    own = diversity.drawn(params, BODY, torch.stack([z, -z]))
+    torch.testing.assert_close(own[0], made[0])
+    torch.testing.assert_close(own[1, 2], nets.draw(params, BODY, -z[2].expand(2, -1, -1), torch.full((2, 7), 2))[1])
     monkeypatch.setattr(diversity, "IMAGES", 8)
     torch.testing.assert_close(diversity.drawn(params, BODY, z), made)
-    with pytest.raises(ValueError, match=r"expected \(3, n, 5\)"):
-        diversity.drawn(params, BODY, z[:2])
+    for wrong in (z[:2], torch.stack([z, z, z])):
+        with pytest.raises(ValueError, match=r"expected \(3, n, 5\), of 2 generators or for all"):
+            diversity.drawn(params, BODY, wrong)
 
 
 def test_a_classifier_is_only_as_good_as_what_it_was_taught():

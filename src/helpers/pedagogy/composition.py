@@ -73,7 +73,8 @@ def compose(
     latents. readers: the relation judges, one, or one a seed in the seeds' order; judges: stacks (J, …) that trained nothing.
 
     relation: share of pages with P(X > Y) > ½ under the relation judge, as printed. joint: both digits are as requested,
-    first and second: the one is, product: first · second; means over the judges. kept: {} takes the splitters, by variant.
+    first and second: the one is, product: first · second of each pair and judge; means over pairs and judges. kept: {}
+    takes the splitters, by variant.
 
     Raises ValueError where numbers of generators, cells and relation judges do not fit.
     """
@@ -214,15 +215,21 @@ def _asked(
         found.append(_scores(images, asked, eyes, judges))
     each = torch.cat(found, -1)  # (M, J, 3, samples): P(X > Y) > ½, first, second
     right = each[:, :, 1:].bool()
-    first, second = (right[:, :, i].double().mean(-1) for i in (0, 1))  # (M, J)
     columns = {
         "relation": each[:, 0, 0].double().mean(-1),
         "joint": right.all(2).double().mean((1, 2)),
-        "first": first.mean(1),
-        "second": second.mean(1),
-        "product": (first * second).mean(1),
-    }
+    } | products(right, len(among))
     return [{k: float(v[m]) for k, v in columns.items()} for m in range(len(which))]
+
+
+def products(right: Tensor, pairs: int) -> dict[str, Tensor]:
+    """(M,) first, second and product, means over judges and pairs. right: (M, J, 2, N), page i of pair i modulo `pairs`."""
+    of = F.one_hot(torch.arange(right.shape[-1], device=right.device) % pairs, pairs).double()  # (N, P)
+    counts = of.sum(0)
+    first, second = (right[:, :, i].double() @ of / counts.clamp(min=1) for i in (0, 1))  # (M, J, P)
+    share = counts / counts.sum()
+    each = {"first": first, "second": second, "product": first * second}
+    return {k: (v @ share).mean(1) for k, v in each.items()}
 
 
 def _scores(images: Tensor, asked: Tensor, eyes: Params, judges: Sequence[Params]) -> Tensor:

@@ -47,16 +47,24 @@ def coverage(made: Tensor, real: Tensor, k: int = NEAREST) -> Tensor:
 
 @torch.no_grad()
 def drawn(params: Params, body: Body, z: Tensor, device: str = "cpu") -> Tensor:
-    """(M, classes, n, 1, s, s) images of each class from latents z (classes, n, latent), the same for all generators."""
-    classes, n = z.shape[:2]
-    if classes != body.classes or z.shape[-1] != body.latent:
-        raise ValueError(f"latents {tuple(z.shape)}; expected ({body.classes}, n, {body.latent})")
+    """(M, classes, n, 1, s, s) images of each class from latents z (classes, n, latent) for all generators, or
+    (M, classes, n, latent), of each its own."""
     count = len(next(iter(params.values())))
-    flat, labels = z.flatten(0, 1).to(device), torch.arange(classes, device=device).repeat_interleave(n)
+    classes, n = z.shape[-3:-1]
+    if (
+        z.dim() not in (3, 4)
+        or classes != body.classes
+        or z.shape[-1] != body.latent
+        or z.shape[:-3] not in ((), (count,))
+    ):
+        raise ValueError(
+            f"latents {tuple(z.shape)}; expected ({body.classes}, n, {body.latent}), of {count} generators or for all"
+        )
+    z = z.expand(count, *z.shape[-3:]).flatten(1, 2).to(device)
+    labels = torch.arange(classes, device=device).repeat_interleave(n)
     size = max(1, IMAGES // count)
     parts = [
-        draw(params, body, x.expand(count, *x.shape), y.expand(count, -1))
-        for x, y in zip(flat.split(size), labels.split(size), strict=True)
+        draw(params, body, x, y.expand(count, -1)) for x, y in zip(z.split(size, 1), labels.split(size), strict=True)
     ]
     return torch.cat(parts, 1).unflatten(1, (classes, n))
 

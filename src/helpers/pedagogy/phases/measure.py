@@ -27,14 +27,16 @@ Raised = Mapping[tuple[str, str], Params]  # (arm, moment): generators (S, …),
 Moments = Mapping[str, Mapping[str, int]]  # {arm: {moment: step}}
 
 
+def settled(config: Raising, teachers: Params, images: Images, device: str) -> Params:
+    """The generators (S, …) of all arms as they start, with moments of batches that they draw."""
+    return {k: v.cpu() for k, v in _game(config, ("wired",), teachers, images, device).generators().items()}
+
+
 def played(
     config: Raising, names: Sequence[str], moments: Moments, teachers: Params, images: Images, log: Log, key: object
 ) -> dict[tuple[str, str], Params]:
     """The generators of one game's arms at their moments. key: what tells these games from others in the log's work."""
-    pixels, labels = (torch.from_numpy(a) for a in images.scaled("train"))
-    half = config.products == "bf16" and log.device.startswith("cuda")
-    given = {"device": log.device, "dtype": torch.bfloat16 if half else torch.float32}
-    game = Game(config, ARMS[names[0]].game, names, config.every, pixels, labels, teachers, **given)
+    game = _game(config, names, teachers, images, log.device)
     keep = sorted({step for name in names for step in moments[name].values()})
     found, _ = raised(game, keep, log.work, (names, key))
     rows = {name: slice(i, None, len(names)) for i, name in enumerate(names)}  # models are ordered by seed, then arm
@@ -78,11 +80,16 @@ def samples(config: Variety, images: Images, seeds: Sequence[int]) -> dict[str, 
     return {name: torch.stack([one(name, seed) for seed in seeds]) for name in drawn}
 
 
-def made(config: Variety, params: Params, body: Body, device: str) -> Tensor:
-    """(M, C, n, 1, s, s) what generators draw, of each class enough for both uses, all from the same latents."""
-    count = max(config.each, config.taught)
-    z = torch.randn(body.classes, count, body.latent, generator=devices.torch_rng("variety's latents"))
-    return diversity.drawn({k: v.to(device) for k, v in params.items()}, body, z, device)
+def made(config: Variety, params: Params, body: Body, seeds: Sequence[int], device: str) -> Tensor:
+    """(M, C, n, 1, s, s) what generators draw, of each class enough for both uses. seeds: (M,) of each, whose latents are the
+    same for all arms."""
+    size = body.classes, max(config.each, config.taught), body.latent
+    of = {
+        seed: torch.randn(*size, generator=devices.torch_rng("variety's latents", seed))
+        for seed in dict.fromkeys(seeds)
+    }
+    params = {k: v.to(device) for k, v in params.items()}
+    return diversity.drawn(params, body, torch.stack([of[seed] for seed in seeds]), device)
 
 
 def varied(
@@ -96,18 +103,14 @@ def varied(
     eyes = {k: v.to(device) for k, v in jury.eyes.items()}
     seen = _features({k: v[which] for k, v in eyes.items()}, few)  # (M, C, each, F)
     known = _features(eyes, ground)  # (S, C, each, F)
-    wanted = torch.arange(pictures.shape[1], device=device).repeat_interleave(pictures.shape[2])
-    told = torch.stack([
-        judge.opinions(one, pictures.flatten(0, 2)).argmax(-1).view(len(pictures), -1).to(device) for one in jury.scorers
-    ])  # fmt: skip
     held = [torch.from_numpy(a) for a in images.scaled("test")]
     shape, keys = judging.shapes(images.size, images.classes)["eyes"], [("taught", place) for place in places]
     lessons = {"steps": config.steps, "batch": config.batch, "rate": config.rate, "device": device}
     learned = diversity.taught(shape, pictures[:, :, : config.taught], *held, keys, **lessons)
-    right = (told == wanted).double().mean((0, 2))
+    right = correct(pictures, jury, device)
     return [
         {
-            "correct": float(right[m]),
+            "correct": right[m],
             "pixel_variance": float(diversity.variance(few[m].flatten(2), ground[place].flatten(2))),
             "feature_variance": float(diversity.variance(seen[m], known[place])),
             "density": float(diversity.density(seen[m], known[place], config.k)),
@@ -118,10 +121,25 @@ def varied(
     ]
 
 
+def correct(pictures: Tensor, jury: Jury, device: str) -> list[float]:
+    """Of pictures (M, C, n, 1, s, s) the share that the scoring judges take for their class, a mean over both."""
+    pictures = pictures.to(device)
+    wanted = torch.arange(pictures.shape[1], device=device).repeat_interleave(pictures.shape[2])
+    said = [judge.opinions(one, pictures.flatten(0, 2)).argmax(-1).view(len(pictures), -1) for one in jury.scorers]
+    return (torch.stack(said).to(device) == wanted).double().mean((0, 2)).tolist()
+
+
 def moved(one: Params, other: Params) -> list[float]:
     """The largest difference of two sets of generators, a seed each."""
     gaps = torch.stack([(v - other[k]).abs().flatten(1).amax(1) for k, v in one.items()])
     return gaps.amax(0).tolist()
+
+
+def _game(config: Raising, names: Sequence[str], teachers: Params, images: Images, device: str) -> Game:
+    pixels, labels = (torch.from_numpy(a) for a in images.scaled("train"))
+    half = config.products == "bf16" and device.startswith("cuda")
+    given = {"device": device, "dtype": torch.bfloat16 if half else torch.float32}
+    return Game(config, ARMS[names[0]].game, names, config.every, pixels, labels, teachers, **given)
 
 
 def _features(eyes: Params, clouds: Tensor) -> Tensor:

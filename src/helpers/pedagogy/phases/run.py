@@ -19,7 +19,7 @@ from torch import Tensor
 
 from helpers import devices, stacked
 from helpers.data import Images
-from helpers.pedagogy import arms, composition, judges, nets, pictures, relation
+from helpers.pedagogy import arms, composition, judges, pictures, relation
 from helpers.pedagogy.phases import measure
 from helpers.pedagogy.phases.config import LOOKS, SAME, looks
 from helpers.pedagogy.phases.measure import Cell
@@ -65,8 +65,8 @@ class _Bench:
         self.moments = looks(raising.steps, tuple(arm for arm in LOOKS if arm in raising.arms))
         train = lambda: judges.jury(config.judging, images, raising.every, log.device).named()
         self.jury = judges.restored(log.work.tensors(("judges", key), train), log.device)
-        untrained = {("untrained", "start"): nets.generators(raising.body, raising.every)}
-        self.raised = untrained if "untrained" in self.moments else {}
+        start = measure.settled(raising, self.jury.teachers, images, self.device)
+        self.raised = {("untrained", "start"): start} if "untrained" in self.moments else {}
         for names in filter(None, (arms.of(game, tuple(self.moments)) for game in arms.GAMES)):
             self.raised |= measure.played(raising, names, self.moments, self.jury.teachers, images, log, key)
 
@@ -90,15 +90,19 @@ class _Bench:
         ]
 
     def real(self) -> list[Record]:
-        """A second sample of real images, measured as if a generator had drawn it."""
+        """A second sample of real images, measured as if a generator had drawn it; right answers are those on the first, of the
+        test part, which no judge was trained on."""
         rows = self._varied(self.samples["again"], range(len(self.seeds)))
+        known = measure.correct(self.samples["ground"], self.jury, self.device)
+        rows = [row | {"correct": right} for row, right in zip(rows, known, strict=True)]
         return [
             self._record("variety", ("real", "start", seed), [row]) for seed, row in zip(self.seeds, rows, strict=True)
         ]
 
     def varied(self, cells: Sequence[Cell]) -> list[Record]:
-        drawn = measure.made(self.config.variety, self._generators(cells), self.body, self.device)
-        rows = self._varied(drawn, [self.seeds.index(seed) for _, _, seed in cells])
+        seeds = [seed for _, _, seed in cells]
+        drawn = measure.made(self.config.variety, self._generators(cells), self.body, seeds, self.device)
+        rows = self._varied(drawn, [self.seeds.index(seed) for seed in seeds])
         return [self._record("variety", cell, [row]) for cell, row in zip(cells, rows, strict=True)]
 
     def composed(self, cells: Sequence[Cell]) -> list[Record]:
