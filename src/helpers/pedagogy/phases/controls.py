@@ -13,14 +13,14 @@ from helpers.pedagogy.phases import quantities
 from helpers.pedagogy.phases.quantities import COMPOSED, OVER, WIRED, Quantities
 
 LOST = -0.06  # joint accuracy that a planted mentorship is worth, three margins
-PLANTED = {  # claim: (what is planted, what is left when it is taken out)
-    "T8": ("at T/3 both digits are right as often as at T", "at T/3 they are right less often, by six points"),
-}
+WORDS = "at T/3 both digits are right as often as at T", "at T/3 they are right less often, by six points"
+PLANTED = {"T8": WORDS, "T8b": WORDS}  # claim: (what is planted, what is left when it is taken out)
 
 
 def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
-    """{T8: (quantities with its effect planted, quantities with it taken out)}; empty where the arm did not run."""
+    """{claim: (quantities with its effect planted, quantities with it taken out)}; empty where the arm did not run."""
     if not len(frames.rows(rows, at="first", **WIRED, **COMPOSED)):
         return {}
     moved = lambda to: shifted(rows, "joint", to, WIRED | {"at": "first"}, WIRED | {"at": "last"}, OVER, **COMPOSED)
-    return {"T8": (quantities.judged(moved(0.0)), quantities.judged(moved(LOST)))}
+    both = quantities.judged(moved(0.0)), quantities.judged(moved(LOST))
+    return dict.fromkeys(PLANTED, both)

@@ -16,7 +16,7 @@ WIRED = {"arm": "wired"}
 CEILING, ABOUT = 0.81, 0.05  # the document's adversarial arm, and how near to it counts as about so much
 WHOLE = 0.995  # what is 100 per cent when it is printed
 TOLD = (  # of those below, what the prose tells
-    "t8_joint_difference", "t8_joint_final", "t8_joint_early", "t8_more_of_the_same", "t8_relation_random",
+    "t8_joint_difference", "t8_joint_final", "t8_joint_early", "t8_joint_dawn", "t8_more_of_the_same", "t8_relation_random",
     "t8_relation_coded", "t8_joint_coded",
 )  # fmt: skip
 OUTCOMES = ("1: all of it", "2: less, and more than the adversary's 81 %", "3: about 81 % or less")
@@ -40,13 +40,14 @@ def between(
 
 
 def judged(rows: pd.DataFrame) -> Quantities:
-    """Quantities of `phase_one_ablation` (T8), and t8_more_of_the_same: the same for a first phase that is prolonged. Those
-    whose rows are missing are left out."""
+    """Quantities of `phase_one_ablation` (T8, T8b), and t8_more_of_the_same: the same for a first phase that is
+    prolonged. Those whose rows are missing are left out."""
     at = lambda moment: frames.per_seed(rows, "joint", at=moment, **WIRED, **COMPOSED)
     found = {
         "t8_joint_difference": _difference(rows, "joint", ("wired", "first"), ("wired", "last"), **COMPOSED),
         "t8_joint_final": at("last"),
         "t8_joint_early": at("early"),
+        "t8_joint_dawn": at("dawn"),
         "t8_more_of_the_same": _difference(rows, "joint", ("wired, constant", "last"), ("wired", "last"), **COMPOSED),
         "t8_relation_random": frames.per_seed(rows, "relation", arm="untrained", **COMPOSED),
         "t8_relation_coded": frames.per_seed(rows, "relation", arm="coded", at="first", **COMPOSED),
