@@ -42,7 +42,7 @@ def made(seeds=TEN):
     rows = []
     for seed in seeds:
         for arm in ARMS:
-            rng = np.random.default_rng([seed, len("coded" if arm.startswith("coded") else arm)])
+            rng = np.random.default_rng([seed, len("coded" if arm.startswith("coded") else arm), 7])
             x = np.array(MARKS, float)
             of = {
                 c: course(arm, c, x, rng)
