@@ -187,11 +187,12 @@ class _Bench:
         return played[names]
 
     def _told(self, eyes: Looks, names: tuple[str, ...]):
-        """To look, and to tell the runner how far this game is."""
-        before, steps = self.games.index(names) * self.config.raising.steps, self.config.raising.steps
+        """To look, and to tell the runner how far this game is; the first looks are a few steps apart, so looks are counted."""
+        marks = self.looking.marks(self.config.raising.steps)
+        before = self.games.index(names) * len(marks)
 
         def look(step: int, generators: Params) -> dict:
-            self.log.progress(before + step, len(self.games) * steps)
+            self.log.progress(before + marks.index(step) + 1, len(self.games) * len(marks))
             return eyes.look(step, generators)
 
         return look
