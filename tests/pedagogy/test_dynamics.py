@@ -247,7 +247,7 @@ def test_figures_and_tables_draw_what_there_is(rows):
     assert figures.printed(sides.map(printed.curves)).data
     assert tables.predictions(sides)["the document"].iloc[0] == "strongly supported"
     assert "wired" in tables.arms(sides)["arm"].iloc[2] or len(tables.arms(sides)) == len(ARMS)
-    assert len(tables.composed(sides).columns) == 6
+    assert len(tables.composed(sides).columns) == 7
 
 
 @pytest.mark.parametrize(

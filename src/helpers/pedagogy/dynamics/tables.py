@@ -20,6 +20,7 @@ COMPOSED = {  # column: (what is measured, variant, set of pairs)
     "X > Y, as printed": ("relation", "splitter", "held"),
     "both digits": ("joint", "splitter", "held"),
     "product of the two": ("product", "splitter", "held"),
+    "both digits, no splitter": ("joint", "none", "held"),
     "both digits, trained pairs": ("joint", "splitter", "train"),
     "X > Y, request turned": ("relation", "swapped", "held"),
 }
