@@ -122,8 +122,8 @@ reading = lambda x: (x - 1).square().sum()
 losses = {g: drawing.square().sum() + g * reading(drawing).detach() for g in (1.0, 0.1, 123.0)}
 gradients = {g: torch.autograd.grad(loss, drawing)[0] for g, loss in losses.items()}
 
-print("loss    ", {g: round(float(loss), 2) for g, loss in losses.items()})
-print("gradient", {g: round(float(x.norm()), 4) for g, x in gradients.items()})
+print("loss    ", {g: round(loss.item(), 2) for g, loss in losses.items()})
+print("gradient", {g: round(x.norm().item(), 4) for g, x in gradients.items()})
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 chapter.table(
@@ -144,7 +144,7 @@ chapter.table(
 dynamics.run_printed(config, images, log)
 paper = log.at(part=("printed", "dynamics"))
 curves = paper.map(printed.curves)
-dynamics.write(paper.this, log.folder / "results")
+written = dynamics.write(paper.this, log.folder / "results")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 published = quantities.known(paper.both)
