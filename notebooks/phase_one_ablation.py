@@ -144,6 +144,9 @@ chapter.table(
     tables.drawn(sides, asked), f"What the first seed's generators draw with the document's splitter ({images.name})"
 )
 
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+chapter.table(tables.drawn(whole, asked), "The same in the committed run, on Fashion-MNIST")
+
 # %% [markdown]
 # Random weights reach {glue:text}`t8_relation_random` by the document's measure, the coded arm at T/3 {glue:text}`t8_relation_coded`, with both digits right in {glue:text}`t8_joint_coded`.
 # A measure that all of them pass compares how well networks satisfy one judge, not how well they compose; so does 100 % against 81 %.
