@@ -12,6 +12,8 @@ SMALL = {  # parameters by notebook: everything the quick profile does, with few
     "dtdr_models": {"seeds": 1, "texts": 6},
     "dtdr_guided": {"seeds": 1, "texts": 6},
     "metric_calibration": {"seeds": 2, "samples_per_class": 40},
+    "training_dynamics": {"seeds": 1, "steps": 120, "samples_per_class": 30},
+    "phase_one_ablation": {"seeds": 1, "steps": 30, "splitter_steps": 5},
     "separability_grokking": {"seeds": 2, "n_steps": 200},
     "separability_foundation": {"seeds": 2, "n_epochs": 1},
     "separability_superposition": {"seeds": 2, "steps": 20, "train_steps": 5, "model": "none"},

@@ -341,3 +341,38 @@ def test_what_the_loss_keeps_is_what_it_saw(device):
     assert count.tolist() == [7, 7]
     assert (least < w.square().sum(1)).all()
     assert (least > params["w"].square().sum(1)).all()
+
+
+def test_players_take_turns_as_two_optimisers_do():
+    """A game that has no fixed point at once: each player's gradient depends on where the other has just moved."""
+    start = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    losses = {
+        "a.": lambda p, clock: (p["a.x"] * p["b.x"]).sum(1) + p["a.x"].square().sum(1) * clock,
+        "b.": lambda p, clock: (p["b.x"] - 2 * p["a.x"]).square().sum(1),
+    }
+    params = {"a.x": start.clone(), "b.x": start.flip(1).clone()}
+    memory = {}
+    stacked.fit(params, losses, lr=0.1, steps=7, memory=memory)
+    whole = {k: v.clone() for k, v in params.items()}
+    plain = {"a.x": start.clone().requires_grad_(), "b.x": start.flip(1).clone().requires_grad_()}
+    each = {k: torch.optim.Adam([v], lr=0.1) for k, v in plain.items()}
+    for step in range(7):
+        for name, loss in losses.items():
+            each[f"{name}x"].zero_grad()
+            loss(plain, torch.tensor(step)).sum().backward()
+            each[f"{name}x"].step()
+    for name in whole:
+        torch.testing.assert_close(whole[name], plain[name].detach(), atol=1e-6, rtol=1e-5)
+    params = {"a.x": start.clone(), "b.x": start.flip(1).clone()}
+    later = {k: (lambda p, clock, loss=loss: loss(p, clock + 3)) for k, loss in losses.items()}
+    memory = {}
+    stacked.fit(params, losses, lr=0.1, steps=3, memory=memory)
+    stacked.fit(params, later, lr=0.1, steps=4, memory=memory)
+    for name in whole:
+        torch.testing.assert_close(params[name], whole[name], atol=1e-6, rtol=1e-5)
+
+
+def test_a_player_without_parameters_is_refused():
+    loss = lambda p, clock: p["a.x"].sum(1)
+    with pytest.raises(ValueError, match=r"players \['a.', 'c.'\] do not all have parameters; there are a.x"):
+        stacked.fit({"a.x": torch.zeros(1, 2)}, {"a.": loss, "c.": loss}, lr=0.1, steps=1)

@@ -1,8 +1,8 @@
 """Many small models trained side by side as one tensor program.
 
-Every parameter carries a leading model axis M. One batched product serves all models, and the gradient of the summed loss
-is each model's own, because no model appears in another's loss. A model smaller than its stack is padded with zeros; where
-the entries that would read the padding are zero too, both gradients are exactly zero, and it stays zero without a mask.
+Every parameter carries a leading model axis M. One batched product serves all models, and the gradient of the summed loss is
+each model's own, because no model appears in another's loss. A model smaller than its stack is padded with zeros: where the
+entries that would read the padding are zero too, both gradients are exactly zero, and it stays zero.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8
 MOST = {"cpu": 128, "cuda": 8192}  # models a chunk: a stack that fits a core's cache, or one that fills a GPU
 Params = dict[str, Tensor]
 Each = float | Tensor | Callable[[Tensor], Tensor]
-"""A value a model: one for all, (M,), or a schedule. A schedule takes the number of steps that a model has behind it, ()
-or (M,), and gives the value for its next, () or (M,), entry by entry and in tensors alone, so that it can be recorded."""
+"""A value a model: one for all, (M,), or a schedule. A schedule takes the number of steps that a model has behind it, () or
+(M,), and gives the value for its next, () or (M,), entry by entry and in tensors alone, so that it can be recorded."""
+Loss = Callable[[Params, Tensor], Tensor]
 Refill = Callable[[int, Params], Mapping[int, Mapping[str, Tensor] | None] | bool | None]
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ def pile(models: Collection[Mapping[str, Tensor]]) -> Params:
 
 def fit(
     params: Params,
-    loss: Callable[[Params, Tensor], Tensor],
+    loss: Loss | Mapping[str, Loss],
     *,
     lr: Each,
     steps: int,
@@ -66,23 +67,22 @@ def fit(
 ) -> list[Tensor]:
     """Train in place with Adam (Kingma & Ba 2015, algorithm 1), every model for itself.
 
-    loss(params, clock) -> (M,), where clock is the step as a 0-d tensor. lr, decay, clip: one value, (M,), or a schedule
-    (`Each`). decay: of the weights, decoupled from the gradient (Loshchilov & Hutter 2019), for all parameters or by
-    name. clip: largest norm of a model's gradient. learn: False freezes a parameter in all models, an (M,) tensor of 0
-    and 1 in some, and one that can be broadcast to the parameter in some of its entries.
+    loss(params, clock) -> (M,), where clock is the step as a 0-d tensor. {prefix: loss} are players, who take turns in every
+    step: each moves the parameters whose names begin with its prefix, and the next one sees them moved. lr, decay, clip: one
+    value, (M,), or a schedule (`Each`). decay: of the weights, decoupled from the gradient (Loshchilov & Hutter 2019), for all
+    parameters or by name. clip: largest norm of a model's gradient. learn: False freezes a parameter in all models, an (M,)
+    tensor of 0 and 1 in some, and one that can be broadcast to the parameter in some of its entries.
 
-    refill(step, params) is called after every `every` steps but the last, and may give new models for the rows that it
-    has seen enough of: {row: parameters of one model, padded as in `pile`; names left out stay}. Such a model starts
-    anew, its moments and its schedules too; {row: None} ends a row, and training ends when all rows have ended, or where
-    False is given in place of rows.
+    refill(step, params) is called after every `every` steps but the last, and may give new models for the rows that it has seen
+    enough of: {row: parameters of one model, padded as in `pile`; names left out stay}. Such a model starts anew, its moments
+    and schedules too; {row: None} ends a row, and training ends when all have ended, or where False is given in place of rows.
 
     keeps: tensors that the loss itself writes to (what it saw, the best so far), so that steps which are tried before one is
     recorded leave nothing in them. memory: {} takes what Adam remembers at the end; one that was filled so is gone on with, its
     rows in the order of `params`: some of them may have been left out of both. It has `age`, the steps behind a model.
 
-    graph: False keeps a GPU from recording a step as a CUDA graph, which it must when the loss has side effects in
-    Python. Returns probe(params) at every step of `log` that was reached (0: before training), in order. Raises
-    ValueError for a setting that does not fit the parameters.
+    graph: False keeps a GPU from recording a step as a CUDA graph, which it must when the loss has side effects in Python.
+    Returns probe(params) at every step of `log` that was reached (0: before training). Raises ValueError for what does not fit.
     """
     if every < 1:
         raise ValueError(f"every={every}: models can be looked at after every step, or less often")
@@ -120,12 +120,16 @@ class _Adam:
     """One step for all models, and what it changes: parameters, two moments, and how many steps each has behind it."""
 
     def __init__(self, params, loss, *, lr, steps, betas, eps, decay, clip, learn, refilled, keeps, memory):
-        self.params, self.loss, self.betas, self.eps = params, loss, betas, eps
+        self.params, self.betas, self.eps = params, betas, eps
         learn, self.count = dict(learn or {}), len(next(iter(params.values())))
         by_name = decay if isinstance(decay, Mapping) else dict.fromkeys(params, decay)
         self.names = [k for k in params if learn.get(k) is not False]
         self._check(steps, {*learn, *by_name})
         self.live = [params[k] for k in self.names]
+        players = loss if isinstance(loss, Mapping) else {"": loss}
+        self.turns = [(one, [i for i, k in enumerate(self.names) if k.startswith(p)]) for p, one in players.items()]
+        if not all(places for _, places in self.turns):
+            raise ValueError(f"players {list(players)} do not all have parameters; there are {', '.join(self.names)}")
         self.device, self.dtype = self.live[0].device, self.live[0].dtype
         self.first, self.second = ([torch.zeros_like(p) for p in self.live] for _ in range(2))
         self.masks = [self._mask(k, learn.get(k, True)) for k in self.names]
@@ -154,29 +158,33 @@ class _Adam:
             raise ValueError(f"nothing to train: {len(self.names)} of {len(counts)} parameters learn, steps={steps}")
 
     def step(self) -> None:
-        gradients = torch.autograd.grad(self.loss(self.params, self.clock).sum(), self.live)
-        b1, b2 = self.betas
+        for loss, places in self.turns:
+            self._turn(loss, places)
+        for behind in {self.clock, self.age}:
+            behind.add_(1)
+
+    def _turn(self, loss: Loss, places: list[int]) -> None:
+        of = lambda each: [each[i] for i in places]
+        live, masks, (b1, b2) = of(self.live), of(self.masks), self.betas
+        gradients = torch.autograd.grad(loss(self.params, self.clock).sum(), live)
         with torch.no_grad():
             factor, root = self.rates.index_select(0, self.age.view(-1)).unbind(1)  # (1,) or (M,) each
             rate = self.lr(self.age)
             rate = rate if self.going is None else rate * self.going
             size, floor = rate * factor, self.eps * root
-            gradients = [g if mask is None else g * mask for g, mask in zip(gradients, self.masks, strict=True)]
+            gradients = [g if mask is None else g * mask for g, mask in zip(gradients, masks, strict=True)]
             if self.clip is not None:
                 gradients = _clipped(gradients, self.clip(self.age))
-            for p, m, v, g, mask, decay in zip(
-                self.live, self.first, self.second, gradients, self.masks, self.decay, strict=True
-            ):
+            first, second = of(self.first), of(self.second)
+            torch._foreach_lerp_(first, gradients, 1 - b1)
+            torch._foreach_mul_(second, b2)
+            torch._foreach_addcmul_(second, gradients, gradients, 1 - b2)
+            for p, m, v, mask, decay in zip(live, first, second, masks, of(self.decay), strict=True):
                 if decay is not None:
                     lost = _wide(rate * decay(self.age), p)
                     p.mul_(1 - (lost if mask is None else lost * mask))
-                m.lerp_(g, 1 - b1)
-                v.mul_(b2).addcmul_(g, g, value=1 - b2)
                 scale = torch.sqrt(v).add_(_wide(floor, p))
                 p.sub_(torch.div(m, scale, out=scale).mul_(_wide(size, p)))
-            self.clock.add_(1)
-            if self.age is not self.clock:
-                self.age.add_(1)
 
     def replace(self, rows: Mapping[int, Mapping[str, Tensor] | None]) -> None:
         """Put new models into rows, in place: a recorded step finds them there. None ends a row."""
@@ -184,10 +192,8 @@ class _Adam:
             if model is None:
                 self.going[row] = 0
                 continue
-            if unknown := model.keys() - self.params.keys():
-                raise ValueError(
-                    f"row {row}: there is no parameter {', '.join(unknown)}; there are {list(self.params)}"
-                )
+            if unknown := ", ".join(model.keys() - self.params.keys()):
+                raise ValueError(f"row {row}: there is no parameter {unknown}; there are {list(self.params)}")
             for name, value in model.items():
                 self.params[name][row].zero_()
                 _corner(self.params[name][row], value).copy_(value)
@@ -229,9 +235,8 @@ class _Adam:
         if mask.shape == (self.count,):
             return _wide(mask, p)
         if mask.dim() != p.dim() or any(a not in (1, b) for a, b in zip(mask.shape, p.shape, strict=True)):
-            raise ValueError(
-                f"learn[{name!r}] has shape {tuple(mask.shape)}; expected ({self.count},) or {tuple(p.shape)}"
-            )
+            expected = f"expected ({self.count},) or {tuple(p.shape)}"
+            raise ValueError(f"learn[{name!r}] has shape {tuple(mask.shape)}; {expected}")
         return mask
 
 
@@ -264,8 +269,7 @@ def chunked(
 ) -> Iterator[Sequence[T]]:
     """`models` in chunks of at most `most` (by default what a device does fastest), in order.
 
-    Raises MemoryError at once, before the first chunk, when one of them does not fit: `bytes_each` are what one model
-    needs, and a few models need no more than that for each.
+    Raises MemoryError at once, before the first chunk, when one does not fit: `bytes_each` are what one model needs.
     """
     size = max(1, min(most or MOST["cuda" if device.startswith("cuda") else "cpu"], len(models)))
     devices.need_memory(min(size, len(models)) * bytes_each, device, what)
@@ -283,17 +287,14 @@ def spaced(steps: int, count: int = 24) -> list[int]:
 def best_rate(rows: pd.DataFrame, by: Sequence[str], score: str = "validation") -> pd.DataFrame:
     """The rows of each group of `by` that were trained at its best learning rate, in their order.
 
-    The best rate has the lowest mean `score` over the group's seeds; of equals, the lowest. A rate at which any seed
-    diverged (a score that is not finite) comes last. `rows` has one row a group, rate and seed. Raises ValueError when
-    it has more: a mean would count some seeds twice.
+    The best rate has the lowest mean `score` over the group's seeds; of equals, the lowest. A rate at which any seed diverged
+    (a score that is not finite) comes last. Raises ValueError unless `rows` has one row a group, rate and seed.
     """
     by, mean = list(by), "_mean"
     if rows.duplicated([*by, "rate", "seed"]).any():
         raise ValueError(f"a seed is there twice at one rate of {', '.join(by)}; name what differs in `by`")
-    table = rows[[*by, "rate"]].reset_index(drop=True)
-    scores = rows[score].reset_index(drop=True)
+    table, scores = rows[[*by, "rate"]].reset_index(drop=True), rows[score].reset_index(drop=True)
     table[mean] = scores.where(scores.abs() < float("inf"), float("inf"))  # nan, too, is not less
     table[mean] = table.groupby([*by, "rate"], dropna=False)[mean].transform("mean")
-    ordered = table.sort_values([mean, "rate"])
-    best = ordered.groupby(by, dropna=False)["rate"].transform("first").sort_index()
+    best = table.sort_values([mean, "rate"]).groupby(by, dropna=False)["rate"].transform("first").sort_index()
     return rows[(table["rate"] == best).to_numpy()]

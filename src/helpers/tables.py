@@ -75,10 +75,10 @@ def texts(
 ) -> Output:
     """What models write after one prompt, as a table with a slider: a position a value of `slider`, a line a label.
 
-    rows: a line each (`by`, `slider`) with its `text`; lines without a text and of other names are left out. labels: what
-    the values of `by` are called, in the table's order. format: how a position is called, "{:.0%}" or a function.
-    start: the position shown first, counted from the end when negative. Every text is shown as it is, markup included.
-    Raises ValueError when a cell has two texts.
+    rows: a line each (`by`, `slider`) with its `text`, or an Output in its place; lines without a text and of other names
+    are left out. labels: what the values of `by` are called, in the table's order. format: how a position is called,
+    "{:.0%}" or a function. start: the position shown first, counted from the end when negative. Every text is shown as it
+    is, markup included. Raises ValueError when a cell has two texts.
     """
     rows = rows[rows[by].isin(list(labels)) & rows[text].notna()] if len(rows) else rows
     positions = _positions(rows[slider]) if len(rows) else []
@@ -99,7 +99,8 @@ def texts(
         f'<figure class="texts mathjax_ignore tex2jax_ignore"><style>{STYLE}</style><noscript><style>{ALL}</style></noscript>'
         f'<p class="title">{_escaped(title)}</p>{body}{below}</figure>'
     )
-    shown = [f"{label}: {said}" for label, said in cells[start]] if cells else ["(no text)"]
+    plain = lambda said: said.bundle["text/plain"] if isinstance(said, Output) else said
+    shown = [f"{label}: {plain(said)}" for label, said in cells[start]] if cells else ["(no text)"]
     first = f"[texts] {caption or title}" + (f" ({prefix}{names[start]})" if cells else "")
     return Output({"text/html": markup, "text/plain": "\n".join([first, *shown])})
 
@@ -123,7 +124,7 @@ def _page(rows, labels: Mapping, by: str, slider: str, text: str, position: obje
             raise ValueError(
                 f"{len(said)} texts for {by}={value!r} at {slider}={name}, expected one: choose one model, part and seed"
             )
-        page.append((label, (said[0] if said[0].strip() else "(nothing)") if said else "–"))
+        page.append((label, (said[0] if str(said[0]).strip() else "(nothing)") if said else "–"))
     return page
 
 
@@ -139,13 +140,18 @@ def _control(prefix: str, names: Sequence[str], start: int) -> str:
 
 def _table(page: Sequence[tuple[str, str]], name: str, head: tuple[str, str], prefix: str, hidden: bool) -> str:
     lines = "".join(
-        f'<tr><th scope="row">{_escaped(label)}</th><td dir="auto">{_escaped(said)}</td></tr>' for label, said in page
+        f'<tr><th scope="row">{_escaped(label)}</th><td dir="auto">{_cell(said)}</td></tr>' for label, said in page
     )
     top = "".join(f'<th scope="col">{_escaped(v)}</th>' for v in head)
     return (
         f'<table data-at="{_escaped(name)}"{" hidden" if hidden else ""}><caption>{_escaped(prefix + name)}</caption>'
         f"<thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>"
     )
+
+
+def _cell(said: str | Output) -> str:
+    """A text as it is, or an Output's own markup."""
+    return str(said.bundle["text/html"]) if isinstance(said, Output) else _escaped(said)
 
 
 def _escaped(text: object) -> str:

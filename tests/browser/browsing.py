@@ -11,6 +11,8 @@ FIGURES = {  # at least so many live figures
     "dtdr_models": 5,
     "dtdr_guided": 4,
     "metric_calibration": 5,
+    "training_dynamics": 3,
+    "phase_one_ablation": 3,
     "joint_qa": 5,
     "joint_qa_ablations": 4,
     "separability_foundation": 5,

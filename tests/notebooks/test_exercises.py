@@ -14,7 +14,10 @@ from helpers.run.project import Project
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = Project(ROOT, ROOT / "runs")
 # what makes a run long: the smallest value, also where an exercise names one
-SCALE = ("seeds", "steps", "texts", "epochs", "n_epochs", "n_steps", "train_steps", "n_examples", "samples_per_class")
+SCALE = (
+    "seeds", "steps", "texts", "epochs", "n_epochs", "n_steps", "train_steps", "n_examples", "samples_per_class",
+    "splitter_steps",
+)  # fmt: skip
 ALONE = {"benchmarks"}  # shows committed results; nothing to be tried
 EXERCISES = [e for name in PROJECT.names for e in exercises.of(PROJECT.notebook(name))]
 

@@ -84,3 +84,30 @@ def test_what_a_judge_cannot_learn_from_is_refused(make, told):
     x, y = (torch.from_numpy(a[:50]) for a in load_images().scaled())
     with pytest.raises(ValueError, match=told):
         make(x, y)
+
+
+def test_the_relation_judge_has_the_documents_size_and_sees_what_plain_layers_see():
+    shape = judge.JudgeShape(hidden=(128,), deep=1)
+    params = judge.untrained(shape, [0, 1])
+    assert sum(v[0].numel() for v in params.values()) == 421_642
+    images = torch.rand(2, 3, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    one = {k: v[1] for k, v in params.items()}
+    x = images[1]
+    for i in (1, 2):
+        x = nn.functional.max_pool2d(
+            nn.functional.conv2d(x, one[f"conv{i}"], one[f"conv{i}.bias"], padding=1).relu(), 2
+        )
+    x = nn.functional.linear(x.flatten(1), one["head1"], one["head1.bias"]).relu()
+    alone = nn.functional.linear(x, one["head2"], one["head2.bias"])
+    torch.testing.assert_close(judge.opinions(params, images)[1], alone)
+
+
+def test_judges_with_images_of_their_own_are_what_each_becomes_alone():
+    shape = judge.JudgeShape(8, (3, 4), (5,), 10, deep=1)
+    images, labels = (torch.from_numpy(a[:60]) for a in load_images().scaled())
+    both = judge.train(shape, torch.stack([images, -images]), labels, [0, 1], steps=15, batch=16)
+    alone = judge.train(shape, -images, labels, [1], steps=15, batch=16)
+    for name, value in alone.items():
+        torch.testing.assert_close(value[0], both[name][1], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="59 labels for 60 images"):
+        judge.train(shape, torch.stack([images, images]), labels[:-1], [0, 1], steps=1)

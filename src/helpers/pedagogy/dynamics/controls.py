@@ -1,0 +1,146 @@
+"""Could the tests have said otherwise? The chapter's rows with an effect put in, and the same rows with it taken out.
+
+The scatter over seeds stays as it was measured. Only means are moved; where a course in time is judged, its own
+scatter, in another order, lies about a course whose answer is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from helpers import frames
+from helpers.controls import shifted
+from helpers.pedagogy.dynamics import quantities
+from helpers.pedagogy.dynamics.config import THIRDS
+from helpers.pedagogy.dynamics.quantities import (
+    BREAK,
+    COUNT,
+    DIMENSION,
+    DRIFT,
+    LIGHT,
+    OVER,
+    RIVAL,
+    RIVALS,
+    WIRED,
+    Quantities,
+)
+
+PLANTED = {  # claim: (what is planted, what is left when it is taken out)
+    "T1": (
+        "wired, the dimension falls by 30 % in Phase 1, and by 5 % under a tenth of the grounding",
+        "it falls by 5 % in both",
+    ),
+    "T2": (
+        "wired, the count falls by three bars, two of them beyond the dimension",
+        "it falls by half a bar, all by the dimension",
+    ),
+    "T3": ("after T/3 no change on average", "a mean drift of 20 % and of one bar"),
+    "T4": ("both rivals lie higher by 0.75", "both lie lower by 0.25"),
+    "T5": ("the rival counts one and a half bars more, all beyond the dimension", "it counts as many"),
+    "T6": ("each seed's course less the mean of all", f"the same with a step of {BREAK:.0%} after T/3"),
+    "T7": ("wired composes twenty points better than either rival", "it composes five points worse"),
+    "T9": ("after T/3 the count falls by one bar, the rival's stays", "neither falls"),
+}
+UNIT = ("step", *OVER)
+
+
+def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
+    """{claim: (quantities with its effect planted, quantities with it taken out)}, of the claims whose arms ran."""
+    if not all(len(frames.rows(rows, part="dynamics", arm=arm)) for arm in (WIRED, LIGHT, *RIVALS)):
+        return {}
+    levels = quantities.levels
+    made = {
+        "T1": (levels, [_drops(rows, wired, 0.05) for wired in (0.3, 0.05)]),
+        "T2": (levels, [_falls(rows, count, beyond) for count, beyond in ((3.0, 2.0), (0.5, 0.0))]),
+        "T3": (quantities.stability, [_drifts(rows, share) for share in (0.0, 1.0)]),
+        "T4": (levels, [_apart(rows, DIMENSION, RIVALS, size) for size in (0.75, -0.25)]),
+        "T5": (levels, [_counts(rows, size) for size in (1.5, 0.0)]),
+        "T6": (quantities.breaks, [_breaks(rows, size) for size in (0.0, BREAK)]),
+        "T9": (levels, [_later(rows, size) for size in (1.0, 0.0)]),
+    }
+    if len(frames.rows(rows, part="composition", arm=WIRED)):
+        made["T7"] = quantities.composition, [_composed(rows, size) for size in (0.2, -0.05)]
+    whole = quantities.judged(rows)  # what is not moved stays as it was measured
+    return {k: tuple(whole | dict(read(v)) for v in both) for k, (read, both) in made.items()}
+
+
+def _step(rows: pd.DataFrame, share: float) -> int:
+    return round(share * float(frames.rows(rows, part="dynamics", arm=WIRED)["steps"].iloc[0]))
+
+
+def _moved(rows: pd.DataFrame, arm: str, column: str, share: float, to: float) -> pd.DataFrame:
+    return shifted(rows, column, to, {"arm": arm}, None, OVER, part="dynamics", step=_step(rows, share))
+
+
+def _drops(rows: pd.DataFrame, wired: float, light: float) -> pd.DataFrame:
+    for arm, drop in ((WIRED, wired), (LIGHT, light)):
+        start = quantities.at(rows, arm, DIMENSION, 0.0).mean()
+        rows = _moved(rows, arm, DIMENSION, THIRDS[0], (1 - drop) * start)
+    return rows
+
+
+def _falls(rows: pd.DataFrame, count: float, beyond: float) -> pd.DataFrame:
+    for column, fall in ((COUNT, count), ("excess", beyond)):
+        rows = _moved(rows, WIRED, column, THIRDS[0], quantities.at(rows, WIRED, column, 0.0).mean() - fall)
+    return rows
+
+
+def _later(rows: pd.DataFrame, fall: float) -> pd.DataFrame:
+    for arm, size in ((WIRED, fall), (RIVAL, 0.0)):
+        rows = _moved(rows, arm, COUNT, 1.0, quantities.at(rows, arm, COUNT, THIRDS[0]).mean() - size)
+    return rows
+
+
+def _apart(rows: pd.DataFrame, column: str, arms: tuple[str, ...], to: float) -> pd.DataFrame:
+    for arm in arms:
+        now = (quantities.late(rows, arm, column) - quantities.late(rows, WIRED, column)).mean()
+        own = (rows["part"] == "dynamics") & (rows["arm"] == arm)
+        rows = rows.assign(**{column: rows[column].where(~own, rows[column] + (to - now))})
+    return rows
+
+
+def _counts(rows: pd.DataFrame, to: float) -> pd.DataFrame:
+    return _apart(_apart(rows, COUNT, (RIVAL,), to), "excess", (RIVAL,), to)
+
+
+def _composed(rows: pd.DataFrame, by: float) -> pd.DataFrame:
+    where = {"part": "composition", "variant": "splitter", "pairs": "held"}
+    for arm in RIVALS:
+        rows = shifted(rows, "joint", -by, {"arm": arm}, {"arm": WIRED}, OVER, **where)
+    return rows
+
+
+def _drifts(rows: pd.DataFrame, share: float) -> pd.DataFrame:
+    """The wired arm after T/3, each seed's course as it was measured, with one line for all: the mean change is a share of
+    DRIFT."""
+    for column, size in DRIFT.items():
+        relative = column == DIMENSION
+
+        def line(x: np.ndarray, y: np.ndarray, size=size, relative=relative) -> np.ndarray:
+            missing = share * size - quantities.changes(x, y, relative=relative).mean()
+            return y + quantities.drift(x, y, missing, relative=relative)
+
+        rows = _replaced(rows, WIRED, column, *quantities.after(rows, WIRED, column, THIRDS[0]), line)
+    return rows
+
+
+def _breaks(rows: pd.DataFrame, size: float) -> pd.DataFrame:
+    """The rival: each seed's course less the mean course of all, about one level, with or without a step after T/3."""
+
+    def course(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (y - y.mean(0) + y.mean()) * np.where(x > x[-1] * THIRDS[0] + 1, 1 + size, 1.0)
+
+    return _replaced(rows, RIVAL, DIMENSION, *quantities.course(rows), course)
+
+
+def _replaced(rows: pd.DataFrame, arm: str, column: str, x: np.ndarray, y: np.ndarray, make: Callable) -> pd.DataFrame:
+    """The frame with an arm's courses y (S, T) of a column at the steps x replaced by what `make` makes of all of them."""
+    own = frames.rows(rows, part="dynamics", arm=arm, step=x.tolist()).sort_values(["seed", "step"])
+    if len(own) != y.size or np.isnan(y).any():
+        return rows
+    out = rows[column].copy()
+    out.loc[own.index] = make(x, y).ravel()
+    return rows.assign(**{column: out})

@@ -1,0 +1,98 @@
+"""The chapter's tables: means over seeds, of the sides they are given, what each loss reaches, and what is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from helpers import frames
+from helpers.figures import Output
+from helpers.pedagogy import pictures
+from helpers.pedagogy.arms import ARMS, SAID
+from helpers.pedagogy.dynamics import printed, quantities
+from helpers.pedagogy.dynamics.config import THIRDS
+from helpers.pedagogy.dynamics.figures import ARMS as NAMES
+from helpers.study import Sides
+from helpers.tables import texts
+
+COLUMNS = {"mackay": "dimension", "count": "count", "correct": "right classes", "feature_variance": "variance, of real"}
+COMPOSED = {  # column: (what is measured, variant, set of pairs)
+    "X > Y, as printed": ("relation", "splitter", "held"),
+    "both digits": ("joint", "splitter", "held"),
+    "product of the two": ("product", "splitter", "held"),
+    "both digits, no splitter": ("joint", "none", "held"),
+    "both digits, trained pairs": ("joint", "splitter", "train"),
+    "X > Y, request turned": ("relation", "swapped", "held"),
+}
+
+
+def audit(sides: Sides) -> pd.DataFrame:
+    """A row a term of the loss: the norm of its gradient in each part of the generator, or that there is none."""
+    rows = frames.rows(sides.this, part="audit").sort_values("step")
+    from_name = [
+        c for c in ("label embedding", "first layer", "middle layers", "image output", "v_pred head") if c in rows
+    ]
+    cell = lambda v: "none" if not np.isfinite(v) else f"{v:.2g}"
+    return pd.DataFrame([{"term": r["term"]} | {c: cell(float(r[c])) for c in from_name} for _, r in rows.iterrows()])
+
+
+def arms(sides: Sides) -> pd.DataFrame:
+    """A row an arm of this run: what it is raised on, and what it has at T/3 and at T; real images last."""
+    found = []
+    for arm in ARMS:
+        row = {"arm": SAID[arm]}
+        for share, at in ((THIRDS[0], "T/3"), (1.0, "T")):
+            for column, name in COLUMNS.items():
+                values = quantities.at(sides.this, arm, column, share)
+                row[f"{name}, {at}"] = float(values.mean()) if len(values) else np.nan
+        found += [row] if np.isfinite(list(row.values())[1]) else []
+    rows = frames.rows(sides.this, part="dynamics", arm="real")
+    if len(rows):
+        real = {f"{name}, {at}": float(rows[column].mean()) for at in ("T/3", "T") for column, name in COLUMNS.items()}
+        found.append({"arm": "real images"} | real)
+    return pd.DataFrame(found)
+
+
+def predictions(sides: Sides) -> pd.DataFrame:
+    """The document's six predictions: its report's words, its script's thresholds in this run."""
+    told = printed.statuses(printed.quantities(sides.this))
+    return pd.DataFrame(
+        [
+            {
+                "prediction": words,
+                "the document": said,
+                "by its script, here": told[k][0].lower(),
+                "evidence": told[k][1],
+            }
+            for k, (words, said) in printed.PREDICTIONS.items()
+        ]
+    )
+
+
+def composed(sides: Sides) -> pd.DataFrame:
+    """A row an arm: the task of the relation at the end of training, and what else would pass for it."""
+    found = []
+    for arm in ARMS:
+        rows = frames.rows(sides.this, part="composition", arm=arm)
+        if len(rows):
+            of = lambda c, v, p, rows=rows: float(frames.rows(rows, variant=v, pairs=p)[c].mean())
+            found.append({"arm": SAID[arm]} | {name: of(*what) for name, what in COMPOSED.items()})
+    return pd.DataFrame(found)
+
+
+def drawn(sides: Sides, caption: str) -> Output:
+    """What the first seed's generators draw of each class, with a slider over training."""
+    rows = frames.rows(sides.this, part="pictures")
+    shown = (
+        [
+            pictures.shown(png, f"{NAMES[arm][0]}, step {step}")
+            for arm, step, png in zip(rows["arm"], rows["step"], rows["png"], strict=True)
+        ]
+        if len(rows)
+        else []
+    )
+    names = {arm: name for arm, (name, _) in NAMES.items() if arm in set(rows["arm"])} if len(rows) else {}
+    return texts(
+        rows.assign(text=shown), names, by="arm", slider="step", prefix="step ", format="{:.0f}", title="What do they draw?",
+        head="arm", caption=caption,
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""The chapter's tables: means over seeds, of the sides they are given, and what the generators draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from helpers import frames
+from helpers.pedagogy import pictures
+from helpers.pedagogy.phases.figures import PLACES
+from helpers.pedagogy.phases.quantities import COMPOSED, outcome
+from helpers.study import Sides
+
+CONTROLS = {  # column: (what is measured, variant, set of pairs)
+    "X > Y, as printed": ("relation", "splitter", "held"),
+    "both digits": ("joint", "splitter", "held"),
+    "product of the two": ("product", "splitter", "held"),
+    "X > Y, request turned": ("relation", "swapped", "held"),
+    "both digits, no splitter": ("joint", "none", "held"),
+    "pair known, trained pairs": ("joint", "pair", "train"),
+    "pair known, held out": ("joint", "pair", "held"),
+}
+
+
+def controls(sides: Sides) -> pd.DataFrame:
+    """A row an arm and moment: the task, and what else would pass for it."""
+    rows = frames.rows(sides.this, part="composition")
+    return _table(rows, {name: (c, {"variant": v, "pairs": p}) for name, (c, v, p) in CONTROLS.items()})
+
+
+def outcomes(sides: Sides) -> pd.DataFrame:
+    """A row an arm and moment: which of the document's three outcomes it is, by its measure and by both digits."""
+    found = []
+    for (arm, at), place in PLACES.items():
+        where = {"arm": arm, "at": at} | COMPOSED
+        one, other = (frames.per_seed(sides.this, c, **where).to_numpy() for c in ("relation", "joint"))
+        if len(one):
+            told = {"by X > Y, as printed": outcome(one), "by both digits": outcome(other)}
+            found.append({"generator": place} | told)
+    return pd.DataFrame(found)
+
+
+def drawn(sides: Sides, requests: str) -> pd.DataFrame:
+    """A row an arm and moment: what it draws for held-out pairs, of one seed. requests: the pairs, in words."""
+    rows = frames.rows(sides.this, part="pages")
+    found = []
+    for (arm, at), place in PLACES.items():
+        mine = frames.rows(rows, arm=arm, at=at)
+        if len(mine):
+            told = f"{place}, asked for {requests}"
+            found.append({"generator": place, f"asked for {requests}": pictures.shown(mine["png"].iloc[0], told)})
+    return pd.DataFrame(found)
+
+
+def _table(rows: pd.DataFrame, columns: Mapping[str, tuple[str, Mapping[str, str]]]) -> pd.DataFrame:
+    found = []
+    for (arm, at), place in PLACES.items():
+        mine = frames.rows(rows, arm=arm, at=at)
+        if len(mine):
+            values = {name: float(frames.rows(mine, **where)[c].mean()) for name, (c, where) in columns.items()}
+            found.append({"generator": place} | values)
+    return pd.DataFrame(found)
