@@ -1,1 +1,1 @@
-"""Generators raised by a judge and a witness, others by an adversary, and what becomes of their drawings (seed document 001)."""
+"""Generators raised by a judge and a witness, others by an adversary, and what becomes of their drawings (seed 001)."""
