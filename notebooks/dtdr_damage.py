@@ -2,7 +2,6 @@
 # jupyter:
 #   jupytext:
 #     cell_metadata_filter: jupyter,tags,mystnb,-all
-#     formats: ipynb,py:percent
 #     notebook_metadata_filter: jupytext,kernelspec,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
