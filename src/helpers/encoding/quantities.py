@@ -12,9 +12,7 @@ from helpers.encoding.config import WHOLE
 from helpers.encoding.trials import SOURCES, edges, equal, stages
 
 PUBLISHED = 6, 64  # widths of the code and of the full table in the document
-ELBOW = (
-    0.995  # share at which the elbow is read: nearer to all than the 0.99 of a compression, since it locates a corner
-)
+ELBOW = 0.995  # share at which the elbow is read: nearer to all than a compression's 0.99, since it locates a corner
 TRIALS = ("limits", "start", "longer", "letters")
 START, TUNED, LONGER = (
     {"part": part, "arm": arm, "attend": True}
@@ -33,8 +31,8 @@ Quantity = Callable[[pd.DataFrame], np.ndarray]
 def frame(rows: pd.DataFrame) -> pd.DataFrame:
     """The frame with what follows from it. end: whether a row is its record's last.
 
-    Where Bayes is known: `excess` over it, what is `learnable` (nats), and the recovered `share` of that. For real data:
-    `kept`, the share of the gain over token frequencies that the full width makes with attention, in the same trial and seed.
+    Where Bayes is known: `excess` over it, what is `learnable` (nats), and the recovered `share` of that. Real data: `kept`,
+    the share of the gain over token frequencies that full width and attention make, in the same trial and seed.
     """
     out = rows.assign(end=~rows.duplicated(["condition", "seed"], keep="last"))
     if "bayes" in out:
@@ -67,9 +65,7 @@ def learned(rows: pd.DataFrame) -> Quantities:
 
 def limited(rows: pd.DataFrame) -> Quantities:
     """Quantities of `encoding_limits` (claims E8, E8b, E10, E10b), by the compression that was asked for: the share of the full
-    width's gain that is kept, the loss over the full width's, the learned code's less the autoencoder's; ratios of bytes at
-    10:1.
-    """
+    width's gain that is kept, the loss over the full width's, the learned code's less the autoencoder's; bytes at 10:1."""
     out = {}
     seen = frames.rows(rows, part="limits", attend=True, end=True)
     for kind in ("text", "genome"):
@@ -93,9 +89,8 @@ def limited(rows: pd.DataFrame) -> Quantities:
         embedding = size["table"] + size["projection"]
         out["e10_embedding"] = [embedding["full width"] / embedding["learned"]]
         if "cache" in size and size["cache"].notna().all():
-            tokens = (2 * size.loc["full width", "deployed"] - size["deployed"]) / size[
-                "cache"
-            ]  # that the memory has room for
+            room = 2 * size.loc["full width", "deployed"] - size["deployed"]  # for tokens, in bytes
+            tokens = room / size["cache"]
             out["e11_context_ratio"] = [tokens["learned"] / tokens["full width"]]
     return _there(out)
 
