@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 from sizes import ABREAST, SMALL
 
 from helpers import parameters
@@ -19,6 +20,7 @@ SCALE = (
     "splitter_steps",
 )  # fmt: skip
 ALONE = {"benchmarks"}  # shows committed results; nothing to be tried
+PARTS = {n: part["title"] for part in yaml.safe_load((ROOT / "book/parts.yml").read_text()) for n in part["notebooks"]}
 EXERCISES = [e for name in PROJECT.names for e in exercises.of(PROJECT.notebook(name))]
 
 
@@ -36,13 +38,13 @@ def tiny(name, given):
 
 def smallest():
     """Every exercise at the smallest scale, but for what is then the same as another or as the shared run. Without
-    RUC_TEST_ALL=1 the first of each chapter: all of them take ten minutes."""
+    RUC_TEST_ALL=1 the first of each part: all of them take a quarter of an hour."""
     found = []
     for name, given in printed():
         small = tiny(name, given)
         if small != tiny(name, {}) and (name, small) not in found:
             found.append((name, small))
-    first = {name: (name, given) for name, given in reversed(found)}
+    first = {PARTS.get(name, name): (name, given) for name, given in reversed(found)}
     return found if os.environ.get("RUC_TEST_ALL") else sorted(first.values(), key=found.index)
 
 
