@@ -110,7 +110,7 @@ tables.drawn(
 #
 # The document's generator has the loss
 #
-# $$L = \lVert \hat v - \mathrm{sg}(v) \rVert^2 + g(t)\,\mathrm{sg}\big(\mathrm{CE}(W(x), \arg\max J(x))\big), \qquad g = 1,\ \tfrac12,\ \tfrac1{10},$$
+# $$L = \| \hat v - \mathrm{sg}(v) \|^2 + g(t)\,\mathrm{sg}(\mathrm{CE}(W(x), \mathrm{argmax}\, J(x))), \qquad g = 1,\ \frac{1}{2},\ \frac{1}{10},$$
 #
 # where $\hat v$ is what it expects the Witness $W$ to see, $v$ what it sees, and sg cuts the gradient. In its script the second term is detached {footcite:p}`gpn2025`. A term that is cut moves nothing. Here is
 # the point in four lines of plain code: the weight $g$ is there, and the gradient does not know it.
