@@ -1,5 +1,6 @@
 """Panels that stand for a judgement: a row a test, and a difference beside its zero and its margin."""
 
+import html
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers import figures, panels
+from helpers.book import still
 from helpers.claims import Test, examine
 
 Test.__test__ = False  # a criterion's test, not pytest's
@@ -78,3 +80,8 @@ def test_a_difference_that_was_not_run_draws_nothing_and_a_margin_without_zero_i
     assert not empty.data
     with pytest.raises(ValueError, match="holds zero"):
         panels.difference(figures.figure("Q?", "t", "loss"), sides, "loss", "t", pairs, margin=(0.1, 0.2))
+
+
+def test_a_forest_can_be_drawn_without_scripts():
+    fig = panels.forest([examine(Test("a", above=0.0, says="a row's name"), [1.0, 1.1, 0.9])], "Q?", "x")
+    assert "a row's name" in html.unescape(still.picture(fig.to_plotly_json()))

@@ -35,7 +35,7 @@ def forest(outcomes: Sequence, title: str, x: str) -> go.Figure:
         y = float(top + LINE * len(lines) + ROW / 2)
         fig.add_annotation(
             x=0, xref="paper", xanchor="left", y=y - ROW / 2 + 4, yanchor="bottom", text="<br>".join(lines),
-            align="left", showarrow=False, font={"size": 12}, borderpad=0,
+            align="left", showarrow=False, font={"size": 12},
         )  # fmt: skip
         _row(fig, o, ends_of, y, (low, high))
     fig.update_xaxes(range=[low, high])
