@@ -140,13 +140,13 @@ def test_every_link_within_the_site_leads_somewhere(site):
 
 
 @pytest.mark.parametrize("name", ["dtdr_emergence", "dtdr_guided", "learned_encoding", "encoding_limits"])
-def test_a_chapter_opens_with_its_claims_and_closes_with_its_provenance(name, wide, address):
+def test_a_chapter_argues_before_its_criteria_and_closes_with_its_provenance(name, wide, address):
     visit(wide, f"{address}/book/chapters/{name}.html")
     box = wide.find_element(By.CSS_SELECTOR, ".claims-box")
     badges = [b.text.lower() for b in box.find_elements(By.CSS_SELECTOR, ".verdict")]
     assert set(badges) - {claims.words.AWAITING}
     assert set(badges) <= set(claims.words.VERDICTS)
     first = wide.find_element(By.CSS_SELECTOR, ".plotly-fig")
-    assert box.location["y"] < first.location["y"]
+    assert first.location["y"] < box.location["y"]
     footer = wide.find_element(By.CSS_SELECTOR, "footer.provenance").text
     assert "Provenance. quick profile" in footer
