@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
-from multiprocessing import get_context
-from pathlib import Path
 
 import torch
+from torch.multiprocessing import get_context
 
 from helpers import devices
 from helpers.lm import LM
@@ -40,21 +39,23 @@ def search(found: LM, asked: Sequence[Job], how: Search, on: Sequence[str] | Non
         return engine.search(found, asked, how)
     check(found, asked, how.front)
     part = {name: i % len(on) for i, name in enumerate(names)}
-    with tempfile.TemporaryDirectory(prefix="softprompt-") as folder:
-        model = Path(folder) / "model.pt"
-        torch.save(found, model)
-        with ProcessPoolExecutor(len(on), mp_context=get_context("spawn")) as pool:
-            shares = [[job for job in asked if part[job.name] == i] for i in range(len(on))]
-            files = [model.with_name(f"part{i}.pt") for i in range(len(on))]
-            waiting = [pool.submit(_part, model, *each, how) for each in zip(on, shares, files, strict=True)]
-            for future in waiting:
-                future.result()
-        done = [result for file in files for result in torch.load(file, weights_only=False)]
+    shares = [[job for job in asked if part[job.name] == i] for i in range(len(on))]
+    sent = replace(
+        found, model=deepcopy(found.model).to("cpu"), device="cpu"
+    )  # through shared memory, never through a file
+    with ProcessPoolExecutor(len(on), mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(_part, sent, *each, how) for each in zip(on, shares, strict=True)]
+        done = [_cast(result, torch.from_numpy) for future in waiting for result in future.result()]
     by_name = {(r.job.name, r.job.restart): r for r in done}
     return [by_name[job.name, job.restart] for job in asked if (job.name, job.restart) in by_name]
 
 
-def _part(model: Path, place: str, asked: Sequence[Job], out: Path, how: Search) -> None:
-    """In a process of its own: the results of some jobs on a device, as a file."""
-    found = torch.load(model, map_location=place, weights_only=False)
-    torch.save(engine.search(replace(found, device=place), asked, how), out)
+def _part(found: LM, place: str, asked: Sequence[Job], how: Search) -> list[Solution]:
+    """In a process of its own: the results of some jobs on a device, as arrays: a tensor on its way takes a file descriptor."""
+    done = engine.search(replace(found, model=found.model.to(place), device=place), asked, how)
+    return [_cast(result, lambda value: value.cpu().numpy()) for result in done]
+
+
+def _cast(result: Solution, to: Callable) -> Solution:
+    held = {name: getattr(result, name) for name in ("content", "trace", "tightness", "modes")}
+    return replace(result, **{name: to(value) for name, value in held.items() if value is not None})
