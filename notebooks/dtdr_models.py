@@ -74,6 +74,7 @@ if s.family:
     dtdr.run_family(subject, config.members, log)
 judged = log.at(part=("arms", "ladder"))
 draw.say(judged, "share_gap", "worse_90", "gap_80")
+draw.show("domains", log.at(part="arms"))
 ladder = judged.having(part="ladder")
 ladder = (ladder if len(ladder.this) else log.alone(part=("arms", "ladder"))).map(tables.rungs)
 draw.show("depth", ladder.map(tables.of_common_width))

@@ -18,6 +18,11 @@ def at_least(settings: object, **least: float) -> None:
         expect(value >= lowest, f"{name}={value} is too few; use {lowest} or more")
 
 
+def a_rate(rate: float) -> None:
+    """Raises ValueError unless Adam can learn at this rate."""
+    expect(0 < rate <= 1, f"rate={rate} is no learning rate of Adam; use one above 0 and up to 1")
+
+
 def prime(n: int) -> bool:
     """Whether n is a prime number."""
     return n > 1 and all(n % k for k in range(2, int(n**0.5) + 1))

@@ -51,13 +51,14 @@ def difference(
     *,
     margin: tuple[float, float] | None = None,
     over: Sequence[str] = ("seed",),
+    mean_over: Sequence[str] = (),
     **where: object,
 ) -> go.Figure:
     """Add a panel's differences a − b, unit by unit: this run's mean with its interval, the reference's dashed; the zero, and
     the margin within which a difference counts for nothing, shaded.
 
-    pairs: {name: (where of a, where of b)}, a line each. sides, column, by, over: as in `figures.compare`. A unit that one of
-    the two lacks is left out. Raises ValueError for a margin that does not hold zero.
+    pairs: {name: (where of a, where of b)}, a line each. sides, column, by, over, mean_over: as in `figures.compare`. A unit
+    that one of the two lacks is left out. Raises ValueError for a margin that does not hold zero.
     """
     if margin is not None and not margin[0] <= 0 <= margin[1]:
         raise ValueError(f"margin={margin}: a margin around no difference holds zero")
@@ -67,9 +68,10 @@ def difference(
     figures.level(fig, 0.0, "no difference")
     for (name, (a, b)), color in zip(pairs.items(), figures.series(pairs).values(), strict=True):
         told = _Sides(
-            *(_apart(rows, column, by, a, b, over, where) for rows in (sides.this, sides.reference)), sides.label
+            *(_apart(rows, column, by, a, b, (*over, *mean_over), where) for rows in (sides.this, sides.reference)),
+            sides.label,
         )
-        figures.compare(fig, told, column, by, name, color, over=over, seeds=False)
+        figures.compare(fig, told, column, by, name, color, over=over, mean_over=mean_over, seeds=False)
     return fig
 
 

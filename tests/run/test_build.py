@@ -16,11 +16,6 @@ from helpers.run.store import Store
 from helpers.study import Study
 
 
-@pytest.fixture
-def project(project_folder):
-    return Project.find()
-
-
 def edit(project, name, old, new):
     path = project.root / "notebooks" / f"{name}.py"
     assert old in path.read_text()

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from going import go
 
 from helpers.run import execute, locks, supervise
 from helpers.run.execute import RunError
@@ -20,16 +21,6 @@ from helpers.run.project import Project
 from helpers.run.store import Store
 
 RUC = [sys.executable, "-m", "helpers.run.cli"]
-
-
-@pytest.fixture
-def project(project_folder):
-    return Project.find()
-
-
-def go(project, name, /, **options):
-    given = options.pop("given", {})
-    return execute.run(project, execute.plan(project, name, given, texts=False), **options)
 
 
 def tree(folder):

@@ -7,7 +7,6 @@ import nbformat
 import pytest
 
 from helpers.run import build, execute
-from helpers.run.project import Project
 from helpers.run.store import Store
 
 BAD = {
@@ -20,11 +19,6 @@ BAD = {
     "bytes.py": "\udcff\udcfe\0",
     "loose.py": '# %% tags=["parameters"]\na: int = b  # x\n',
 }
-
-
-@pytest.fixture
-def project(project_folder):
-    return Project.find()
 
 
 @pytest.fixture

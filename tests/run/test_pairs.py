@@ -9,14 +9,8 @@ from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 
 from helpers.run import pairs
-from helpers.run.project import Project
 
 PAIRED = "formats: ipynb,py:percent"
-
-
-@pytest.fixture
-def project(project_folder):
-    return Project.find()
 
 
 def source(project, name="good"):

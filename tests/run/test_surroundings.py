@@ -17,10 +17,10 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from going import go
 
-from helpers.run import channel, execute, locks, processes
+from helpers.run import channel, locks, processes
 from helpers.run.execute import RunError
-from helpers.run.project import Project
 from helpers.run.store import Store
 
 RUC = [sys.executable, "-m", "helpers.run.cli"]
@@ -39,16 +39,6 @@ subprocess.run(["sh", "-c", "for n in 3 4 5 6 7 8 9; do eval \\"echo 17 >&$n\\";
 # %%
 print(sys.executable, "startup" in globals(), [p for p in sys.path if p in ("", ".")])
 """
-
-
-@pytest.fixture
-def project(project_folder):
-    return Project.find()
-
-
-def go(project, name, /, **options):
-    given = options.pop("given", {})
-    return execute.run(project, execute.plan(project, name, given, texts=False), **options)
 
 
 def gone(pid):

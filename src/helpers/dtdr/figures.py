@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import yaml
 
-from helpers import figures, frames
+from helpers import claims, figures, frames, panels
 from helpers.dtdr import regression, tables
 from helpers.dtdr.damage import Damage, Keep, Planes
 from helpers.dtdr.named import (
@@ -153,6 +153,14 @@ def scaling(sides: Sides, by: str, axis: str) -> go.Figure:
     return fig.update_xaxes(type="log", tickvals=values)
 
 
+def domains(sides: Sides) -> go.Figure:
+    """Transformed minus raw loss along the shares kept, mask by mask, with the margin that claim D5b asks it to pass."""
+    margin = claims.of("dtdr_models")["D5b"].precise.tests[0].above
+    fig = figures.figure("Which domain loses more?", KEPT, "transformed − raw (nats a token)", height=380)
+    pairs = {"transformed − raw": (TRANSFORMED.columns, RAW.columns)}
+    return panels.difference(fig, sides, "nll", RAW.level, pairs, margin=(-margin, margin), mean_over=("model",))
+
+
 def dose(sides: Sides) -> go.Figure:
     """Transformed minus raw loss by how large the outlier channels' weights are. sides: of `tables.dose`."""
     axis = "size of the weights in the outlier channels"
@@ -206,6 +214,7 @@ FIGURES = {  # their captions are in assets/captions.yml
     "orders": orders,
     "collapse": collapse,
     "outliers": partial(loss, look=UNEQUAL, title="The same function, some weights very large"),
+    "domains": domains,
     "dose": dose,
     "depth": partial(scaling, by="depth", axis="layers"),
     "width": partial(scaling, by="width", axis="width of the stream"),

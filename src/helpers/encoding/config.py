@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from helpers.checks import expect
+from helpers.checks import a_rate, expect
 
 READOUTS = ("linear", "mlp", "residual")
 MOTIFS = ((1, 2, 3, 4, 5), (10, 11, 12, 13), (20, 21, 22), (30, 31, 32, 33, 34))  # of the published script, V ≥ 35
@@ -49,7 +49,7 @@ class Checked:
             elif isinstance(value, float) and name != "rate":
                 expect(0 < value < 1, f"{name}={value} is not a share between 0 and 1")
         for rate in (*given.get("rates", (given.get("rate", 1),)), *given.get("wider", ())):
-            expect(0 < rate <= 1, f"rate={rate} is no learning rate of Adam; use one above 0 and up to 1")
+            a_rate(rate)
         grid = given.get("grid", ())
         expect(min(grid, default=1) >= 1, f"grid={grid}: a code has at least one number; use widths from 1 on")
 

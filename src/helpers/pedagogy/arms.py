@@ -56,6 +56,16 @@ SAID = {  # what each is, for tables
     "AC-GAN": "auxiliary-classifier GAN",
     "hybrid": "AC-GAN with the judge's grounding in phases",
 }
+MEASURES = {  # what a table calls it: (column, variant, set of pairs)
+    "X > Y, as printed": ("relation", "splitter", "held"),
+    "both digits": ("joint", "splitter", "held"),
+    "product of the two": ("product", "splitter", "held"),
+    "both digits, no splitter": ("joint", "none", "held"),
+    "both digits, trained pairs": ("joint", "splitter", "train"),
+    "X > Y, request turned": ("relation", "swapped", "held"),
+    "pair known, trained pairs": ("joint", "pair", "train"),
+    "pair known, held out": ("joint", "pair", "held"),
+}
 
 
 def of(game: str, names: tuple[str, ...]) -> tuple[str, ...]:

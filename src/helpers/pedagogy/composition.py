@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from helpers import devices, stacked
-from helpers.checks import at_least, expect
+from helpers.checks import a_rate, at_least, expect
 from helpers.pedagogy import draws, relation
 from helpers.pedagogy.nets import Body, draw
 from helpers.stacked import Params
@@ -49,7 +49,7 @@ class Composition:
 
     def __post_init__(self):
         at_least(self, steps=1, batch=1, hidden=1, embed=1, samples=1)
-        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        a_rate(self.rate)
         expect(self.share >= 0, f"share={self.share} of the cross-entropy would reward wrong digits; use 0 or more")
         for name in self.variants:
             expect(name in VARIANTS, f"variant {name!r} is unknown; there are {', '.join(VARIANTS)}")

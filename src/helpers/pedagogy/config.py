@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from helpers.checks import at_least, expect
+from helpers.checks import a_rate, at_least, expect
 from helpers.pedagogy.arms import ARMS
 
 LEAST_STEPS = 30  # so that a thirtieth of them is one
@@ -86,7 +86,7 @@ class Raising:
             expect(name in ARMS, f"arm {name!r} is unknown; there are {', '.join(map(repr, ARMS))}")
         expect(len(set(self.arms)) == len(self.arms) > 0, f"arms={self.arms}: name each arm once, and one at least")
         at_least(self, seeds=1, steps=LEAST_STEPS, batch=2)
-        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        a_rate(self.rate)
         expect(self.products in PRODUCTS, f"products={self.products!r} is unknown; use {' or '.join(PRODUCTS)}")
         expect(
             self.witness.told == self.body.told,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from helpers.checks import at_least, expect
+from helpers.checks import a_rate, at_least
 from helpers.data import Images
 from helpers.stacked import Params
 from helpers.topology import judge
@@ -33,7 +33,7 @@ class Judging:
 
     def __post_init__(self):
         at_least(self, steps=1, batch=1, most=1, reader=1)
-        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        a_rate(self.rate)
 
     def shapes(self, size: int, classes: int) -> dict[str, judge.JudgeShape]:
         """The shape of each of KINDS, for images of this size and so many classes."""

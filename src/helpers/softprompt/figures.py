@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -90,11 +90,7 @@ def conditions(sides: Sides) -> go.Figure:
     for name, rows in sides.both.items():
         found = {label: quantities.any_of(rows, "exact", part=part) for part, label in PARTS.items()}
         found = {label: values for label, values in found.items() if len(values)}
-        look = {"symbol": "circle" if rows is sides.this else "diamond-open", "size": 11, "color": BOTH}
-        fig.add_scatter(
-            x=[float(np.mean(v)) for v in found.values()], y=list(found), mode="markers", name=name, marker=look,
-            customdata=[len(v) for v in found.values()], hovertemplate="%{y}: %{x:.0%} (n = %{customdata})<extra></extra>",
-        )  # fmt: skip
+        _shares(fig, name, found, committed=rows is not sides.this)
     return fig.update_xaxes(range=[-0.04, 1.04]).update_yaxes(autorange="reversed")
 
 
@@ -146,11 +142,7 @@ def wordings(sides: Sides) -> go.Figure:
         if not len(tried):
             continue
         found = {label: sweeps.said_by(rows, kind, int(tried["budget"].iloc[0])) for kind, label in ARMS.items()}
-        look = {"symbol": "circle" if rows is sides.this else "diamond-open", "size": 11, "color": BOTH}
-        fig.add_scatter(
-            x=[float(np.mean(v)) for v in found.values()], y=list(found), mode="markers", name=name, marker=look,
-            customdata=[len(v) for v in found.values()], hovertemplate="%{y}: %{x:.0%} (n = %{customdata})<extra></extra>",
-        )  # fmt: skip
+        _shares(fig, name, found, committed=rows is not sides.this)
     return fig.update_xaxes(range=[-0.04, 1.04]).update_yaxes(autorange="reversed")
 
 
@@ -234,3 +226,12 @@ def shares(fig: go.Figure) -> go.Figure:
         if trace.fill == "toself":
             trace.y = np.clip(np.asarray(trace.y, float), 0, 1)
     return fig.update_yaxes(range=[-0.04, 1.08])
+
+
+def _shares(fig: go.Figure, name: str, found: Mapping[str, Sequence[float]], *, committed: bool) -> None:
+    """A point a row, the mean of its values with how many they are."""
+    look = {"symbol": "diamond-open" if committed else "circle", "size": 11, "color": BOTH}
+    fig.add_scatter(
+        x=[float(np.mean(v)) for v in found.values()], y=list(found), mode="markers", name=name, marker=look,
+        customdata=[len(v) for v in found.values()], hovertemplate="%{y}: %{x:.0%} (n = %{customdata})<extra></extra>",
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from helpers.checks import expect
+from helpers.checks import a_rate, expect
 
 MOST = 128  # points of a cloud, as the batched engine takes them
 LEAST_K = 3  # neighbours that an estimate needs
@@ -74,4 +74,4 @@ class Eyes:
             self.each <= MOST,
             f"each={self.each} images of a class; the batched engine takes up to {MOST}, so use {MOST}",
         )
-        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        a_rate(self.rate)

@@ -8,7 +8,7 @@ import pandas as pd
 from helpers import frames
 from helpers.figures import Output
 from helpers.pedagogy import pictures
-from helpers.pedagogy.arms import ARMS, SAID
+from helpers.pedagogy.arms import ARMS, MEASURES, SAID
 from helpers.pedagogy.dynamics import printed, quantities
 from helpers.pedagogy.dynamics.config import THIRDS
 from helpers.pedagogy.dynamics.figures import ARMS as NAMES
@@ -16,14 +16,7 @@ from helpers.study import Sides
 from helpers.tables import texts
 
 COLUMNS = {"mackay": "dimension", "count": "count", "correct": "right classes", "feature_variance": "variance, of real"}
-COMPOSED = {  # column: (what is measured, variant, set of pairs)
-    "X > Y, as printed": ("relation", "splitter", "held"),
-    "both digits": ("joint", "splitter", "held"),
-    "product of the two": ("product", "splitter", "held"),
-    "both digits, no splitter": ("joint", "none", "held"),
-    "both digits, trained pairs": ("joint", "splitter", "train"),
-    "X > Y, request turned": ("relation", "swapped", "held"),
-}
+COMPOSED = tuple(name for name in MEASURES if not name.startswith("pair known"))
 
 
 def audit(sides: Sides) -> pd.DataFrame:
@@ -76,7 +69,7 @@ def composed(sides: Sides) -> pd.DataFrame:
         rows = frames.rows(sides.this, part="composition", arm=arm)
         if len(rows):
             of = lambda c, v, p, rows=rows: float(frames.rows(rows, variant=v, pairs=p)[c].mean())
-            found.append({"arm": SAID[arm]} | {name: of(*what) for name, what in COMPOSED.items()})
+            found.append({"arm": SAID[arm]} | {name: of(*MEASURES[name]) for name in COMPOSED})
     return pd.DataFrame(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from helpers.checks import at_least, expect
+from helpers.checks import a_rate, at_least, expect
 
 MOMENTS = {"start": 0.0, "dawn": 1 / 300, "early": 1 / 30, "first": 1 / 3, "last": 1.0}  # shares of training
 LOOKS = {  # arm: the moments at which it is looked at
@@ -35,7 +35,7 @@ class Variety:
         at_least(self, each=2, k=1, taught=1, steps=1, batch=1)
         few = f"each={self.each} images of a class have no k={self.k} neighbours each; use each={self.k + 1} or more"
         expect(self.each > self.k, few)
-        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        a_rate(self.rate)
 
 
 def looks(steps: int, arms: tuple[str, ...] = tuple(LOOKS)) -> dict[str, dict[str, int]]:

@@ -8,25 +8,18 @@ import pandas as pd
 
 from helpers import frames
 from helpers.pedagogy import pictures
+from helpers.pedagogy.arms import MEASURES
 from helpers.pedagogy.phases.figures import PLACES
 from helpers.pedagogy.phases.quantities import COMPOSED, outcome
 from helpers.study import Sides
 
-CONTROLS = {  # column: (what is measured, variant, set of pairs)
-    "X > Y, as printed": ("relation", "splitter", "held"),
-    "both digits": ("joint", "splitter", "held"),
-    "product of the two": ("product", "splitter", "held"),
-    "X > Y, request turned": ("relation", "swapped", "held"),
-    "both digits, no splitter": ("joint", "none", "held"),
-    "pair known, trained pairs": ("joint", "pair", "train"),
-    "pair known, held out": ("joint", "pair", "held"),
-}
+CONTROLS = tuple(name for name in MEASURES if name != "both digits, trained pairs")
 
 
 def controls(sides: Sides) -> pd.DataFrame:
     """A row an arm and moment: the task, and what else would pass for it."""
     rows = frames.rows(sides.this, part="composition")
-    return _table(rows, {name: (c, {"variant": v, "pairs": p}) for name, (c, v, p) in CONTROLS.items()})
+    return _table(rows, {name: (c, {"variant": v, "pairs": p}) for name in CONTROLS for c, v, p in (MEASURES[name],)})
 
 
 def outcomes(sides: Sides) -> pd.DataFrame:

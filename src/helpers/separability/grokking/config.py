@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from helpers.checks import at_least, expect, nearest_prime, prime
+from helpers.checks import a_rate, at_least, expect, nearest_prime, prime
 
 CONDITIONS = {"high_wd": 1.0, "no_wd": 0.0}  # of the document: weight decay, added to the gradient
 LOW, HIGH = 0.15, 0.85  # held-out accuracy inside which the document looks for the transition
@@ -74,7 +74,7 @@ class Addition:
         _modulus(self.p)
         expect(0 < self.share < 1, f"share={self.share} leaves no pair to train on or none to hold out; use 0.3 to 0.8")
         at_least(self, seeds=1, steps=1, heads=1, mlp=1, every=1, lag=1, probe=1, looks=1)
-        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        a_rate(self.rate)
         for name in self.arms:
             expect(name in ARMS, f"arm {name!r} is unknown; there are {', '.join(map(repr, ARMS))}")
         expect(self.products in PRODUCTS, f"products={self.products!r} is unknown; use {', '.join(PRODUCTS)}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from helpers.checks import at_least, expect
+from helpers.checks import a_rate, at_least, expect
 from helpers.lm import loader
 
 SHAPES = {  # features n and dimensions m of bottlenecks, by profile
@@ -72,7 +72,7 @@ class Census:
     def __post_init__(self):
         at_least(self, seeds=1, steps=1, length=8, batch=1, layers=1, heads=2, hidden=1, draws=1)
         at_least(self, stories=self.batch, held=8)
-        expect(0 < self.rate <= 1, f"rate={self.rate} is no learning rate of Adam; use one above 0 and up to 1")
+        a_rate(self.rate)
         expect(self.held % 2 == 0, f"held={self.held} has no halves of one size; use {self.held + 1}")
         more = -self.width % self.heads
         expect(not more, f"width={self.width} is not a multiple of heads={self.heads}; use {self.width + more}")
