@@ -32,9 +32,9 @@ from dataclasses import replace
 from helpers import chapter, data, encoding, figures
 from helpers.chapter import Per
 from helpers.encoding import figures as draw
-from helpers.encoding import quantities, tables, trials
+from helpers.encoding import quantities, sentences, tables, trials
 from helpers.encoding.corpora import letters as spell
-from helpers.encoding.sentences import tell, told
+from helpers.encoding.sentences import told
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -261,7 +261,7 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-tell(judged, "carries", "free")
+judged.tell_all(sentences.VERDICTS, "carries", "free")
 judged.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]

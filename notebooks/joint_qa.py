@@ -32,7 +32,7 @@ import torch
 
 from helpers import chapter, figures, softprompt
 from helpers.chapter import Per
-from helpers.softprompt import engine, prompts, quantities, shapes, tables
+from helpers.softprompt import engine, prompts, quantities, sentences, shapes, tables
 from helpers.softprompt import figures as draw
 from helpers.softprompt.jobs import Job
 
@@ -223,37 +223,8 @@ figures.show(
 here.store("summary", tables.summary(sides.this, given))
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("joint", "M2", {
-    "supported": "One content can hold a question and its answer, and the model says both.",
-    "refuted": "One content does not hold a question and its answer as often as the plan needs.",
-    "mixed": "One content holds a question and its answer where it has many vectors or where it has few, not in both cases.",
-    "undecided": "Whether one content holds a question and its answer is open.",
-})  # fmt: skip
-judged.tell("first", "M3b", {
-    "supported": "Where the printed rule is first met, the pair is said.",
-    "refuted": "Where the printed rule is first met, the pair is not said yet: what makes it so is that the document goes on to the end.",
-    "mixed": "Where the printed rule is first met, it depends.",
-    "undecided": "Whether a pair is said where the printed rule is first met is open.",
-})  # fmt: skip
-judged.tell("single", "M1", {
-    "supported": "Single questions can be reached in a trained model, and not in an untrained one.",
-    "refuted": "Single questions are not reached as often as the plan needs.",
-    "mixed": "Single questions can be reached in part.",
-    "undecided": "Whether single questions are reached because the model knows such texts is open.",
-})  # fmt: skip
+judged.tell_all(sentences.JOINT)
 here.say("single_held", tables.failed(judged.verdicts, "M1"))
-judged.tell("rule", "M3", {
-    "supported": "The printed rule marks pairs that are said.",
-    "refuted": "The printed rule marks pairs that are not said.",
-    "mixed": "The printed rule holds in part.",
-    "undecided": "Whether the printed rule marks pairs that are said is open.",
-})  # fmt: skip
-judged.tell("low", "M4", {
-    "supported": "A low loss means that the text is said.",
-    "refuted": "A low loss does not mean that the text is said.",
-    "mixed": "Those of the lowest losses are said, and among contents of one size the loss does not order the others well.",
-    "undecided": "Whether a low loss means that the text is said is open.",
-})  # fmt: skip
 here.say("held_back", tables.failed(judged.verdicts, "M3"))
 judged.table()
 

@@ -29,7 +29,7 @@
 from helpers import chapter, figures, quiz, softprompt
 from helpers.chapter import Per
 from helpers.softprompt import figures as draw
-from helpers.softprompt import quantities, shapes, sweeps, tables, targets
+from helpers.softprompt import quantities, sentences, shapes, sweeps, tables, targets
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -237,37 +237,8 @@ how = "The bar is the 95 % interval over pairs, or over blocks of them; the shad
 figures.show(judged.forest("Shared vectors, or shared room?", "log2 K, slope, share, τ, cosine or nats"), how)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("share", "M6", {
-    "supported": "A question and its own answer need fewer vectors than strangers do: they share more than room.",
-    "refuted": "A question and its own answer need as many vectors as strangers do: they share the room, and nothing that saves a sixth of it.",
-    "mixed": "Whether they share more than room depends on the test.",
-    "undecided": "Whether a question and its answer share more than room is open.",
-})  # fmt: skip
+judged.tell_all(sentences.ABLATIONS)
 here.say("control", tables.failed(judged.verdicts, "M6"))
-judged.tell("bits", "M5", {
-    "supported": "There is a smallest sufficient K, and more bits need more of them.",
-    "refuted": "That more bits need more vectors does not hold.",
-    "mixed": "There is a smallest sufficient K, and within a family bits do not decide it.",
-    "undecided": "There is a smallest sufficient K; whether bits decide it within a family is open.",
-})  # fmt: skip
-judged.tell("words", "M7", {
-    "supported": "Paraphrases help, and most where the two texts fight.",
-    "refuted": "Paraphrases do not help: the same cost is better spent on plain starts.",
-    "mixed": "Paraphrases do one of the two things that they should.",
-    "undecided": "Whether paraphrases help is open.",
-})  # fmt: skip
-judged.tell("tiers", "M8", {
-    "supported": "What is harder to work out is harder to hold.",
-    "refuted": "What is harder to work out is not harder to hold in the document's order.",
-    "mixed": "Whether a harder task is harder to hold depends on the test.",
-    "undecided": "Whether a harder task is harder to hold is open.",
-})  # fmt: skip
-judged.tell("basin", "M9", {
-    "supported": "Solutions of a pair lie in one basin, apart from tokens.",
-    "refuted": "Solutions of a pair are neither near each other, nor apart from tokens, nor in one basin.",
-    "mixed": "Solutions lie apart from tokens and from each other, so there is no one address.",
-    "undecided": "Whether solutions of a pair lie in one basin is open.",
-})  # fmt: skip
 judged.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]

@@ -35,10 +35,10 @@ import torch
 
 from helpers import chapter, encoding, figures
 from helpers.chapter import Per
-from helpers.encoding import codes, networks, quantities, tables, tasks
+from helpers.encoding import codes, networks, quantities, sentences, tables, tasks
 from helpers.encoding import figures as draw
 from helpers.encoding.run import run_stages
-from helpers.encoding.sentences import tell, told
+from helpers.encoding.sentences import told
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -408,7 +408,7 @@ figures.show(
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-tell(judged, "as_good", "tenfold", "one_objective", "signal")
+judged.tell_all(sentences.VERDICTS, "as_good", "tenfold", "one_objective", "signal")
 judged.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]

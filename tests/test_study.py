@@ -246,6 +246,12 @@ def test_a_sentence_names_the_tests_that_hold_and_those_that_fail(open_log, monk
     sentences = dict.fromkeys(("supported", "refuted", "undecided"), "another")
     log.verdict().tell("x", "X1", sentences | {"mixed": "Holds: {holds}. Fails: {fails}. Open: {open}."})
     assert told == {"x": "Holds: a tenth. Fails: three. Open: none."}
+    both = {name: ("X1", sentences | {"mixed": name}) for name in ("one", "other")}
+    log.verdict().tell_all(both, "other")
+    assert told.get("other") == "other"
+    assert "one" not in told
+    log.verdict().tell_all(both)
+    assert told.get("one") == "one"
 
 
 def test_rows_outside_the_judged_part_do_not_count(open_log):

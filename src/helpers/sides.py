@@ -129,6 +129,11 @@ class Judged:
                 told, verdict = f"{sentences[committed.verdict]} (So the committed run says; {told})", committed
         prose.glue(name, _parted(told, verdict))
 
+    def tell_all(self, sentences: Mapping[str, tuple[str, Mapping[str, str]]], *names: str) -> None:
+        """`tell` for each of these names, or for all: {name: (claim, its sentences)}."""
+        for name in names or sentences:
+            self.tell(name, *sentences[name])
+
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
         """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
         such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probe of its own tests, which has no

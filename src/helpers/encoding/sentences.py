@@ -6,7 +6,7 @@ import numpy as np
 
 from helpers import frames
 from helpers.encoding import quantities
-from helpers.sides import Judged, Sides
+from helpers.sides import Sides
 
 VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
     "as_good": ("E1", {
@@ -99,14 +99,8 @@ NUMBERS = {  # name: the quantity, and the sentences above zero, below it, and w
 }
 
 
-def tell(judged: Judged, *names: str) -> None:
-    """Put the sentences of VERDICTS that the verdicts pick into the prose, by their names."""
-    for name in names:
-        judged.tell(name, *VERDICTS[name])
-
-
 def told(sides: Sides, *names: str) -> None:
-    """The same of NUMBERS."""
+    """Put the sentences of NUMBERS that the numbers pick into the prose, by their names."""
     for name in names:
         quantity, above, below, between = NUMBERS[name]
         sides.tell(name, quantity, 0.0, above=above, below=below, between=between)
