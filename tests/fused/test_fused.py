@@ -283,17 +283,29 @@ def test_what_the_kernels_cover(monkeypatch):
 def test_where_no_kernel_can_be_built_no_part_takes_one(monkeypatch, root):
     """A machine without a C compiler: whoever launches a kernel asks `available` first, which tries one."""
     from helpers.encoding import fused as training
+    from helpers.separability import halves
+    from helpers.separability.grokking import fused as adding
+    from helpers.separability.grokking.config import Addition
     from helpers.topology import gpu
 
     params = {"code": torch.zeros(1, 4, 2), "w1": torch.zeros(1, 2, 4)}
+    networks = Addition(products="tf32")
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.setattr(device, "triton", object())
     monkeypatch.setattr(training, "triton", object())
     for well in (True, False):
         monkeypatch.setattr(device, "builds", lambda device, well=well: well)
-        assert [fused.available("cpu"), gpu.available("cpu"), training.takes(params, "mlp")] == [well] * 3
+        asked = (
+            fused.available("cpu"),
+            gpu.available("cpu"),
+            training.takes(params, "mlp"),
+            adding.fits(networks, "cpu"),
+        )
+        assert asked == (well,) * 4
+    assert halves.on is device  # which asks `available` on every call
     files = sorted((root / "src" / "helpers").rglob("*.py"))
-    assert {p.parent.name for p in files if "@triton.jit" in p.read_text()} == {"fused", "encoding", "topology"}
+    owners = {"fused", "encoding", "topology", "grokking", "separability"}
+    assert {p.parent.name for p in files if "@triton.jit" in p.read_text()} == owners
 
 
 def test_without_a_kernel_the_torch_path_serves_and_the_kernels_say_so(monkeypatch):

@@ -1,5 +1,7 @@
 """Exercises as a chapter's text holds them, and what their check says of a run."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from helpers import numbers
@@ -78,22 +80,17 @@ def test_one_unit_has_no_interval_and_decides_nothing():
     assert "no interval" in said
 
 
-class Stub:
-    """A notebook by its text."""
-
-    def __init__(self, text):
-        self.name, self.content = (
-            "one",
-            type("Content", (), {"cells": [type("Cell", (), {"cell_type": "markdown", "source": text})]}),
-        )
+def holding(text):
+    """A notebook, as far as its exercises are asked for."""
+    return SimpleNamespace(name="one", cells=[SimpleNamespace(code=False, source=text)])
 
 
 @pytest.mark.parametrize("text", [":::{exercise} A\n" + BODY, "::::{exercise} A\n" + BODY + "::::\n"])
 def test_an_exercise_that_is_not_closed_or_opened_otherwise_shifts_no_number(text):
     whole = ":::{exercise} B\n" + BODY + ":::\n"
-    assert [e.title for e in exercises.of(Stub(whole))] == ["B"]
+    assert [e.title for e in exercises.of(holding(whole))] == ["B"]
     with pytest.raises(ValueError, match="opens 2 exercises"):
-        exercises.of(Stub(text + "\n" + whole))
+        exercises.of(holding(text + "\n" + whole))
 
 
 def test_several_conditions_of_a_seed_are_no_units(tmp_path):
