@@ -29,16 +29,12 @@
 # four speak. *What it shows:* eight claims are judged, E1 to E7 and E9; fifteen minutes to read, one to run.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-from dataclasses import replace
-
 import torch
 
 from helpers import chapter, encoding, figures
 from helpers.chapter import Per
 from helpers.encoding import codes, networks, quantities, sentences, tables, tasks
 from helpers.encoding import figures as draw
-from helpers.encoding.run import run_stages
-from helpers.encoding.sentences import told
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -55,24 +51,12 @@ steps: int = None  # 20..100000: gradient steps of every other model; None takes
 given = {"vocab_size": vocab_size, "traditional_dim": traditional_dim, "learned_dim": learned_dim, "steps": steps}
 given |= {"seeds": seeds, "epochs": epochs, "learning_rate": learning_rate}
 here = chapter.start("learned_encoding", profile=profile, device=device, **given)
-fine = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 24, 32, 48)
-s = here.settings(
-    seeds=Per(3, 12),
-    steps=Per(450, 2000),
-    rule_steps=Per(steps or 450, steps or 3000),
-    grid=Per((1, 2, 3, 4, 6, 8, 11, 12, 16, 32), fine),
-    budget=Per({"rates": (0.01, 0.03)}, {"rates": (0.003, 0.01, 0.03), "wider": (0.001, 0.1), "sequences": 50_000}),
-    rules=Per(
-        {"values": 8, "length": 8},
-        {"values": 25, "length": 16, "stream": 64, "rates": (0.002, 0.005), "wider": (0.001, 0.01)},
-    ),
-    firsts=Per((0, 20, 100), (0, 20, 100, 800)),  # steps of stage one, where its length is tried
-    rule_grid=Per((2, 4, 6, 8), (1, 2, 4, 6, 8, 16, 32)),
-)
+own = encoding.QUICK if profile == "quick" else encoding.FULL  # grids of widths and of learning rates
+s = here.settings(seeds=Per(3, 12), steps=Per(450, 2000), rule_steps=Per(steps or 450, steps or 3000), **own)
 sizes = {"vocab": vocab_size, "full": traditional_dim, "code": learned_dim, "seeds": s.seeds}
 printed = encoding.Printed(epochs=epochs, rate=learning_rate, **sizes)
-chains = encoding.Chains(grid=s.grid, steps=s.steps, **s.budget, **sizes)
-rules = encoding.Rules(grid=s.rule_grid, code=learned_dim, seeds=s.seeds, steps=s.rule_steps, **s.rules)
+chains = encoding.Chains(steps=s.steps, **s.chains, **sizes)
+rules = encoding.Rules(code=learned_dim, seeds=s.seeds, steps=s.rule_steps, **s.rules)
 log = here.log(encoding.CHAPTERS[here.name])
 
 # %% [markdown]
@@ -97,15 +81,12 @@ log = here.log(encoding.CHAPTERS[here.name])
 
 # %%
 encoding.run_printed(printed, log)
-sides, last = log.at(part="printed", end=True), lambda arm: quantities.chosen("loss", arm=arm)
-for arm in ("learned", "traditional", "walk_learned", "walk_traditional"):
-    sides.say(f"printed_{arm}", last(arm), ".4f" if arm.startswith("walk") else ".1e", "nats")
-sides.say("printed_relu", lambda rows: quantities.printed(rows).get("e1_relu_stuck", []), ".0%")
-told(sides, "printed_stronger")
-sides.say("printed_writes", lambda rows: quantities.printed(rows).get("e9_printed_gap", []), ".2g", "nats")
+sides = log.at(part="printed", end=True)
+sides.say_all(sentences.SAID["printed"])
+sentences.told(sides, "printed_stronger")
 
 # %%
-ends = [sides.mean(last(arm), ".3g") for arm in ("learned", "traditional", "walk_learned")]
+ends = [sides.mean(sentences.last(arm), ".3g") for arm in ("learned", "traditional", "walk_learned")]
 figures.show(
     draw.printed(log.at(part="printed")),
     f"Last losses with gradients: {ends[0]} nats learned, {ends[1]} with the autoencoder's code. "
@@ -182,8 +163,7 @@ for code, learns in ((start["code"], True), (frozen, False)):
         loss = -(joint * torch.log_softmax(c @ w + b, -1)).sum()
         adam.zero_grad(), loss.backward(), adam.step()
     plain.append(loss.item())
-both = [start, start | {"code": frozen}]
-stacked = networks.alone(chain, both, "linear", 100, frozen=[1], log=[99])[1][0]
+stacked = networks.alone(chain, [start, start | {"code": frozen}], "linear", 100, frozen=[1], log=[99])[1][0]
 torch.testing.assert_close(torch.tensor(plain), stacked, atol=1e-4, rtol=0)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -195,7 +175,7 @@ here.say("plain", f"{plain[0]:.3f} and {plain[1]:.3f} nats, where the best possi
 
 # %%
 encoding.run_chains(chains, log)
-run_stages(chains, s.firsts, log)  # the length of stage one, on top of the budget
+encoding.run_stages(chains, s.firsts, log)  # the length of stage one, on top of the budget
 
 # %% [markdown]
 # ## How wide must a code be?
@@ -206,9 +186,8 @@ run_stages(chains, s.firsts, log)  # the length of stage one, on top of the budg
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides = log.at()
-for place, where in (("bottleneck", "dirichlet residual"), ("linear", "planted6 linear"), ("wide", "dirichlet mlp")):
-    for name, arms in (("random", "random learned"), ("ae_random", "seed_ae random"), ("fair", "trained_pca learned")):
-        sides.say(f"{name}_{place}", quantities.gap(*where.split(), *arms.split()), ".2g", "nats")
+sides.say_all(sentences.SAID["width"] | sentences.explained(learned_dim))
+here.say("explained_best", f"{codes.best_explained(vocab_size, traditional_dim, learned_dim):.0%}")
 
 # %%
 gap = lambda source, readout: sides.mean(quantities.gap(source, readout, "random", "learned"), ".2g")
@@ -236,14 +215,7 @@ figures.show(
 # {glue:text}`ae_random_bottleneck` (published network, full rank). The fair two-stage code differs from the learned one
 # by {glue:text}`fair_linear` and {glue:text}`fair_bottleneck`.
 
-# %% jupyter={"source_hidden": true} tags=["hide-input"]
-kept = quantities.chosen(
-    "explained", part="chains", source="dirichlet", readout="residual", arm="seed_ae", d=learned_dim
-)
-sides.say("explained", kept, ".0%")
-here.say("explained_best", f"{codes.best_explained(vocab_size, traditional_dim, learned_dim):.0%}")
-
-# %% [markdown]
+#
 # Is the autoencoder at least a good autoencoder? It keeps {glue:text}`explained` of the variance of its random vectors. The best
 # possible linear compressor keeps {glue:text}`explained_best`, because random vectors have no direction that matters more than
 # another {footcite:p}`marchenko1967`. What no compressor can keep, the baseline cannot be blamed for.
@@ -256,8 +228,7 @@ here.say("explained_best", f"{codes.best_explained(vocab_size, traditional_dim, 
 # blurred below six and stop changing above.
 
 # %%
-widths = (1, 2, 3, 4, 5, 6, 8, 12)
-predicted = encoding.predict(chain, widths=widths, readout="linear", steps=s.steps)
+predicted = encoding.predict(chain, widths=(1, 2, 3, 4, 5, 6, 8, 12), readout="linear", steps=s.steps)
 missing = {d: f"{tasks.cross_entropy(chain.joint, p) - chain.bayes:.2g}" for d, p in predicted.items()}
 figures.show(
     draw.matrices(chain.transition, predicted, "What can six numbers say?"),
@@ -272,8 +243,7 @@ figures.show(
 # planted rank is the negative control: its curve should fall without a corner.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-for source in ("planted2", "planted6", "planted12", "dirichlet"):
-    sides.say(f"elbow_{source}", quantities.elbow_of(source), ".2f")
+sides.say_all(sentences.SAID["elbow"])
 
 # %%
 width = lambda source: sides.mean(quantities.elbow_of(source), ".1f")
@@ -291,8 +261,9 @@ figures.show(
 # rank six.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-caption = "Compression at 99 % of what can be learned, D / d99, median over seeds"
-chapter.table(tables.compressions(log.frame()), caption)
+chapter.table(
+    tables.compressions(log.frame()), "Compression at 99 % of what can be learned, D / d99, median over seeds"
+)
 
 # %% [markdown]
 # ## Who gets there first
@@ -304,7 +275,7 @@ chapter.table(tables.compressions(log.frame()), caption)
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 for source in ("pattern", "planted6", "dirichlet"):
     here.say(f"speed_{source}", tables.slower(sides, source))
-    sides.say(f"best_{source}", quantities.named(f"e4_best_{source}"), "z.2f")
+sides.say_all(sentences.SAID["speed"])
 
 # %%
 times = lambda source: sides.mean(quantities.times(source), ".1f").replace("no value", "never both")
@@ -346,16 +317,11 @@ figures.show(
 
 # %%
 encoding.run_rules(rules, log)
-equal = replace(rules, part="rules_equal", charged=False, grid=(learned_dim,), blind=())
-encoding.run_rules(equal, log)  # as many steps on the task for every arm, stage one on top
+encoding.run_rules(rules.equal(), log)  # as many steps on the task for every arm, stage one on top
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides = log.at()
-for key, name in (("rules_gap", "e6_gap"), ("rules_fair", "e6_gap_fair"), ("rules_full", "e6_full_excess")):
-    sides.say(key, quantities.named(name), ".2g", "nats")
-sides.say("rules_blind", quantities.named("e6_blind_left"), ".1%")
-for key, name in (("equal_gap", "e6_gap_equal"), ("equal_fair", "e6_fair_equal"), ("equal_random", "e6_ae_random")):
-    sides.say(key, quantities.named(name), ".2g", "nats")
+sides.say_all(sentences.SAID["rules"])
 
 # %%
 mean = lambda name: sides.mean(quantities.named(name), ".2g")
@@ -383,10 +349,8 @@ figures.show(
 # width's.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-sides.say("generation_rank", quantities.named("e9_gap_planted6"), ".2g", "nats")
-sides.say("generation_full", quantities.named("e9_gap_dirichlet"), ".2g", "nats")
-caption = "Divergence of generated bigrams from the true chain, nats, mean over seeds"
-chapter.table(tables.generated(log.frame()), caption)
+sides.say_all(sentences.SAID["generation"])
+chapter.table(tables.generated(log.frame()), "Divergence of generated bigrams from the chain's, nats, mean over seeds")
 
 # %% [markdown]
 # On the chain of rank six the narrow code costs {glue:text}`generation_rank` of extra divergence, on the full-rank chain

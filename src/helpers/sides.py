@@ -71,6 +71,11 @@ class Sides:
             return prose.glue(name, "(not measured in this run)")
         return prose.glue(name, prose.number(this, spec, unit, other, alone=bool(self.source)))
 
+    def say_all(self, told: Mapping[str, tuple]) -> None:
+        """Say several: name in the prose: (quantity, its format, and its unit where it has one)."""
+        for name, (quantity, *form) in told.items():
+            self.say(name, quantity, *form)
+
     def tell(self, name: str, quantity: Quantity, border: float, *, above: str, below: str, between: str) -> None:
         """Put one of three sentences into the prose, {glue:text}`name`: by where the 95 % interval of a quantity lies to a
         border, of the committed run where there is one; a single value lies where it lies, and no value is `between`.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from helpers.checks import a_rate, expect
 
@@ -210,6 +210,10 @@ class Rules(Reading):
     def widths(self) -> tuple[int, ...]:
         return _widths(self.grid, self.code, min(self.stream, self.vocab))
 
+    def equal(self) -> Rules:
+        """The same at the width `code` alone, with as many steps on the task for every arm: stage one comes on top."""
+        return replace(self, part="rules_equal", charged=False, grid=(self.code,), blind=())
+
 
 @dataclass(frozen=True)
 class Limits(Reading):
@@ -252,3 +256,28 @@ class Limits(Reading):
     def asked(self, d: int) -> float:
         """The ratio that a width answers; 1 for the full width."""
         return next((float(r) for r in self.ratios if self.width(r) == d), 1.0)
+
+
+# Of `learned_encoding`: grids of widths, learning rates, sizes of scenario 2, and steps of stage one where its length is tried
+QUICK = {
+    "chains": {"grid": (1, 2, 3, 4, 6, 8, 11, 12, 16, 32), "rates": (0.01, 0.03)},
+    "rules": {"grid": (2, 4, 6, 8), "values": 8, "length": 8},
+    "firsts": (0, 20, 100),
+}
+FULL = {
+    "chains": {
+        "grid": (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 24, 32, 48),
+        "rates": (0.003, 0.01, 0.03),
+        "wider": (0.001, 0.1),
+        "sequences": 50_000,
+    },
+    "rules": {
+        "grid": (1, 2, 4, 6, 8, 16, 32),
+        "values": 25,
+        "length": 16,
+        "stream": 64,
+        "rates": (0.002, 0.005),
+        "wider": (0.001, 0.01),
+    },
+    "firsts": (0, 20, 100, 800),
+}

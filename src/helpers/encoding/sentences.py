@@ -1,4 +1,4 @@
-"""Sentences of Part V that a verdict or a number picks: what the pages assert."""
+"""What the pages of Part V say: numbers by their place in the prose, and the sentences that a verdict or a number picks."""
 
 from __future__ import annotations
 
@@ -97,6 +97,44 @@ NUMBERS = {  # name: the quantity, and the sentences above zero, below it, and w
         "",
     ),
 }
+last = lambda arm: quantities.chosen("loss", arm=arm)
+_printed = lambda name: lambda rows: quantities.printed(rows).get(name, [])
+_gap = lambda where, arms: quantities.gap(*where.split(), *arms.split())
+_kept = {"part": "chains", "source": "dirichlet", "readout": "residual", "arm": "seed_ae"}
+PLACES = {"linear": "planted6 linear", "bottleneck": "dirichlet residual", "wide": "dirichlet mlp"}
+PAIRS = {"random": "random learned", "ae_random": "seed_ae random", "fair": "trained_pca learned"}
+SAID = {  # by section: name in the prose: (quantity, format, unit)
+    "printed": {
+        **{f"printed_{arm}": (last(arm), ".1e", "nats") for arm in ("learned", "traditional")},
+        **{f"printed_{arm}": (last(arm), ".4f", "nats") for arm in ("walk_learned", "walk_traditional")},
+        "printed_relu": (_printed("e1_relu_stuck"), ".0%"),
+        "printed_writes": (_printed("e9_printed_gap"), ".2g", "nats"),
+    },
+    "width": {
+        f"{pair}_{place}": (_gap(where, arms), ".2g", "nats")
+        for pair, arms in PAIRS.items()
+        for place, where in PLACES.items()
+    },
+    "elbow": {
+        f"elbow_{source}": (quantities.elbow_of(source), ".2f")
+        for source in ("planted2", "planted6", "planted12", "dirichlet")
+    },
+    "speed": {f"best_{source}": (quantities.named(f"e4_best_{source}"), "z.2f") for source in ("pattern", "planted6")},
+    "rules": {
+        "rules_blind": (quantities.named("e6_blind_left"), ".1%"),
+        "rules_full": (quantities.named("e6_full_excess"), ".2g", "nats"),
+        "rules_gap": (quantities.named("e6_gap"), ".2g", "nats"),
+        "rules_fair": (quantities.named("e6_gap_fair"), ".2g", "nats"),
+        "equal_gap": (quantities.named("e6_gap_equal"), ".2g", "nats"),
+        "equal_fair": (quantities.named("e6_fair_equal"), ".2g", "nats"),
+        "equal_random": (quantities.named("e6_ae_random"), ".2g", "nats"),
+    },
+    "generation": {
+        "generation_rank": (quantities.named("e9_gap_planted6"), ".2g", "nats"),
+        "generation_full": (quantities.named("e9_gap_dirichlet"), ".2g", "nats"),
+    },
+}
+explained = lambda d: {"explained": (quantities.chosen("explained", d=d, **_kept), ".0%")}
 
 
 def told(sides: Sides, *names: str) -> None:
