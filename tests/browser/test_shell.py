@@ -204,3 +204,11 @@ def test_numbers_are_written_one_way(page, wide, site):
     assert not re.findall(r"± 0(?:\.0+)?(?![\d.])", text)
     assert not re.findall(r"\[([^\[\],]+), \1\]", text)
     assert not re.findall(r"\d ±|± \d|\d %", text)
+
+
+def test_no_button_promises_to_run_a_chapter_where_the_package_is_not(site):
+    """Colab and Binder open a notebook without the helpers beside it."""
+    pages = list(site.rglob("*.html"))
+    links = {link for page in pages for link in re.findall(r'href="(https?://[^"/]+)', page.read_text())}
+    assert links
+    assert not [link for link in links if re.search("colab|binder|kaggle|deepnote", link)]

@@ -260,3 +260,24 @@ def test_doctor_tells_what_a_full_profile_took(project_folder):
     told = {c.name: str(c) for c in doctor.chapters(Project.find())}
     assert "full took 1.5 h on NVIDIA H200, 3.0 GB of memory" in told["good"]
     assert "full has no committed run to tell by" in told["kinds"]
+
+
+@pytest.mark.parametrize(("user", "added"), [(0, ["--allow-root"]), (1000, [])])
+@pytest.mark.parametrize(
+    "given", [[], ["--ip", "0.0.0.0", "--no-browser", "--port", "9000"], ["--ServerApp.base_url=/a b/"]]
+)
+def test_lab_hands_on_what_is_given_in_a_container_too(project_folder, monkeypatch, user, added, given):
+    called = []
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "execv", lambda program, words: called.append((program, words)))
+    CliRunner().invoke(cli.app, ["lab", *given])
+    place = str(project_folder / "notebooks")
+    assert called == [(sys.executable, [sys.executable, "-P", "-m", "jupyterlab", *added, *given, place])]
+
+
+def test_lab_names_root_once(project_folder, monkeypatch):
+    called = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "execv", lambda program, words: called.append(words))
+    CliRunner().invoke(cli.app, ["lab", "--allow-root"])
+    assert called[0].count("--allow-root") == 1
