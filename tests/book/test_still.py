@@ -167,7 +167,7 @@ def test_panels_lie_in_their_domains_and_may_share_an_axis():
         ({"marker": {"color": [1.0], "colorscale": "Viridis"}}, {}),
         ({"fill": "tozeroy"}, {}),
         ({"line": {"shape": "hv"}}, {}),
-        ({"marker": {"symbol": "star"}}, {}),
+        ({"marker": {"symbol": "hourglass"}}, {}),
         ({"stackgroup": "one"}, {}),
         ({}, {"annotations": [{"text": "a", "x": 0, "y": 0}]}),
         ({}, {"annotations": [{"text": "$x^2$", "x": 0, "y": 0, "showarrow": False}]}),
@@ -198,3 +198,50 @@ def test_the_same_figure_gives_the_same_bytes_and_a_chapter_s_figure_is_small():
 def test_a_forest_and_a_figure_without_data_can_be_drawn():
     for fig in (panels.forest([], "Verdicts", "nats"), figures.figure("Nothing", "x", "y")):
         assert still.picture(fig.to_plotly_json()).startswith("<svg")
+
+
+SCALE = [[0.0, "#000000"], [1.0, "#ffffff"]]
+
+
+def test_points_and_cells_take_their_colour_from_a_scale_that_is_shown():
+    marker = {"color": [0, 1, 2], "colorscale": SCALE, "size": 8, "colorbar": {"title": {"text": "block"}}}
+    root, back = drawn([{"x": [1, 2, 3], "y": [2, 4, 6], "mode": "markers", "marker": marker}])
+    assert back(points(root, "trace0-markers")) == pytest.approx(np.array([[1, 2], [2, 4], [3, 6]]), abs=0.02)
+    assert "block" in words(root)
+    style = "".join(s.text for s in root.iter(f"{SVG}style")) + ET.tostring(root, encoding="unicode")
+    assert "#808080" in style or "#7f7f7f" in style  # the middle of the scale
+
+
+def test_cells_say_their_numbers_and_an_unknown_cell_says_nothing():
+    cells = {"type": "heatmap", "z": [[0.9, 1.1], [None, 1.0]], "text": [["0.90", "1.10"], ["?", "1.00"]]}
+    cells |= {"texttemplate": "%{text}", "colorscale": SCALE, "zmin": 0.5, "zmax": 1.5, "colorbar": {"title": "ratio"}}
+    root = ET.fromstring(still.picture({"data": [cells]}))
+    assert {"0.90", "1.10", "1.00", "ratio"} <= set(words(root))
+    assert "?" not in words(root)
+    with pytest.raises(still.Undrawable, match="texttemplate"):
+        still.picture({"data": [cells | {"texttemplate": "%{z}"}]})
+
+
+def test_a_box_has_its_quartiles_and_every_point():
+    values = [1.0, 2.0, 3.0, 4.0, 9.0]
+    root, back = drawn([{"type": "box", "y": values, "name": "a", "boxpoints": "all"}], x=(-0.5, 0.5))
+    corners = back(points(root, "trace0-box"))[:, 1]
+    assert (corners.min(), corners.max()) == pytest.approx(tuple(np.percentile(values, [25, 75])), abs=0.05)
+    assert back(points(root, "trace0-markers"))[:, 1] == pytest.approx(values, abs=0.05)
+
+
+def test_an_arrow_ends_where_it_points():
+    arrow = {"x": 3, "y": 8, "ax": 1, "ay": 2, "axref": "x", "ayref": "y", "showarrow": True, "text": "", "name": "way"}
+    data, layout = [{"x": [0, 4], "y": [0, 10]}], {"annotations": [arrow]}
+    root, back = drawn(data, layout)
+    ends = back(points(root, "note0"))
+    assert ends[0] == pytest.approx([1, 2], abs=0.2)
+    assert ends[-1] == pytest.approx([3, 8], abs=0.3)
+    with pytest.raises(still.Undrawable, match="arrow"):
+        drawn(data, {"annotations": [arrow | {"axref": "pixel"}]})
+
+
+def test_zero_has_no_minus():
+    root, _ = drawn([{"x": [0, 4], "y": [-1, 1]}], y=(-1, 1))
+    assert "0" in words(root)
+    assert "−0" not in words(root)

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -67,8 +68,11 @@ def of(name, table, otherwise):
     return next((value for key, value in table.items() if name.startswith(key)), otherwise)
 
 
-def measured(name, found):
-    return STUDIES[name].measure(STUDIES[name].frame(found), claims.of(name))[0]
+@cache
+def committed(name):
+    """What the committed records of a chapter say: {quantity: values}."""
+    study = STUDIES[name]
+    return study.measure(study.frame(records.load(ROOT / "book" / "reference" / name)), claims.of(name))[0]
 
 
 every = pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
@@ -140,7 +144,7 @@ def test_the_quick_profile_runs_whole_and_says_nothing_on_stderr(source, book):
 @pytest.mark.parametrize("name", sorted(STUDIES))
 def test_a_run_writes_strict_records_and_a_verdict_for_each_claim(name, book):
     run = book[1][name].run
-    assert len(records.load(run.folder / "records")) > 50
+    assert len(records.load(run.folder / "records")) >= len(claims.of(name)) > 0
     for path in run.folder.rglob("*.json"):
         json.loads(path.read_text(), parse_constant=pytest.fail)  # NaN and Infinity are no JSON
     stored = run.read("verdicts.json")["verdicts"]["this run"]
@@ -223,16 +227,15 @@ def test_the_committed_reference_is_whole_and_answers_every_claim(name, root):
     head = records.header(folder)
     assert head["profile"] == "full"
     assert any(card in head["provenance"]["device"] for card in ("H100", "H200"))
-    verdicts = claims.judge(claims.of(name), measured(name, found))
+    verdicts = claims.judge(claims.of(name), committed(name))
     judged = {v.id for v in verdicts if v.criterion == "precise" and v.verdict != claims.words.AWAITING}
     assert judged == set(claims.of(name)) - AWAITED
 
 
-def test_the_notebooks_show_the_verdicts_of_the_reference(book, root):
+def test_the_notebooks_show_the_verdicts_of_the_reference(book):
     """What counts on a page is what the committed records give, computed here once more."""
     for name in STUDIES:
-        found = measured(name, records.load(root / "book" / "reference" / name))
-        again = {v.id: v.verdict for v in claims.judge(claims.of(name), found) if v.criterion == "precise"}
+        again = {v.id: v.verdict for v in claims.judge(claims.of(name), committed(name)) if v.criterion == "precise"}
         shown = claims.counting(book[1][name].run.read("verdicts.json"))
         assert {i: v["verdict"] for i, v in shown.items()} == again
         assert {v["by"] for v in shown.values()} == {"reference"}

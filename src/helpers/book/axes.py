@@ -66,7 +66,7 @@ def plain(text: object) -> str:
 
 def number(value: float) -> str:
     """A tick's number as plotly shortens it: 0.2, 15k, 2M, with a real minus."""
-    value = float(f"{value:.10g}")
+    value = float(f"{value:.10g}") + 0.0  # no minus before a zero
     for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= max(size, 1e4):
             return f"{value / size:.4g}{letter}".replace("-", "−")
@@ -78,6 +78,7 @@ class Panel:
 
     def __init__(self, ax, names: Sequence[dict], bargap: float = 0.2):
         self.ax, self.names, self.bargap = ax, dict(zip("xy", names, strict=True)), bargap
+        self.scales = []  # (what is drawn by a colour scale that is shown, what the scale is called)
 
     def places(self, side: str, values: object) -> np.ndarray:
         """Positions on a side: numbers as they are, names in the order they come."""
@@ -86,6 +87,14 @@ class Panel:
             return values.astype(float)
         names = self.names[side]
         return np.array([names.setdefault(v, len(names)) for v in values], float)
+
+    def strips(self) -> None:
+        """A colour bar beside the panel for every scale that is shown."""
+        for drawn, named in self.scales:
+            place = self.ax.inset_axes([1.02, 0, 0.025, 1])
+            self.ax.figure.colorbar(drawn, cax=place).outline.set_visible(False)
+            place.tick_params(length=0, labelcolor=INK, labelsize=10)
+            place.set_title(named, fontsize=10, color=INK)
 
 
 class Panels:
@@ -188,11 +197,16 @@ class Panels:
     def _inside(self, box: tuple) -> tuple:
         """Put the panels into a box of pixels, moved right by what their labels need."""
         left, bottom, width, height = box
+        for panel in self.panels.values():
+            panel.strips()
         for _ in range(2):  # labels depend a little on the width
             self._place((left, bottom, width, height))
             self.fig.draw_without_rendering()
             least = min(p.ax.get_tightbbox().x0 for p in self.panels.values()) * 72 / self.fig.dpi
             left, width = left + 6 - least, width - 6 + least
+            if any(p.scales for p in self.panels.values()):  # the strips stand to the right
+                most = max(p.ax.get_tightbbox().x1 for p in self.panels.values()) * 72 / self.fig.dpi
+                width -= max(0, most + 6 - self.fig.get_figwidth() * 72)
         self._place((left, bottom, width, height))
         return left, bottom, width, height
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from helpers.book import shades
 from helpers.book.axes import INK, Panel, Undrawable, array, color, plain
 
 COLORWAY = (  # plotly's own
@@ -23,6 +23,7 @@ SYMBOL = {
     "cross": "P",
     "triangle-up": "^",
     "triangle-down": "v",
+    "star": "*",
 }
 _ANY = {"hoverinfo", "hovertemplate", "customdata", "hovertext", "legendgroup", "uid", "meta", "visible", "showlegend"}
 _ANY |= {"type", "name", "x", "y", "xaxis", "yaxis", "opacity", "hoverlabel", "legendrank"}
@@ -30,9 +31,11 @@ KNOWN = {
     "scatter": _ANY
     | {"mode", "line", "marker", "fill", "fillcolor", "error_x", "error_y", "text", "textposition", "textfont"},
     "bar": _ANY | {"orientation", "marker", "error_x", "error_y", "width"},
-    "heatmap": _ANY | {"z", "colorscale", "showscale", "zmin", "zmax"},
+    "box": _ANY | {"boxpoints", "marker"},
+    "heatmap": _ANY
+    | {"z", "colorscale", "showscale", "zmin", "zmax", "colorbar", "hoverongaps", "text", "texttemplate"},
     "line": {"color", "width", "dash"},
-    "marker": {"color", "size", "symbol", "opacity", "line"},
+    "marker": {"color", "size", "symbol", "opacity", "line", "colorscale", "cmin", "cmax", "showscale", "colorbar"},
     "edge": {"color", "width"},
     "error": {"type", "array", "arrayminus", "symmetric", "color", "thickness", "width", "visible"},
 }
@@ -55,7 +58,8 @@ def only(given: dict, what: str, known: dict[str, set] = KNOWN) -> dict:
 def own(trace: dict, place: int) -> str:
     """The colour of a trace's line, of its first mark where it has none, else the one that plotly gives its place."""
     given = (trace.get("line") or {}).get("color") or (trace.get("marker") or {}).get("color")
-    return (listed(given)[0] if isinstance(given, (list, dict)) else given) or COLORWAY[place % len(COLORWAY)]
+    first = listed(given)[0] if isinstance(given, (list, dict)) else given
+    return first if first and isinstance(first, str) else COLORWAY[place % len(COLORWAY)]
 
 
 def listed(value: object) -> object:
@@ -82,7 +86,7 @@ def scatter(panel: Panel, trace: dict, place: int) -> dict:
         (drawn["line"],) = panel.ax.plot(x, y, zorder=2, alpha=trace.get("opacity"), **pen(line, stroke))
     drawn |= {side: _error(panel.ax, x, y, side, trace, stroke) for side in _errors(trace)}
     if "markers" in mode:
-        drawn |= _markers(panel.ax, x, y, marker, stroke, trace.get("opacity", 1))
+        drawn |= _markers(panel, x, y, marker, stroke, trace.get("opacity", 1))
     if "text" in mode:
         _words(panel.ax, x, y, trace)
     return drawn
@@ -117,9 +121,22 @@ def _outlines(ax, x, y, trace: dict, stroke: object) -> PathPatch:
     return patch
 
 
-def _markers(ax, x, y, marker: dict, stroke: object, opacity: float) -> dict:
-    """A row of points a look, all unconnected."""
-    edge = only(marker.get("line") or {}, "edge")
+def _markers(panel: Panel, x, y, marker: dict, stroke: object, opacity: float) -> dict:
+    """A row of points a look, all unconnected; where a scale colours them, all of them at once."""
+    ax, edge = panel.ax, only(marker.get("line") or {}, "edge")
+    if marker.get("colorscale") is not None and not isinstance(listed(marker["color"])[0], str):
+        scale = shades.scale(marker["colorscale"], marker.get("cmin"), marker.get("cmax"))
+        look = {
+            "s": np.asarray(listed(marker.get("size", 6))) ** 2,
+            "c": array(marker["color"]).astype(float),
+            "zorder": 3,
+        }
+        points = ax.scatter(
+            x, y, marker=_symbol(marker.get("symbol", "circle")), alpha=marker.get("opacity", opacity), **look, **scale
+        )
+        if marker.get("showscale", "colorbar" in marker):
+            panel.scales.append((points, shades.name(marker.get("colorbar"))))
+        return {"markers": points}
     each = lambda value: value if isinstance(value, list) else [value] * len(x)
     named = (("symbol", "circle"), ("size", 6), ("color", stroke))
     looks = list(zip(*(each(listed(marker.get(name, otherwise))) for name, otherwise in named), strict=True))
@@ -127,19 +144,24 @@ def _markers(ax, x, y, marker: dict, stroke: object, opacity: float) -> dict:
     drawn = {}
     for look in dict.fromkeys(looks):
         symbol, size, fill = look
-        base = str(symbol).removesuffix("-open")
-        if base not in SYMBOL:
-            raise Undrawable(f"marker.symbol {symbol}")
+        base, drawn_as = str(symbol).removesuffix("-open"), _symbol(symbol)
         if not isinstance(fill, str):
             raise Undrawable("marker.color by a colour scale")
         face = {"markerfacecolor": color(fill)} | rim
         if base != symbol:
             face = {"markerfacecolor": "none", "markeredgecolor": color(fill), "markeredgewidth": 1.3}
         at = [i for i, other in enumerate(looks) if other == look]
-        shape = {"marker": SYMBOL[base], "markersize": size * (0.75 if base == "diamond" else 1), "linestyle": "none"}
+        shape = {"marker": drawn_as, "markersize": size * (0.75 if base == "diamond" else 1), "linestyle": "none"}
         (points,) = ax.plot(x[at], y[at], zorder=3, alpha=marker.get("opacity", opacity), **shape, **face)
         drawn[f"markers{len(drawn) or ''}"] = points
     return drawn
+
+
+def _symbol(name: object) -> str:
+    """Matplotlib's letter for a symbol, filled or open."""
+    if (base := str(name).removesuffix("-open")) not in SYMBOL:
+        raise Undrawable(f"marker.symbol {name}")
+    return SYMBOL[base]
 
 
 def _errors(trace: dict) -> list[str]:
@@ -201,13 +223,27 @@ def heatmap(panel: Panel, trace: dict, place: int) -> dict:
         if len(at) != count or not np.allclose(step, step[0]):
             raise Undrawable("heatmap with cells of several sizes")
         edges += [at[0] - step[0] / 2, at[-1] + step[0] / 2]
-    scale = trace.get("colorscale")
-    if not isinstance(scale, list) or trace.get("showscale", True):
-        raise Undrawable("heatmap with a named or a shown colour scale")
-    shades = LinearSegmentedColormap.from_list("scale", [(float(p), color(c)) for p, c in scale])
-    look = {"vmin": trace.get("zmin"), "vmax": trace.get("zmax"), "interpolation": "none", "aspect": "auto"}
-    image = panel.ax.imshow(z, shades, extent=edges, origin="lower", zorder=1, **look)
+    look = {"extent": edges, "interpolation": "none", "aspect": "auto", "origin": "lower", "zorder": 1}
+    scale = shades.scale(trace.get("colorscale"), trace.get("zmin"), trace.get("zmax"))
+    image = panel.ax.imshow(z, **scale, **look)
+    if trace.get("showscale", True):
+        panel.scales.append((image, shades.name(trace.get("colorbar"))))
+    if trace.get("texttemplate"):
+        shades.write(panel.ax, image, z, edges, trace)
     return {"cells": image}
 
 
-DRAW: dict[str, Callable[[Panel, dict, int], dict]] = {"scatter": scatter, "heatmap": heatmap}
+def box(panel: Panel, trace: dict, place: int) -> dict:
+    """Median, quartiles, whiskers to the last point within 1.5 of their distance, and every point beside them."""
+    if trace.get("boxpoints") != "all" or trace.get("x") is not None:
+        raise Undrawable("a box other than of y, with all its points")
+    values, stroke = array(trace["y"]).astype(float), color(own(trace, place))
+    (at,) = panel.places("x", [trace.get("name", "")])
+    line = {"color": stroke, "linewidth": 1.6}
+    parts = {f"{part}props": line for part in ("box", "whisker", "cap", "median")}
+    drawn = panel.ax.boxplot([values], positions=[at], widths=0.4, showfliers=False, manage_ticks=False, **parts)
+    (points,) = panel.ax.plot(np.full(len(values), at - 0.32), values, "o", color=stroke, markersize=4, alpha=0.7)
+    return {"box": drawn["boxes"][0], "markers": points}
+
+
+DRAW: dict[str, Callable[[Panel, dict, int], dict]] = {"scatter": scatter, "heatmap": heatmap, "box": box}

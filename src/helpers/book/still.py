@@ -32,7 +32,7 @@ CONTROLS = ("sliders", "updatemenus")
 KNOWN = {
     "shape": {"type", "xref", "yref", "x0", "x1", "y0", "y1", "line", "fillcolor", "layer", "opacity", "name"},
     "annotation": {"text", "x", "y", "xref", "yref", "xanchor", "yanchor", "showarrow", "font", "align", "name"}
-    | {"xshift", "yshift", "textangle"},
+    | {"xshift", "yshift", "textangle", "ax", "ay", "axref", "ayref", "arrowhead", "arrowcolor"},
 }
 
 
@@ -85,9 +85,9 @@ def _shape(panels: Panels, shape: dict, gid: str) -> None:
 
 
 def _note(panels: Panels, note: dict, gid: str) -> None:
-    """A text without an arrow."""
+    """A text without an arrow, or an arrow without a text."""
     if note.get("showarrow", True):
-        raise Undrawable("an annotation with an arrow")
+        return _arrow(panels, note, gid)
     ax, transform, ((x,), (y,)) = panels.frame(note, [[note["x"]], [note["y"]]], logged=True)
     sides = {"auto": "center", "middle": "center"}
     across, along = (sides.get(note.get(f"{s}anchor", "auto"), note.get(f"{s}anchor")) for s in "xy")
@@ -99,6 +99,16 @@ def _note(panels: Panels, note: dict, gid: str) -> None:
     }
     look |= {"ha": across, "va": along, "gid": gid, "annotation_clip": False}
     ax.annotate(plain(note["text"]), (x, y), shift, xycoords=transform, textcoords="offset points", **look)
+
+
+def _arrow(panels: Panels, note: dict, gid: str) -> None:
+    """From one place of the panel's own to another."""
+    if note.get("text") or any(note.get(f"a{side}ref") != note.get(f"{side}ref", side) for side in "xy"):
+        raise Undrawable("an annotation with an arrow and a text, or with a tail that is no place of the panel")
+    ax, transform, (xs, ys) = panels.frame(note, [[note["ax"], note["x"]], [note["ay"], note["y"]]], logged=True)
+    look = {"arrowstyle": "->", "color": color(note.get("arrowcolor", INK)), "lw": 1.6, "mutation_scale": 14, "gid": gid}
+    ends = {"xy": (xs[1], ys[1]), "xytext": (xs[0], ys[0]), "xycoords": transform, "textcoords": transform}
+    ax.annotate("", **ends, arrowprops=look)
 
 
 def _legend(layout: dict, traces: dict[int, dict]) -> list[tuple[str, dict]]:

@@ -148,7 +148,8 @@ def _d3(rows: pd.DataFrame) -> Pair:
     """
     tried = frames.rows(rows, **RANDOM.columns, kept=SHARES[1:])
     means = tried.groupby(["model", "kept"])["entropy"].transform("mean")
-    apart = {f: float(np.mean(judged.apart(RANDOM, f)(rows))) for f in SHARES[1:]}
+    known = {f: judged.apart(RANDOM, f)(rows) for f in SHARES[1:]}  # nothing of a single mask
+    apart = {f: float(np.mean(values)) if len(values) else np.nan for f, values in known.items()}
     wider = means + (tried["entropy"] - means) * 2 * APART / tried["kept"].map(lambda f: _nearest(apart, f))
 
     def made(by: float, entropy: pd.Series) -> Quantities:

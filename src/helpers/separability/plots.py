@@ -127,6 +127,7 @@ def create_all_figures(
 def _panels(log_files: Logs, metrics: Sequence[str], title: str, output_path: str | Path | None) -> go.Figure:
     fig = make_subplots(rows=len(metrics), shared_xaxes=True, vertical_spacing=0.06)
     base = figures.figure(title, "", "", height=140 + 150 * len(metrics))
+    fig.layout.template = base.layout.template  # not merged with plotly's own
     fig.update_layout(base.layout.to_plotly_json() | {"xaxis": {}, "yaxis": {}})
     for row, metric in enumerate(metrics, 1):
         for (name, path), color in zip(log_files.items(), figures.series(log_files).values(), strict=True):
