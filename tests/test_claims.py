@@ -89,7 +89,7 @@ def test_the_planned_number_of_units_is_kept():
     )[0]
     assert made(5).verdict == SUPPORTED, "the first five are judged"
     assert (made(8).verdict, made(8).reason[:14]) == (TOO_FEW, "6 of 8 seeds: ")
-    stored = {"verdicts": {"this run": [made(8).as_dict()]}}
+    stored = {"counts": True, "verdicts": {"this run": [made(8).as_dict()]}}
     assert claims.counting(stored) == {}, "a run with too few units is no verdict of the ledger"
 
 
@@ -330,7 +330,7 @@ def test_counting_prefers_the_reference():
     both = {"verdicts": {"this run": stored(UNDECIDED), "reference": stored(SUPPORTED)}}
     assert claims.counting(both)["E1"]["verdict"] == SUPPORTED
     assert claims.counting(both)["E1"]["by"] == "reference"
-    assert claims.counting({"verdicts": {"this run": stored(REFUTED)}})["E1"]["by"] == "this run"
+    assert claims.counting({"counts": True, "verdicts": {"this run": stored(REFUTED)}})["E1"]["by"] == "this run"
     assert claims.counting(None) == {}
 
 

@@ -10,7 +10,7 @@ import pytest
 from helpers import claims, files, frames, prose, records
 from helpers.claims import Claim, Criterion
 from helpers.records import Record
-from helpers.sides import Sides
+from helpers.sides import Judged, Sides
 from helpers.study import Log, Study
 from helpers.work import Work
 
@@ -252,6 +252,27 @@ def test_a_sentence_names_the_tests_that_hold_and_those_that_fail(open_log, monk
     assert "one" not in told
     log.verdict().tell_all(both)
     assert told.get("one") == "one"
+
+
+def test_with_other_parameters_no_committed_verdict_speaks(open_log, tmp_path, monkeypatch):
+    told = {}
+    monkeypatch.setattr(prose, "glue", told.__setitem__)
+    commit(tmp_path / "reference", 0.5, {"model": "small", "text": "embedded", "file": "none"})
+    sentences = {word: f"{word}." for word in ("supported", "refuted", "mixed", "undecided")}
+    runs = {"this run": [claims.Verdict("X1", "precise", "too few", "3 of 12 seeds: x", units="3 of 12 seeds")]}
+    runs["reference"] = [claims.Verdict("X1", "precise", "supported", "")]
+    for own in (True, False):
+        Judged(runs, [], {}, "this run", own).tell(str(own), "X1", sentences)
+    assert told["True"] == "supported. (So the committed run says; X1 is not decided here: 3 of 12 seeds.)"
+    assert told["False"] == "X1 is not decided here: 3 of 12 seeds."
+
+
+def test_a_parameter_that_the_study_does_not_compare_must_be_the_default(open_log):
+    log = open_log(condition="A", seeds=99)
+    assert log.own
+    log.defaults = {"condition": "all", "seeds": 3}
+    assert log.differs == {"condition": "A"}
+    assert not log.own
 
 
 def test_rows_outside_the_judged_part_do_not_count(open_log):

@@ -59,7 +59,7 @@ class Settings:
 class Chapter:
     """One notebook's run: `folder` takes its records and verdicts, `work` its checkpoints, `device` is resolved.
 
-    given: the notebook's other parameters by name. chosen: what the settings came to.
+    given: the notebook's other parameters by name. chosen: what the settings came to. defaults: of the notebook's parameters.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Chapter:
     reference: Path
     given: Mapping[str, object]
     chosen: dict = field(default_factory=dict, compare=False)
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
     def settings(self, **values: object) -> Settings:
         """The profile's settings: plain values, or `Per(quick, full)`; a parameter of the same name that is not None wins.
@@ -90,6 +91,7 @@ class Chapter:
     def log(self, study: Study) -> Log:
         """An empty log for the chapter's records. Its resume cache belongs to the code of the study's part, too."""
         part = study.quantities.__module__.rpartition(".")[0]
+        self._hold()
         files.write_atomic(self.folder / "settings.json", files.strict_json(self.chosen))
         _write_provenance(self.folder, self.device)
         return Log(
@@ -100,8 +102,14 @@ class Chapter:
             device=self.device,
             work=Work(self.work, sources.digest_of([part])),
             given=self.given,
+            defaults=self.defaults,
             profile=self.profile,
         )
+
+    def _hold(self) -> None:
+        """Hold a live kernel's own folder, so that it is not cleaned away; a run's is its runner's business."""
+        if "RUC_RUN_DIR" not in os.environ:
+            files.hold(self.folder)
 
     def box(self) -> Output:
         """The claims this chapter judges, as they stood before the run. The book puts each verdict's badge into it."""
@@ -119,6 +127,7 @@ class Chapter:
 
     def store(self, name: str, content: Mapping) -> None:
         """Keep a small JSON object with the run, under `kept/`; `ruc reference` commits it beside the records."""
+        self._hold()
         files.write_atomic(self.folder / "kept" / f"{name}.json", files.strict_json(content) + "\n")
 
     def stored(self, name: str) -> dict | None:
@@ -158,6 +167,7 @@ def start(name: str, *, profile: str, device: str = "auto", **given: object) -> 
         work=Path(os.environ.get("RUC_WORK_DIR") or live / "checkpoints"),
         reference=root / "book" / "reference" / name,
         given=given,
+        defaults={name: p.default for name, p in known.items()},
     )
     if "RUC_RUN_DIR" in os.environ:
         _write_provenance(here.folder, here.device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import math
@@ -10,6 +12,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+_HELD: dict[Path, int] = {}  # folders that this process holds, each with its open handle
 
 
 def root(start: str | Path | None = None) -> Path:
@@ -72,6 +76,33 @@ def write_atomic(path: str | Path, data: bytes | str, *, sync: bool = True) -> P
             error.errno, f"could not write {path}: {error.strerror or error}; what was there before is untouched"
         ) from error
     return path
+
+
+def hold(folder: Path) -> None:
+    """Make a folder and hold it until this process ends, so that others see that somebody works in it (`held`). Where the file
+    system knows no locks it is made alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder not in _HELD:
+        _HELD[folder] = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            fcntl.flock(_HELD[folder], fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def held(folder: Path) -> bool:
+    """Whether a process that lives holds this folder."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
 
 
 def strict_json(value: Any, *, compact: bool = False) -> str:

@@ -118,7 +118,8 @@ class Judged:
     def tell(self, name: str, claim: str, sentences: Mapping[str, str]) -> None:
         """Put the sentence that a claim's verdict picks into the prose, {glue:text}`name`. sentences: one for each of
         supported, refuted, mixed and undecided. Where this run has too few units, the committed run's verdict picks, and that
-        is said. In a sentence {holds}, {fails} and {open} are what the tests say that hold, that fail, and that are neither.
+        is said; with other parameters than the claims' own it does not. In a sentence {holds}, {fails} and {open} are what the
+        tests say that hold, that fail, and that are neither.
 
         Raises KeyError for a claim that the chapter does not judge, ValueError unless every verdict has its sentence.
         """
@@ -128,8 +129,8 @@ class Judged:
         verdict = by[self.by][claim]
         told = sentences.get(verdict.verdict)
         if told is None:
-            told = f"{claim} is not decided here: {verdict.reason.partition(': ')[0]}."
-            committed = by["reference"][claim] if "reference" in by else verdict
+            told = f"{claim} is not decided here: {verdict.units or verdict.reason}."
+            committed = by["reference"][claim] if "reference" in by and self.own else verdict
             if committed.verdict in sentences:
                 told, verdict = f"{sentences[committed.verdict]} (So the committed run says; {told})", committed
         prose.glue(name, _parted(told, verdict))

@@ -118,7 +118,8 @@ def content(value: object) -> object:
 class Log:
     """A run's records as they come, in memory and on disk, and the frames that are made of them.
 
-    device: where to compute. work: the resume cache. A record of a condition and seed that is there already is refused,
+    device: where to compute. work: the resume cache. given: the notebook's parameters, but for profile and device; defaults:
+    theirs, where the study compares them with nothing else. A record of a condition and seed that is there already is refused,
     unless it is the same one again (a cell that was run twice).
     """
 
@@ -132,10 +133,11 @@ class Log:
         device: str = "cpu",
         work: Work | None = None,
         given: Mapping[str, object] | None = None,
+        defaults: Mapping[str, object] | None = None,
         profile: str = "quick",
     ):
         self.study, self.name, self.folder, self.device, self.profile = study, name, folder, device, profile
-        self.work, self.given = work or Work(None), dict(given or {})
+        self.work, self.given, self.defaults = work or Work(None), dict(given or {}), dict(defaults or {})
         if absent := sorted(set(study.same) - set(self.given)):
             raise KeyError(f"{name}: the study compares {absent}; give these parameters to chapter.start by name")
         self.claims = claims.of(name)
@@ -194,12 +196,15 @@ class Log:
     @property
     def own(self) -> bool:
         """Whether this run has the parameters that the claims are about."""
-        return all(content(self.given[k]) == content(v) for k, v in self.study.same.items())
+        return not self.differs
 
     @property
     def differs(self) -> dict[str, object]:
-        """Those of this run's parameters that are not the claims' own."""
-        return {k: self.given[k] for k, v in self.study.same.items() if content(self.given[k]) != content(v)}
+        """Those of this run's parameters that are not the claims' own: that the study compares, or that are not the defaults.
+        How many seeds are run is not what they are about."""
+        others = {k: v for k, v in self.defaults.items() if k in self.given and k != "seeds"}
+        wanted = {**others, **self.study.same}
+        return {k: self.given[k] for k, v in wanted.items() if content(self.given[k]) != content(v)}
 
     def answer(self, depends: Sequence[str] | None = None) -> Committed | None:
         """The committed reference that was made with this run's parameters. depends: the only ones that count, where rows

@@ -229,10 +229,21 @@ def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env)
 
 def test_a_control_that_failed_is_named_before_any_test(found):
     tests = [outcome(quantity="a", verdict="refuted"), outcome(quantity="e1_controls", interval="exact")]
-    open_ = verdict("E1", "undecided", tests, reason="the control x did not pass")
+    open_ = verdict("E1", "undecided", tests, failed="e1_controls")
     assert sheet.control_failed(open_)
     assert sheet.deciding(open_)["quantity"] == "e1_controls"
     assert sheet.deciding(verdict("E1", "undecided", tests))["quantity"] == "a"
+    assert not sheet.control_failed(verdict("E1", "undecided", tests, reason="the control arm forgets: 0.5"))
+    failed = claims.judge(
+        {
+            "E1": replace(
+                found.claims["E1"],
+                precise=claims.Criterion("x", *((claims.Test(q, above=0.0, interval="exact"),) for q in "qc")),
+            )
+        },
+        {"q": [1.0], "c": [0.0]},
+    )
+    assert [v.failed for v in failed if v.criterion == "precise"] == ["c"]
 
 
 def test_of_every_unit_the_ends_are_no_interval():

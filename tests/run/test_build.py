@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import claims, dtdr, records
+from helpers import claims, files, records
 from helpers.records import Record
-from helpers.run import build, execute, reference
+from helpers.run import build, counting, execute, reference
 from helpers.run.project import Project
 from helpers.run.store import Store
 from helpers.study import Study
@@ -120,7 +120,9 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
     (project.root / "book" / "claims.yml").write_text(CLAIMS)
     given = {"profile": "full", "count": 4, "text": str(tmp_path / "data.txt")}
     execute.run(project, execute.plan(project, "kinds", given, texts=False))
-    folder = reference.write(project, reference.newest(project, "kinds"))
+    with pytest.raises(ValueError, match="other parameters than kinds's defaults"):
+        reference.write(project, reference.newest(project, "kinds", label="other"))
+    folder = reference.write(project, reference.newest(project, "kinds", label="other"), force=True)
     header = json.loads((folder / "reference.json").read_text())
     assert header["command"] == "ruc run kinds -p profile full -p count 4 -p text data.txt"
     assert header["seeds"] == 3
@@ -135,21 +137,6 @@ def test_a_reference_keeps_records_and_no_folder_names(project, tmp_path):
         reference.newest(project, "kinds", "zz")
 
 
-def test_a_page_of_an_exploration_keeps_the_references_badges(project):
-    path = project.root / "notebooks" / "good.py"
-    row = "[{'id': 'X', 'criterion': 'precise', 'verdict': 'VERDICT', 'reason': ''}]"
-    runs = f"{{'this run': {row.replace('VERDICT', 'supported')}, 'reference': {row.replace('VERDICT', 'refuted')}}}"
-    path.write_text(
-        path.read_text()
-        + "\n# %%\nplace = os.environ['RUC_RUN_DIR']\n"
-        + f"Path(place, 'verdicts.json').write_text(files.strict_json({{'counts': False, 'verdicts': {runs}}}))\n"
-    )
-    run, _ = execute.run(project, execute.plan(project, "good", {}))
-    kept = build.that_count(project.notebook("good"), run)
-    assert {k: v["verdict"] for k, v in claims.counting(kept).items()} == {"X": "refuted"}
-    assert set(kept["verdicts"]) == {"reference"}
-
-
 def test_the_ledger_judges_the_committed_reference_by_todays_claims(project):
     (project.root / "book").mkdir()
     path = project.root / "book" / "claims.yml"
@@ -157,9 +144,16 @@ def test_the_ledger_judges_the_committed_reference_by_todays_claims(project):
     folder = project.root / "book" / "reference" / "kinds"
     folder.mkdir(parents=True)
     (folder / "reference.json").write_text(json.dumps({"quantities": {"q": [0.5, 0.6, 0.7] * 3}}))
-    assert {k: (v["verdict"], v["by"]) for k, v in build.verdicts(project).items()} == {"X": ("supported", "reference")}
+    assert {k: (v["verdict"], v["by"]) for k, v in counting.verdicts(project).items()} == {
+        "X": ("supported", "reference")
+    }
+    build.assemble(project, [build.Page(project.notebook("kinds"), error="it failed")])
+    known = json.loads((project.root / "book" / "chapters" / counting.VERDICTS).read_text())
+    assert known == json.loads(files.strict_json(counting.verdicts(project))), (
+        "pages show what `ruc claims` says, whatever failed"
+    )
     path.write_text(CLAIMS.replace("above: 0", "above: 2"))
-    assert build.verdicts(project)["X"]["verdict"] == "refuted"
+    assert counting.verdicts(project)["X"]["verdict"] == "refuted"
 
 
 def test_references_are_judged_again_from_their_records(project):
@@ -191,10 +185,13 @@ def test_references_are_judged_again_from_their_records(project):
         reference.study_of(project, "kinds")
 
 
-def test_the_committed_headers_have_the_study_that_made_them(root):
+def test_every_judged_chapter_has_a_study_and_the_headers_that_it_made(root):
     project = Project(root, root / "runs")
-    for name in ("dtdr_emergence", "dtdr_damage", "dtdr_models", "dtdr_guided"):
-        assert reference.study_of(project, name) is dtdr.CHAPTERS[name]
+    for name in sorted({c.chapter for c in claims.load().values()}):
+        study = reference.study_of(project, name)
+        header = records.header(root / "book" / "reference" / name)
+        assert set(study.same) <= set(header["parameters"]), name
+        assert set(study.same) <= set(project.notebook(name).parameters), name
 
 
 def test_a_run_without_records_is_no_reference(project):
@@ -244,7 +241,7 @@ def test_one_bad_file_stops_nothing_else(project):
     for text, said in (("{", "git checkout"), ('{"quantities": {"q": 1.0}}', "a list of one value a unit")):
         header.write_text(text)
         broken = {}
-        build.verdicts(project, broken)
+        counting.verdicts(project, broken)
         assert said in broken["good"]
 
 
@@ -261,36 +258,74 @@ def test_a_reference_that_is_too_large_is_refused(project, monkeypatch):
         reference.write(project, reference.newest(project, "good"))
 
 
+RECORDS = """
+# %%
+from helpers.records import Record
+
+r = Record("x", "c", 0)
+r.log(0, loss=1.0)
+r.write(os.environ["RUC_RUN_DIR"] + "/records")
+"""
 JUDGES = """
 # %%
 import json
 
 one = {"id": "X1", "criterion": "precise", "verdict": "supported", "reason": f"seed {seed}", "outcomes": []}
-stored = {"chapter": "good", "verdicts": {"this run": [one]}}
-COUNTS
+stored = {"chapter": "good", "counts": seed == 1, "verdicts": {"this run": [one]}}
 Path(os.environ["RUC_RUN_DIR"], "verdicts.json").write_text(json.dumps(stored))
 """
 
 
-@pytest.mark.parametrize("written", ['stored["counts"] = seed == 1', ""])
-def test_an_exploration_changes_no_verdict(project, written):
-    """With the chapter's own word for it, and for a run from before chapters gave it, by the parameters."""
+def test_an_exploration_changes_no_verdict(project):
     path = project.root / "notebooks" / "good.py"
-    path.write_text(path.read_text() + JUDGES.replace("COUNTS", written))
+    path.write_text(path.read_text() + JUDGES)
     runs = [execute.run(project, execute.plan(project, "good", {"seed": s}, texts=False))[0] for s in (1, 2)]
     assert Store(project.runs).all("good")[0].folder == runs[1].folder
-    assert build.verdicts(project)["X1"]["reason"] == "seed 1"
-    (page,) = build.chapters(project)
-    page.run = runs[1]
-    build.assemble(project, [page])
-    sheet = project.root / "book" / "chapters" / "runs.json"
-    assert json.loads(sheet.read_text())["good"]["verdicts"] is None
+    assert counting.verdicts(project)["X1"]["reason"] == "seed 1"
     assert build.chapters(project)[0].run.folder == runs[0].folder
     edit(project, "good", "sum(numbers)", "1 / 0")
     assert build.chapters(project)[0].run.folder == runs[0].folder, "the last good page is no exploration"
     shutil.rmtree(runs[0].folder)
-    assert build.verdicts(project) == {}
+    assert counting.verdicts(project) == {}
     assert build.chapters(project)[0].run is None
+
+
+def test_a_run_that_was_changed_afterwards_speaks_for_nothing(project):
+    path = project.root / "notebooks" / "good.py"
+    path.write_text(path.read_text() + JUDGES + RECORDS)
+    run, _ = execute.run(project, execute.plan(project, "good", {"profile": "full"}))
+    assert counting.counts(project.notebook("good"), run)
+    stored = run.folder / counting.VERDICTS
+    stored.write_text(stored.read_text().replace("supported", "refuted"))
+    assert not counting.counts(project.notebook("good"), run)
+    assert counting.verdicts(project) == {}
+    for label in ("", "other"):
+        with pytest.raises(FileNotFoundError, match="no finished run"):
+            reference.newest(project, "good", label=label)
+        with pytest.raises(ValueError, match="is not what the run left"):
+            reference.write(project, reference.newest(project, "good", run.facts["key"], label), label)
+
+
+def test_what_no_chapter_wrote_is_a_line_and_no_verdict(project):
+    run, _ = execute.run(project, execute.plan(project, "good", {}))
+    for text in ('{"counts": true}', "[]", '{"counts": true, "verdicts": {"this run": [1]}}', '{"verdicts": {}}'):
+        (run.folder / counting.VERDICTS).write_text(text)
+        broken = {}
+        assert counting.verdicts(project, broken) == {}
+        assert "verdicts.json is corrupt" in broken["good"], text
+
+
+def test_a_notebook_that_judges_nothing_is_a_reference_with_its_defaults_alone(project):
+    path = project.root / "notebooks" / "good.py"
+    path.write_text(path.read_text() + RECORDS)
+    plans = [execute.plan(project, "good", {"profile": "full"} | more) for more in ({}, {"seed": "3"})]
+    own, other = (execute.run(project, plan)[0] for plan in plans)
+    assert reference.newest(project, "good").folder == own.folder
+    folder = reference.write(project, own)
+    before = (folder / "reference.json").read_bytes()
+    with pytest.raises(ValueError, match="other parameters than good's defaults"):
+        reference.write(project, other)
+    assert (folder / "reference.json").read_bytes() == before
 
 
 def test_store_orders_runs_and_ignores_what_is_not_proven(project):

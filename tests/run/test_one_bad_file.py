@@ -6,7 +6,7 @@ import shutil
 import nbformat
 import pytest
 
-from helpers.run import build, execute
+from helpers.run import build, counting, execute
 from helpers.run.store import Store
 
 BAD = {
@@ -86,7 +86,7 @@ def test_a_truncated_verdict_and_an_empty_ledger_are_lines(project):
     (folder / "run.json").write_text(json.dumps(facts | {"files": {}}))
     (folder / "verdicts.json").write_text('{"counts": tr')
     broken = {}
-    assert build.verdicts(project, broken) == {}
+    assert counting.verdicts(project, broken) == {}
     assert list(broken) == ["good"]
     assert "verdicts.json is corrupt" in broken["good"]
     (project.root / "book" / "claims.yml").write_text("")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from helpers.run import leavings, locks
+from helpers.run import execute, leavings, locks
 from helpers.run.project import Project
 from helpers.run.store import PROOF, SMALL, Store
 
@@ -116,6 +116,57 @@ def test_a_lock_excludes_other_processes_and_threads_and_ends_with_its_holder(tm
     assert locks.holder(path) == "another process"
 
 
+def test_a_proof_that_is_a_folder_is_broken_too(store):
+    (store.folder / "a" / "k" / PROOF).mkdir(parents=True)
+    assert store.fault("a", "k")
+    assert len(store.broken("a")) == 1
+
+
+def planned(project, name, given):
+    """A finished run of the source as it stands."""
+    plan, store = execute.plan(project, name, given, texts=False), Store(project.runs)
+    store.lock(name, plan.key)
+    folder = store.open(name, plan.key)
+    (folder / "notebook.ipynb").write_text("{}")
+    return store.commit(folder, name, plan.key, FACTS | {"parameters": plan.chosen, "parts": plan.parts})
+
+
+def test_a_run_is_stale_when_its_source_has_changed_and_not_for_its_parameters(project_folder):
+    project = Project.find()
+    runs = [planned(project, "good", given) for given in ({}, {"profile": "full"}, {"seed": 7})]
+    stale = lambda: {f.path for f in leavings.find(project, stale=True) if f.path.parent.name == "good"}
+    assert stale() == set()
+    path = project.root / "notebooks" / "good.py"
+    source = path.read_text()
+    path.write_text(source.replace("range(3)", "range(4)"))
+    assert stale() == {run.folder for run in runs}
+    path.write_text(source.replace("# 0..99: where", "# 0..5: where"))  # one of them cannot be planned any more
+    assert stale() <= {run.folder for run in runs}
+    path.write_text(source.replace("seed: int = 1", "other: int = 2  # x\nseed: int = 1"))
+    assert stale() == {run.folder for run in runs}
+    path.write_text("x = (")
+    assert stale() == set(), "what cannot be told is kept"
+
+
+def test_what_a_live_kernel_works_in_is_not_cleaned_away(project_folder):
+    project = Project.find()
+    live = project.runs / "good" / "live"
+    for name in ("old", "now", "checkpoints"):
+        (live / name).mkdir(parents=True)
+    code = "import sys, time\nfrom pathlib import Path\nfrom helpers import files\n"
+    code += "files.hold(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)"
+    kernel = subprocess.Popen([sys.executable, "-c", code, str(live / "now")], stdout=subprocess.PIPE, text=True)
+    assert kernel.stdout.readline() == "held\n"
+    find = lambda: [f for f in leavings.find(project, live=True) if live in (f.path, f.path.parent)]
+    assert [f.path.name for f in find()] == ["old"]
+    leavings.remove([leavings.Left(live, 0, "taken before the kernel began")])
+    assert (live / "now").is_dir()
+    kernel.kill()
+    kernel.wait()
+    kernel.stdout.close()
+    assert [f.path for f in find()] == [live]
+
+
 def test_clean_shows_leavings_with_their_sizes_and_no_finished_run_unasked(tmp_path, project_folder):
     project = Project.find()
     store = Store(project.runs)
@@ -136,6 +187,6 @@ def test_clean_shows_leavings_with_their_sizes_and_no_finished_run_unasked(tmp_p
         assert leavings.remove(found) == found
         assert busy.is_dir()
     asked = {f.path.name for f in leavings.find(project, stale=True, live=True)}
-    assert {"f" * 16, "live", busy.name} <= asked
+    assert {"f" * 16, "live", busy.name} <= asked  # its parameters are not the notebook's any more
     assert "my.work" not in asked
     assert run.fault() == ""

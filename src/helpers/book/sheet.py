@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 from helpers import claims, files, numbers, records
 from helpers.prose import look as look
 from helpers.run.build import CHAPTERS, SHEET
+from helpers.run.counting import VERDICTS
 
 LEDGER, SEEDS, CHANGES, GLOSSARY = "book/claims", "book/seeds", "book/changes", "book/glossary"
 UNJUDGED = {"verdict": claims.words.AWAITING, "reason": "no run has judged it yet", "by": "", "outcomes": ()}
@@ -31,15 +32,12 @@ class Sheet:
         self.files = sources(root)
         self.claims = claims.load(root / "book" / "claims.yml")
         self.parts = yaml.safe_load((root / "book" / "parts.yml").read_text(encoding="utf-8"))
-        written = root / CHAPTERS / SHEET
-        self.runs = files.read_json(written) if written.is_file() else {}
-        counting, self.printed = {}, {}
-        for chapter in self.runs.values():
-            counting |= claims.counting(chapter["verdicts"])
-            for found in ((chapter["verdicts"] or {}).get("verdicts") or {}).values():
-                self.printed |= {v["id"]: v for v in found if v["criterion"] == "printed"}
-        self.counting = claims.across(counting)
-        self.earlier = {name: v["earlier"] for name, v in self.counting.items() if v["earlier"]}
+        self.runs, known = (
+            files.read_json(path) if path.is_file() else {} for path in (root / CHAPTERS / n for n in (SHEET, VERDICTS))
+        )
+        self.counting = claims.across(known)
+        self.printed = {name: v["printed"] for name, v in known.items() if v["printed"]}
+        self.earlier = {name: v["earlier"] for name, v in known.items() if v["earlier"]}
 
     @cached_property
     def references(self) -> list[dict]:
@@ -85,7 +83,8 @@ class Sheet:
 def sources(root: Path) -> list[Path]:
     """The files that the sheet is made from."""
     made = sorted((root / "book" / "reference").rglob(records.HEADER))
-    return [root / "book" / "claims.yml", root / "book" / "parts.yml", root / CHAPTERS / SHEET, *made]
+    written = [root / CHAPTERS / name for name in (SHEET, VERDICTS)]
+    return [root / "book" / "claims.yml", root / "book" / "parts.yml", *written, *made]
 
 
 @cache
@@ -169,7 +168,7 @@ def deciding(found: Mapping) -> dict | None:
 
 def control_failed(found: Mapping) -> bool:
     """Whether a claim is open because its instrument is: the control stands last among the outcomes then."""
-    return found.get("verdict") == claims.words.UNDECIDED and str(found.get("reason")).startswith("the control ")
+    return bool(found.get("failed"))
 
 
 def _room(outcome: Mapping) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -44,7 +45,8 @@ class Outcome:
 class Verdict:
     """A claim judged by one criterion: 'printed', 'precise', or 'earlier <date>'.
 
-    p: one-sided, for the verdict that was given (of an undecided one, the smaller of both). held: '2 of 4'.
+    p: one-sided, for the verdict that was given (of an undecided one, the smaller of both). held: '2 of 4'. units: '3 of 12
+    seeds', where they are too few. failed: the control that did not pass, by its quantity; its outcome is the last one then.
     """
 
     id: str
@@ -56,6 +58,8 @@ class Verdict:
     held: str = ""
     scope: str = ""
     unit: str = ""
+    units: str = ""
+    failed: str = ""
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -82,20 +86,23 @@ def counting(stored: Mapping | None) -> dict[str, dict]:
     """From a run's `verdicts.json`, the verdict that counts for each claim, by its precise criterion: the committed
     reference's where there is one, whatever the run's parameters; otherwise this run's, if it has the parameters that the
     claims are about (`counts`) and the units that were planned. Each is the stored verdict with `by` added, 'reference' or
-    'this run', and `earlier`, the verdicts by criteria that were replaced.
+    'this run', `printed`, the verdict by the document's own criterion or None, and `earlier`, those by criteria that were
+    replaced.
     """
-    if not stored:
+    if stored is None:
         return {}
     by = "reference" if "reference" in stored["verdicts"] else "this run"
-    if by == "this run" and not stored.get("counts", True):
+    if by == "this run" and not stored["counts"]:
         return {}
-    all_of = stored["verdicts"][by]
-    former: dict[str, list] = {}
-    for v in all_of:
-        if v["criterion"].startswith("earlier "):
-            former.setdefault(v["id"], []).append(v)
-    chosen = [v for v in all_of if v["criterion"] == "precise" and (by == "reference" or v["verdict"] != TOO_FEW)]
-    return {v["id"]: v | {"by": by, "earlier": former.get(v["id"], [])} for v in chosen}
+    printed, former = {}, defaultdict(list)
+    for v in stored["verdicts"][by]:
+        if v["criterion"] == "printed":
+            printed[v["id"]] = v
+        elif v["criterion"] != "precise":
+            former[v["id"]].append(v)
+    precise = [v for v in stored["verdicts"][by] if v["criterion"] == "precise"]
+    chosen = [v for v in precise if by == "reference" or v["verdict"] != TOO_FEW]
+    return {v["id"]: v | {"by": by, "printed": printed.get(v["id"]), "earlier": former[v["id"]]} for v in chosen}
 
 
 def across(verdicts: Mapping[str, Mapping]) -> dict[str, dict]:
@@ -210,11 +217,13 @@ def by_criterion(
         wanted = max(criterion.needs(test), criterion.planned or 0)
         if test.sampled and o.n < wanted:
             lines = "; ".join(map(_line, outcomes))
-            return Verdict(name, kind, TOO_FEW, f"{o.n} of {wanted} {criterion.unit}s: {lines}", outcomes)
+            units = f"{o.n} of {wanted} {criterion.unit}s"
+            return Verdict(name, kind, TOO_FEW, f"{units}: {lines}", outcomes, units=units)
     for control in criterion.controls:
         found = seen(control, 1)
         if found.verdict != SUPPORTED:
-            return Verdict(name, kind, UNDECIDED, f"the control {_line(found)} did not pass", (*outcomes, found))
+            reason = f"the control {_line(found)} did not pass"
+            return Verdict(name, kind, UNDECIDED, reason, (*outcomes, found), failed=control.quantity)
     return _together(name, kind, outcomes, former)
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers import files, sources
-from helpers.run import execute, keys
-from helpers.run.project import KERNEL, Notebook, Project, remembered
+from helpers.run import counting, execute, keys
+from helpers.run.project import KERNEL, Notebook, Project
 from helpers.run.store import Run, Store
 
 if TYPE_CHECKING:
     import nbformat
 
 CHAPTERS = Path("book/chapters")
-SHEET = "runs.json"  # what the site's badges, footers and status page are made from
+SHEET = "runs.json"  # what the site's footers and status page are made from
 STALE = "> **This page is older than its source.** The last try failed: {why}. What follows is the last good run."
 EMPTY = "This chapter has no finished run yet: {why}."
 
@@ -114,32 +114,11 @@ def chapters(
     return done
 
 
-def counts(notebook: Notebook, run: Run) -> bool:
-    """Whether a run judged the claims with the parameters that they are about, as its chapter wrote down; a run from before
-    chapters did counts when its parameters are the notebook's defaults, but for profile, seeds and device.
-    """
-    stored = run.read("verdicts.json")
-    if stored is None or "counts" in stored:
-        return stored is not None and bool(stored["counts"])
-    free = ("profile", "seeds", "device")
-    given = run.facts["parameters"]
-    return all(given.get(k, p.default) == p.default for k, p in notebook.parameters.items() if k not in free)
-
-
-def that_count(notebook: Notebook, run: Run) -> dict | None:
-    """A run's `verdicts.json` with what may count: the reference's verdicts always, its own with the claims' parameters."""
-    stored = run.read("verdicts.json")
-    if stored is None or counts(notebook, run):
-        return stored
-    kept = {by: found for by, found in stored["verdicts"].items() if by == "reference"}
-    return stored | {"verdicts": kept} if kept else None
-
-
 def _last_good(project: Project, notebook: Notebook, plan: execute.Planned | None) -> Run | None:
     """The newest whole run that a page can show instead of one that failed: of the same parameters, else one that counts."""
     runs = [run for run in Store(project.runs).all(notebook.name) if not run.fault()]
     same = (r for r in runs if plan and r.facts["parameters"] == plan.chosen)
-    found = next(same, None) or _first_that_counts(notebook, runs, [])
+    found = next(same, None) or counting.newest(notebook, runs)
     return found if plan else found or _shown(project, notebook.name, runs)
 
 
@@ -152,18 +131,8 @@ def _shown(project: Project, name: str, runs: list[Run]) -> Run | None:
     return next((run for run in runs if run.facts["key"] == key), None)
 
 
-def _first_that_counts(notebook: Notebook, runs: list[Run], broken: list[str]) -> Run | None:
-    for run in runs:
-        try:
-            if counts(notebook, run):
-                return run
-        except execute.FAULTS as error:
-            broken.append(str(error))
-    return None
-
-
 def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
-    """Write `book/chapters/NAME.ipynb` for every page, and the sheet the site's extension reads."""
+    """Write `book/chapters/NAME.ipynb` for every page, and what the site's extension reads: the runs shown, the verdicts."""
     folder = project.root / CHAPTERS
     sheet = {}
     for page in pages:
@@ -178,9 +147,9 @@ def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:
             "fresh": page.fresh,
             "error": page.error,
             "run": None if run is None else {k: v for k, v in run.facts.items() if k != "files"},
-            "verdicts": run and that_count(page.notebook, run),
         }
     _write_if_new(folder / SHEET, files.strict_json(sheet) + "\n")
+    _write_if_new(folder / counting.VERDICTS, files.strict_json(counting.verdicts(project)) + "\n")
 
 
 def site(project: Project, output: Path | None = None, *, builder: str = "html") -> Path:
@@ -197,46 +166,6 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
         lines = lines or said.partition("Exception occurred:")[2].partition("The full traceback")[0].splitlines()
         raise RuntimeError("the site did not build:\n" + "\n".join(lines[-20:] or done.stderr.splitlines()[-20:]))
     return output / "_build" / "html" / "index.html"
-
-
-def verdicts(project: Project, broken: dict[str, str] | None = None) -> dict[str, dict]:
-    """The verdict that counts for every claim judged so far: of the committed reference, by the claims as they stand now; for
-    a notebook without one, of its newest run that counts. A run with other parameters than the claims' own is an
-    exploration, and changes no verdict. broken: takes {notebook: why} for what cannot be read; the others go on."""
-    from helpers import claims
-
-    found, store, broken = {}, Store(project.runs), {} if broken is None else broken
-    path = project.root / "book" / "claims.yml"
-    known = claims.load(path) if path.is_file() else {}
-    for name in project.names:
-        notebook = project.notebook(name)
-        bad = store.broken(name)
-        run = _first_that_counts(notebook, store.all(name), bad)
-        try:
-            found |= claims.counting(run.read("verdicts.json")) if run else {}
-            found |= _committed(project, name, known)
-        except ValueError as error:
-            bad.append(str(error))
-        broken |= {name: "; ".join(bad)} if bad else {}
-    return found
-
-
-def _committed(project: Project, name: str, known: Mapping) -> dict[str, dict]:
-    """Verdicts on these claims by the quantities that a notebook's committed reference holds; none without one."""
-    from helpers import claims, records
-
-    path = project.root / "book" / "reference" / name / records.HEADER
-    header = records.header(path.parent) if path.is_file() else {}
-    mine = {k: c for k, c in known.items() if c.chapter == name}
-    if not header or not mine:
-        return {}
-
-    def compute() -> list[dict]:
-        judged = claims.judge(mine, header.get("quantities") or {})
-        return [v.as_dict() for v in judged if v.criterion == "precise" and v.verdict != claims.words.AWAITING]
-
-    by = ("verdicts", files.digest(path), claims.digest(mine), sources.digest_of(["helpers.claims"]))
-    return {row["id"]: row | {"by": "reference"} for row in remembered(project.kept, by, compute)}
 
 
 def _merge(page: Page) -> nbformat.NotebookNode:

@@ -184,14 +184,14 @@ def status(find) -> Answer:
 def claims(find, seed) -> Answer:
     """The ledger: every claim, its criterion, and its verdict by the reference run or, without one, by the latest run."""
     from helpers import claims as criteria
-    from helpers.run import build
+    from helpers.run import counting
 
     project = find()
     known = criteria.load(project.root / "book" / "claims.yml").values()
     if seed is not None and seed not in (seeds := sorted({c.seed for c in known})):
         raise ValueError(f"no claim is of document {seed!r}; there are {', '.join(seeds)}")
     broken: dict[str, str] = {}
-    sheet, rows, data = build.verdicts(project, broken), [], []
+    sheet, rows, data = counting.verdicts(project, broken), [], []
     for c in known:
         if seed and c.seed != seed:
             continue

@@ -9,11 +9,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.run import execute, locks, processes
+from helpers import files
+from helpers.run import execute, keys, locks, processes
 from helpers.run.project import KEPT, Project
-from helpers.run.store import Store
+from helpers.run.store import PROOF, Store
 
 KEY = re.compile("[0-9a-f]{16}")
+CACHE = "checkpoints"  # of live kernels, beside their folders
 KINDS = {
     "failed": "what a failed run left: its partial notebook, traceback and log",
     "work": "finished pieces of a run that did not end; the next try takes them up",
@@ -32,11 +34,10 @@ class Left:
 
 
 def find(project: Project, *, stale: bool = False, live: bool = False) -> list[Left]:
-    """Everything that nobody works on. stale: finished runs that no source as it stands would find again, too; live: what
-    notebooks wrote that were run by hand, too."""
+    """Everything that nobody works on. stale: finished runs of earlier sources, too; live: what notebooks wrote that were run
+    by hand, too, but for those whose kernel lives."""
     store, found = Store(project.runs), []
     for folder in sorted(p for p in project.runs.glob("*") if p.is_dir() and not p.name.startswith(".")):
-        fresh = _key(project, folder.name) if stale else ""
         for path in sorted(p for p in folder.glob("[!.]*") if p.is_dir()):
             key, _, kind = path.name.partition(".")
             if path.name != "live" and not KEY.fullmatch(key):  # nothing of ours
@@ -44,10 +45,10 @@ def find(project: Project, *, stale: bool = False, live: bool = False) -> list[L
             lock = path.with_name(f".{key}.lock")
             if kind in KINDS:
                 found.append(_left(path, KINDS[kind], lock))
-            elif stale and fresh and key != fresh and (path / "run.json").is_file():
-                found.append(_left(path, "a finished run of an earlier source, or of other parameters", lock))
             elif live and path.name == "live":
-                found.append(_left(path, "what the notebook wrote when it was run in JupyterLab"))
+                found += [_left(p, "what the notebook wrote when it was run in JupyterLab") for p in _free(path)]
+            elif stale and (path / PROOF).is_file() and _earlier(project, folder.name, path):
+                found.append(_left(path, "a finished run of an earlier source", lock))
         for path in store.left(folder.name):
             key = path.name.split(".")[1]
             if KEY.fullmatch(key):
@@ -63,7 +64,7 @@ def remove(found: list[Left]) -> list[Left]:
     gone = []
     for left in found:
         lock = locks.take(left.lock) if left.lock else None
-        if left.lock and lock is None:
+        if (left.lock and lock is None) or any(map(files.held, [left.path, *left.path.glob("*/")])):
             continue
         processes.end(left.path)
         shutil.rmtree(left.path, ignore_errors=True)
@@ -83,9 +84,23 @@ def _left(path: Path, what: str, lock: Path | None = None) -> Left:
     return Left(path, size, what, lock)
 
 
-def _key(project: Project, name: str) -> str:
-    """The key that a run with the notebook's defaults would have; '' where its source cannot be read."""
+def _earlier(project: Project, name: str, folder: Path) -> bool:
+    """Whether a finished run is of an earlier source: planned with its own parameters, some other part of its key has changed
+    since, or the notebook has other parameters by now. Where that cannot be told it is not.
+    """
     try:
-        return execute.plan(project, name, {}).key
-    except execute.FAULTS:
-        return ""
+        facts = files.read_json(folder / PROOF)
+        given = facts["parameters"]
+        if {*given} != {*project.notebook(name).parameters}:
+            return True
+        plan = execute.plan(project, name, given, texts=False)
+        return any(part != "parameters" for part in keys.changed(facts["parts"], plan.parts))
+    except (*execute.FAULTS, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _free(live: Path) -> list[Path]:
+    """The folder of all live kernels; while one of them works, those of the others, without the cache that they share."""
+    made = sorted(p for p in live.iterdir() if p.is_dir())
+    free = [p for p in made if not files.held(p)]
+    return [live] if len(free) == len(made) else [p for p in free if p.name != CACHE]

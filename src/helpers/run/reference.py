@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers import claims, files, records, sources
+from helpers.run import counting
 from helpers.run.project import Project
 from helpers.run.store import Run, Store
 
@@ -23,13 +24,17 @@ LABEL = re.compile(r"(?!\.)[\w.-]+", re.ASCII)
 
 
 def newest(project: Project, name: str, key: str = "", label: str = "") -> Run:
-    """The newest full-profile run of a notebook, or the one whose key starts with `key`. Without a label it must be one of the
-    claims' own parameters. Raises FileNotFoundError."""
-    runs = Store(project.runs).all(project.notebook(name).name)
-    for run in runs:
-        full = run.facts["parameters"].get("profile") == "full" and (label or _own(run))
-        if run.facts["key"].startswith(key) if key else full:
-            return run
+    """The newest whole full-profile run of a notebook, or the one whose key starts with `key`. Without a label it must be one
+    that counts. Raises FileNotFoundError."""
+    notebook = project.notebook(name)
+    runs = Store(project.runs).all(notebook.name)
+    full = [run for run in runs if run.facts["parameters"].get("profile") == "full" and not run.fault()]
+    if key:
+        found = next((run for run in runs if run.facts["key"].startswith(key)), None)
+    else:
+        found = next(iter(full), None) if label else counting.newest(notebook, full)
+    if found:
+        return found
     if key:
         known = ", ".join(run.facts["key"] for run in runs) or "none"
         raise FileNotFoundError(f"{name} has no finished run with a key that starts with {key}; there are {known}")
@@ -42,27 +47,59 @@ def write(project: Project, run: Run, label: str = "", force: bool = False) -> P
     """Write `book/reference/NAME[/label]/`: records, and a header with all parameters (a file by its name, since its folder
     means nothing elsewhere), the digest of the claims as they stood, and what it ran on. Returns the folder.
 
-    Raises ValueError when it would exceed the limit, for a label that is no plain name, when a run with other parameters than
-    the claims' own has no label, and, without `force`, when the label names a reference of other parameters.
+    Raises ValueError when it would exceed the limit, for a label that is no plain name, for a run whose files are not what it
+    left, when a run that does not count has no label, and, without `force`, when the label names a reference of other
+    parameters. A notebook that judges nothing takes a run of other parameters than its defaults without a label by `force`.
     """
+    name = run.facts["notebook"]
+    _check(project, run, label, force)
+    found = [records.read(path) for path in sorted((run.folder / "records").glob("audit_log_*.json"))]
+    if not found:
+        raise FileNotFoundError(f"{run.folder} holds no records; only a notebook that keeps records can be a reference")
+    header = _header(project, run, found)
+    folder = project.root / "book" / "reference" / name / label
+    if label and not force and (folder / records.HEADER).is_file():
+        before, named = records.header(folder).get("parameters") or {}, header["parameters"]
+        if other := sorted(k for k in {*before, *named} - {"device"} if before.get(k) != named.get(k)):
+            raise ValueError(
+                f"the reference {label!r} of {name} has other parameters ({', '.join(other)}); choose another --label, or "
+                "replace it with --force"
+            )
+    _replace(folder, run, found, header)
+    return folder
+
+
+def _check(project: Project, run: Run, label: str, force: bool) -> None:
+    """Refuse what is no reference under this label, with the reason."""
     facts, name = run.facts, run.facts["notebook"]
     if label and not LABEL.fullmatch(label):
         raise ValueError(f"label {label!r}: it names a folder of the book; use letters, digits, '.', '_' and '-' alone")
-    if not label and not _own(run):
-        raise ValueError(f"run {facts['key']} has other parameters than {name}'s claims are about; give it a --label")
+    if why := run.fault():
+        raise ValueError(f"run {facts['key']} is not whole: {why}; run it again")
+    if not label and not counting.counts(project.notebook(name), run):
+        if counting.judged(run) is not None:
+            raise ValueError(
+                f"run {facts['key']} has other parameters than {name}'s claims are about; give it a --label"
+            )
+        if not force:
+            raise ValueError(
+                f"run {facts['key']} has other parameters than {name}'s defaults; give it a --label, or take it with --force"
+            )
     profile, seeds = (facts["parameters"].get(k) for k in ("profile", "seeds"))
     if profile != "full" or (not label and seeds is not None):
         raise ValueError(
             f"run {facts['key']} has profile={profile!r}, seeds={seeds}; a reference is a run of the full profile, and the "
             f"claims' own one of the profile's own seeds: ruc run {name} --profile full"
         )
-    found = [records.read(path) for path in sorted((run.folder / "records").glob("audit_log_*.json"))]
-    if not found:
-        raise FileNotFoundError(f"{run.folder} holds no records; only a notebook that keeps records can be a reference")
+
+
+def _header(project: Project, run: Run, found: list[dict]) -> dict:
+    """What a reference says of the run that it was: how it was made, and the quantities that it is judged by."""
+    facts, name = run.facts, run.facts["notebook"]
     known = project.notebook(name).parameters
     named = {k: Path(v).name if k in known and known[k].is_file(v) else v for k, v in facts["parameters"].items()}
     given = {k: v for k, v in named.items() if k in known and facts["parameters"][k] != known[k].default}
-    header = {
+    return {
         "notebook": name,
         "command": " ".join(["ruc run", name, *(f"-p {k} {shlex.quote(str(v))}" for k, v in given.items())]),
         "date": facts["started"][:10],
@@ -78,20 +115,16 @@ def write(project: Project, run: Run, label: str = "", force: bool = False) -> P
         "provenance": facts["provenance"],
         "quantities": {k: [records.rounded(v) for v in vs] for k, vs in (run.read("quantities.json") or {}).items()},
     }
-    folder = project.root / "book" / "reference" / name / label
-    if label and not force and (folder / records.HEADER).is_file():
-        before = records.header(folder)["parameters"]
-        if other := sorted(k for k in {*before, *named} - {"device"} if before.get(k) != named.get(k)):
-            raise ValueError(
-                f"the reference {label!r} of {name} has other parameters ({', '.join(other)}); choose another --label, or "
-                "replace it with --force"
-            )
+
+
+def _replace(folder: Path, run: Run, found: list[dict], header: dict) -> None:
+    """Make a reference beside its folder, as exact as there is room for, and put it there when it is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".reference.", dir=folder.parent))
     try:
         for path in sorted((run.folder / "kept").glob("*.json")):
             files.write_atomic(made / path.name, path.read_text(encoding="utf-8"))
-        for digits in DIGITS:  # as many as there is room for
+        for digits in DIGITS:
             records.bundle(found, made, digits=digits, **header, significant=digits)
             size = sum(p.stat().st_size for p in made.iterdir())
             if size <= LIMIT:
@@ -107,7 +140,6 @@ def write(project: Project, run: Run, label: str = "", force: bool = False) -> P
             path.replace(folder / path.name)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    return folder
 
 
 def rejudge(project: Project, name: str, study: Study, date: str) -> list[Path]:
@@ -147,8 +179,3 @@ def study_of(project: Project, name: str) -> Study:
     if not found:
         raise ValueError(f"{name} has no study: no part that it imports names it in CHAPTERS")
     return found[0]
-
-
-def _own(run: Run) -> bool:
-    """Whether the run has the claims' own parameters, as far as its chapter says."""
-    return bool((run.read("verdicts.json") or {}).get("counts", True))

@@ -92,8 +92,15 @@ class Store:
 
     def broken(self, name: str) -> list[str]:
         """A line for every proof of a notebook's runs that cannot be read."""
-        faults = [self.fault(name, folder.name) for folder in self._proven(name)]
-        return [fault for fault in faults if f"/{PROOF} is" in fault]
+        found = []
+        for folder in self._proven(name):
+            try:
+                self._read(folder)
+            except FileNotFoundError:  # gone in the meantime
+                continue
+            except (OSError, ValueError) as error:
+                found.append(str(error))
+        return found
 
     def _proven(self, name: str) -> list[Path]:
         """Folders with a proof; what was put aside has a point in its name."""

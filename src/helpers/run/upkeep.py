@@ -15,7 +15,7 @@ from helpers.run.say import Answer, command, size
 @command("reference", "ruc reference learned_encoding")
 @click.argument("notebook")
 @click.option("--label", default="", metavar="NAME", help="A second reference of the same notebook, on other data.")
-@click.option("--force", is_flag=True, help="Replace a reference of that label although it has other parameters.")
+@click.option("--force", is_flag=True, help="Replace a reference although it has other parameters.")
 @click.option("--key", default="", help="The run to take, instead of the newest with the full profile.")
 @click.pass_obj
 def reference(find, notebook, label, key, force) -> Answer:
