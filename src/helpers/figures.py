@@ -166,7 +166,8 @@ def compare(
     A side without such rows is not drawn; a reference that stands alone enters the legend under its label.
     """
     drawn = len(fig.data)
-    bands(fig, *frames.curve(sides.this, column, by, over, mean_over, **where), name, color, dash=dash, seeds=seeds)
+    if column in sides.this:
+        bands(fig, *frames.curve(sides.this, column, by, over, mean_over, **where), name, color, dash=dash, seeds=seeds)
     if sides.reference is None or column not in sides.reference:
         return fig
     x, values = frames.curve(sides.reference, column, by, over, mean_over, **where)

@@ -83,11 +83,9 @@ class Sides:
         this, other = self.read(quantity)
         known = this if other is None else other
         known = known[np.isfinite(known)]
-        low, high = (known.min(), known.max()) if len(known) == 1 else (-np.inf, np.inf)
-        if len(known) > 1:
-            ci = stats.t_interval(known)
-            low, high = ci.low, ci.high
-        prose.glue(name, above if low > border else below if high < border else between)
+        interval = stats.exact if len(known) == 1 else stats.t_interval
+        side = interval(known).side(border) if len(known) else "between"
+        prose.glue(name, {"above": above, "below": below, "between": between}[side])
 
     def mean(self, quantity: Quantity, spec: str = "") -> str:
         """A quantity's mean in this run, as text for a caption."""

@@ -19,6 +19,10 @@ class Interval:
     n: int
     level: float = 0.95
 
+    def side(self, border: float) -> str:
+        """Where it lies to a border: 'above', 'below', or 'between', where it holds or touches it."""
+        return "above" if self.low > border else "below" if self.high < border else "between"
+
     def __format__(self, spec: str) -> str:
         """'0.412 [0.380, 0.444]' with the number format that is given, '.3g' by default."""
         spec = spec or ".3g"

@@ -214,8 +214,8 @@ def by_criterion(
     if criterion.arithmetic:
         return Verdict(name, kind, ARITHMETIC, "; ".join(map(_line, outcomes)), outcomes)
     for o, test in zip(outcomes, criterion.tests, strict=True):
-        wanted = max(criterion.needs(test), criterion.planned or 0)
-        if test.sampled and o.n < wanted:
+        wanted = criterion.wanted(test)
+        if o.n < wanted:
             lines = "; ".join(map(_line, outcomes))
             units = f"{o.n} of {wanted} {criterion.unit}s"
             return Verdict(name, kind, TOO_FEW, f"{units}: {lines}", outcomes, units=units)
