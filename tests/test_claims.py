@@ -291,12 +291,6 @@ def test_calibration():
     assert inside.count(REFUTED) == 0
 
 
-def test_effect_size_is_reported():
-    outcome = claims.examine(Test("q", above=0), [1.0, 2.0, 3.0])
-    assert outcome.effect == pytest.approx(2.0)
-    assert claims.examine(Test("q", above=0), [1.0, 1.0, 1.0]).effect is None
-
-
 def test_the_ledger_numbers_the_claims_of_five_documents(root):
     found = claims.load(root / "book" / "claims.yml")
     first = {"D": 8, "T": 8, "M": 9, "S": 14, "E": 10}

@@ -87,6 +87,12 @@ class Sides:
         side = interval(known).side(border) if len(known) else "between"
         prose.glue(name, {"above": above, "below": below, "between": between}[side])
 
+    def tell_all(self, told: Mapping[str, tuple], *names: str) -> None:
+        """`tell` for each of these names, or for all: {name: (quantity, border, above it, below it, between)}."""
+        for name in names or told:
+            quantity, border, above, below, between = told[name]
+            self.tell(name, quantity, border, above=above, below=below, between=between)
+
     def mean(self, quantity: Quantity, spec: str = "") -> str:
         """A quantity's mean in this run, as text for a caption."""
         return prose.mean(self.read(quantity)[0], spec)

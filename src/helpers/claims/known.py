@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 
 from helpers import stats
 from helpers.claims.criteria import Claim, Criterion, Test
@@ -118,7 +117,7 @@ def _sight(name: str, test: Test, values: np.ndarray, seed: int) -> Sight:
     n, rng = len(x), np.random.default_rng(seed)
     away = (x - x.mean()) * math.sqrt(n / (n - 1))
     drawn = away[rng.integers(0, n, (RESAMPLES, n))]  # (R, n)
-    half = scipy.stats.t.ppf(0.5 + LEVEL / 2, n - 1) * drawn.std(axis=1, ddof=1) / math.sqrt(n)  # (R,)
+    half = stats.half_width(drawn.std(axis=1, ddof=1), n, LEVEL)  # (R,)
 
     def supported(mean: float) -> float:
         middle = mean + drawn.mean(axis=1)
