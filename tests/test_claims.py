@@ -291,12 +291,6 @@ def test_calibration():
     assert inside.count(REFUTED) == 0
 
 
-def test_effect_size_is_reported():
-    outcome = claims.examine(Test("q", above=0), [1.0, 2.0, 3.0])
-    assert outcome.effect == pytest.approx(2.0)
-    assert claims.examine(Test("q", above=0), [1.0, 1.0, 1.0]).effect is None
-
-
 def test_the_ledger_numbers_the_claims_of_five_documents(root):
     found = claims.load(root / "book" / "claims.yml")
     first = {"D": 8, "T": 8, "M": 9, "S": 14, "E": 10}
@@ -422,3 +416,33 @@ def test_an_undecided_claim_with_a_unit_without_value_has_no_p():
     verdict = next(v for v in claims.judge({"E1": claim}, values) if v.criterion == "precise")
     assert verdict.verdict == claims.words.UNDECIDED
     assert verdict.p is None
+
+
+def test_every_unit_is_no_statement_on_fewer_than_were_planned():
+    each = Test("q", above=0.5, interval="every")
+
+    def of(test, quantities, *more):
+        asked = Criterion("precise", (test, *more), planned=12)
+        return claims.judge({"X1": replace(claim(test)["X1"], precise=asked)}, quantities)[0].verdict
+
+    assert of(each, {"q": [1.0]}) == TOO_FEW
+    assert of(each, {"q": [1.0] * 12}) == SUPPORTED
+    drawn = Test("r", above=0.0)
+    found = {"q": [1.0] * 5, "r": list(np.linspace(1, 2, 12))}
+    assert of(each, found, drawn) == SUPPORTED, "it may be of other units than those that were drawn"
+    assert of(replace(each, least=6), found, drawn) == TOO_FEW
+
+
+def test_a_border_of_zero_excuses_its_own_test_alone():
+    known = claim(Test("q", above=1.0), Test("r", above=0.0))
+    there, apart = {"q": [2.0, 2.1, 2.2], "r": [1.0, 1.1, 1.2]}, [-0.1, 0.0, 0.1]
+    for gone, passed in (([0.0, 0.1, 0.2], True), ([0.9, 1.0, 1.1], False)):
+        (seen,) = claims.known.probe(known, {"X1": (there, {"q": gone, "r": apart})})
+        assert seen.passed == passed
+    (seen,) = claims.known.probe(claim(Test("r", above=0.0)), {"X1": (there, {"r": apart})})
+    assert seen.passed
+
+
+def test_no_claims_are_not_all_claims():
+    with pytest.raises(KeyError):
+        claims.of("learned_encoding", {})

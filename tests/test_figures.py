@@ -220,3 +220,10 @@ def test_a_figure_without_a_trace_is_a_sentence(monkeypatch):
     (only,) = found
     assert figures.MIME not in only.bundle
     assert "nothing to draw" in only.bundle["text/plain"]
+
+
+def test_a_column_that_one_side_alone_has_is_drawn_of_that_side():
+    rows = pd.DataFrame({"seed": [0, 1], "step": [1, 1], "loss": [1.0, 2.0]})
+    both = SimpleNamespace(this=rows, reference=rows.assign(score=1.0), label="reference")
+    fig = figures.compare(figures.figure("Q?", "x", "y"), both, "score", "step", "arm", "#0072b2")
+    assert [trace.name for trace in fig.data] == ["arm, reference"]

@@ -171,3 +171,11 @@ def test_any_collection_of_values_means_one_of_them():
     frame = grid()
     for several in (np.array([2, 0]), range(0, 3, 2), {0, 2}, pd.Series([0, 2])):
         assert len(frames.rows(frame, seed=several)) == len(frames.rows(frame, seed=(0, 2)))
+
+
+def test_an_effect_is_planted_by_place_whatever_the_index():
+    rows = pd.DataFrame({"seed": [0, 1, 0, 1], "model": "m", "arm": ["a", "a", "b", "b"], "v": [1.0, 2, 3, 4]})
+    for index in ([0, 1, 0, 1], [7, 7, 7, 7], list("wxyz")):
+        made = controls.shifted(rows.set_axis(index), "v", 10, {"arm": "a"})
+        assert made["v"].tolist() == [9.5, 10.5, 3.0, 4.0]
+        assert made.index.tolist() == index

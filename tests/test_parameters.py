@@ -224,3 +224,24 @@ def test_one_gpu_of_several_can_be_asked_for():
     for choice, value in ((found, "cuda:x"), (found, "cuda:"), (found, "cpu:1"), (other, "cuda:1")):
         with pytest.raises(ParameterError, match="one of"):
             choice.parse(value)
+
+
+def test_a_yes_or_no_may_name_its_two_values():
+    (found,) = parameters.read_cell("flag: bool = True  # true | false: which").values()
+    assert [found.check(True), found.parse("no")] == [True, False]
+    with pytest.raises(ParameterError, match="write `true"):
+        parameters.read_cell("flag: bool = True  # on | off: which")
+
+
+@pytest.mark.parametrize(
+    "heading", ["# %% tags=['parameters']", '# %% a title tags=["x", "parameters"]', '# %% {"tags": ["parameters"]}']
+)
+def test_a_notebook_is_read_once_however_its_tags_are_written(heading, project_folder):
+    path = project_folder / "notebooks" / "tagged.py"
+    path.write_text(f"# %%\n1\n{heading}\nn: int = 1  # 1..3: x\n\n# %% [markdown]\n# parameters\n")
+    notebook = Project.find().notebook("tagged")
+    assert [*parameters.of_notebook(path)] == [*notebook.parameters] == ["n"]
+    assert [c.source for c in notebook.cells if "parameters" in c.tags] == ["n: int = 1  # 1..3: x"]
+    path.write_text("# %%\n1\n")
+    with pytest.raises(ParameterError, match=r"tagged.py: it has 0 cells tagged parameters"):
+        parameters.of_notebook(path)

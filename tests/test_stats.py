@@ -95,8 +95,3 @@ def test_holm_keeps_the_family_wise_error_rate():
     rng = np.random.default_rng(4)
     any_rejected = np.mean([(stats.holm(rng.random(10)) < 0.05).any() for _ in range(1000)])
     assert 0.03 < any_rejected < 0.07
-
-
-def test_paired_effect():
-    assert stats.paired_effect([1.0, 2.0, 3.0]) == pytest.approx(2.0)
-    assert np.isnan(stats.paired_effect([1.0, 1.0]))

@@ -198,7 +198,8 @@ def test_probes_and_numbers_are_kept(open_log, tmp_path):
     assert numbers["x1_controls"] == [1.0]
     assert numbers["x1_gap"] == pytest.approx([0.5, 0.501, 0.502])
     assert judged.forest("title", "nats").data
-    assert judged.forest("title", "nats", of=("absent",)) is not None
+    (empty,) = judged.forest("title", "nats", of=("absent",)).layout.annotations
+    assert empty.text == "no claim judged yet"
     rows = lambda of: len([trace for trace in judged.forest("title", "nats", of=of).data if trace.error_x.array])
     assert [rows(of) for of in (("X1",), ("x1_g",), ("x2",), ())] == [1, 1, 0, 1]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from helpers import frames
@@ -35,5 +36,6 @@ def shifted(
     if not len(now):
         return frame
     now = frames.each(now, list(over)[-1])
-    moved = frames.rows(frame, **a, **where).index
-    return frame.assign(**{column: frame[column].where(~frame.index.isin(moved), frame[column] + (to - now.mean()))})
+    moved = frames.rows(frame.reset_index(drop=True), **a, **where).index  # places, whatever the frame's own index is
+    stays = ~np.isin(np.arange(len(frame)), moved)
+    return frame.assign(**{column: frame[column].where(stays, frame[column] + (to - now.mean()))})

@@ -12,11 +12,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from helpers import frames
-from helpers.switches import choose as choose
+from helpers import frames, stats
 from helpers.switches import groups as groups
 from helpers.switches import play as play
-from helpers.switches import steps as steps
 from helpers.tables import Output
 from helpers.tables import texts as texts
 
@@ -166,7 +164,8 @@ def compare(
     A side without such rows is not drawn; a reference that stands alone enters the legend under its label.
     """
     drawn = len(fig.data)
-    bands(fig, *frames.curve(sides.this, column, by, over, mean_over, **where), name, color, dash=dash, seeds=seeds)
+    if column in sides.this:
+        bands(fig, *frames.curve(sides.this, column, by, over, mean_over, **where), name, color, dash=dash, seeds=seeds)
     if sides.reference is None or column not in sides.reference:
         return fig
     x, values = frames.curve(sides.reference, column, by, over, mean_over, **where)
@@ -203,15 +202,13 @@ def _slim(spec: object) -> object:
 
 def _intervals(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of (S, P) with nan: at each x the number of seeds, their mean, and half the 95 % t interval of it, nan for one seed."""
-    from scipy.stats import t
-
     count = np.isfinite(values).sum(0)
     mean = np.nansum(values, 0) / count
     square = np.nansum((values - mean) ** 2, 0)
     half = np.full(len(mean), np.nan)
     many = count > 1
     n = count[many]
-    half[many] = t.ppf(0.975, n - 1) * np.sqrt(square[many] / (n - 1) / n)
+    half[many] = stats.half_width(np.sqrt(square[many] / (n - 1)), n)
     return count, mean, half
 
 

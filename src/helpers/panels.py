@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -67,17 +68,10 @@ def difference(
         fig.add_hrect(y0=margin[0], y1=margin[1], **shade)
     figures.level(fig, 0.0, "no difference")
     for (name, (a, b)), color in zip(pairs.items(), figures.series(pairs).values(), strict=True):
-        told = _Sides(
-            *(_apart(rows, column, by, a, b, (*over, *mean_over), where) for rows in (sides.this, sides.reference)),
-            sides.label,
-        )
+        this, other = (_apart(r, column, by, a, b, (*over, *mean_over), where) for r in (sides.this, sides.reference))
+        told = SimpleNamespace(this=this, reference=other, label=sides.label)
         figures.compare(fig, told, column, by, name, color, over=over, mean_over=mean_over, seeds=False)
     return fig
-
-
-class _Sides:
-    def __init__(self, this, reference, label):
-        self.this, self.reference, self.label = this, reference, label
 
 
 def _apart(rows, column, by, a, b, over, where) -> pd.DataFrame | None:

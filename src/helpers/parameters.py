@@ -34,6 +34,8 @@ RANGE = re.compile(rf"^({NUMBER})?\s*\.\.\s*({NUMBER})?\s*:\s*")
 LOOKS = re.compile(
     r"^\s*\S+\s*\||^[^:]*\|[^:]*:|^\S*\.\.|^[^:]*(?:\d\s*\.\.|\.\.\s*[+-]?\d)[^:]*:"
 )  # held to something?
+CELL = re.compile(r"^#\s*%%(.*)\n?", re.M)  # the line that opens a cell
+TAGS = re.compile(r"""(?:\btags\s*=|["']tags["']\s*:)\s*(\[[^\]]*\])""")
 SPECIAL = ("PATH", "FOLDER", "HUB-NAME")  # choices that stand for many values
 
 
@@ -108,6 +110,8 @@ class Parameter:
     def _known(self) -> list[object]:
         """The choices as values of the declared type."""
         kind = SCALARS[self._inner()]
+        if kind is bool:
+            return [c == "true" for c in self.choices]
         return [kind(c) for c in self.choices if c not in SPECIAL] if kind in (int, float) else list(self.choices)
 
     def _folder(self, value: str) -> str:
@@ -191,10 +195,33 @@ def read_cell(source: str) -> dict[str, Parameter]:
 
 
 def of_notebook(path: Path) -> dict[str, Parameter]:
-    """The parameters of a source notebook (.py, percent format), read without running or importing anything of it."""
-    cells = re.split(r"^# %%", path.read_text(encoding="utf-8"), flags=re.M)
-    (cell,) = [c.partition("\n")[2] for c in cells if '"parameters"' in c.partition("\n")[0]] or [""]
-    return read_cell(cell)
+    """The parameters of a source notebook (.py, percent format), read without running or importing anything of it. Raises
+    ParameterError, naming the file, unless exactly one cell is tagged `parameters` and holds typed literals."""
+    try:
+        cells = CELL.split(path.read_text(encoding="utf-8"))[1:]  # a heading, its cell, the next heading, …
+        tagged = [
+            source for heading, source in zip(cells[::2], cells[1::2], strict=True) if "parameters" in _tags(heading)
+        ]
+        if len(tagged) != 1:
+            raise ParameterError(
+                f'it has {len(tagged)} cells tagged parameters; it needs one: # %% tags=["parameters"]'
+            )
+        return read_cell(tagged[0])
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path} is not a text notebook: {error}") from error
+    except ParameterError as error:
+        raise ParameterError(f"{path}: {error}") from None
+    except SyntaxError as error:
+        raise ParameterError(f"{path}: parameters cell, line {error.lineno}: {error.msg}") from None
+
+
+def _tags(heading: str) -> list[str]:
+    """The tags of a cell, from the line that opens it: `tags=["a", "b"]`, in quotes of either kind, or {"tags": ["a"]}."""
+    found = TAGS.search(heading)
+    try:
+        return list(ast.literal_eval(found[1])) if found else []
+    except (ValueError, SyntaxError):
+        return []
 
 
 def resolve(known: Mapping[str, Parameter], given: Mapping[str, object], *, texts: bool = True) -> dict[str, object]:
@@ -221,6 +248,8 @@ def _parameter(name: str, kind: str, default: object, comment: str) -> Parameter
         choices = tuple(c.strip() for c in match[1].split("|"))
         if number and not all(re.fullmatch(NUMBER, c) for c in choices):
             raise ParameterError(f"{name}: {match[1]!r} are choices of a {kind}, and not all of them are numbers")
+        if kind.removeprefix("list[").rstrip("]") == "bool" and not {*choices} <= {"true", "false"}:
+            raise ParameterError(f"{name}: {match[1]!r} are choices of a {kind}; write `true | false: what it is`")
         return Parameter(name, kind, default, comment[match.end() :], choices=choices)
     match = RANGE.match(comment)
     if match and number:

@@ -83,11 +83,15 @@ class Sides:
         this, other = self.read(quantity)
         known = this if other is None else other
         known = known[np.isfinite(known)]
-        low, high = (known.min(), known.max()) if len(known) == 1 else (-np.inf, np.inf)
-        if len(known) > 1:
-            ci = stats.t_interval(known)
-            low, high = ci.low, ci.high
-        prose.glue(name, above if low > border else below if high < border else between)
+        interval = stats.exact if len(known) == 1 else stats.t_interval
+        side = interval(known).side(border) if len(known) else "between"
+        prose.glue(name, {"above": above, "below": below, "between": between}[side])
+
+    def tell_all(self, told: Mapping[str, tuple], *names: str) -> None:
+        """`tell` for each of these names, or for all: {name: (quantity, border, above it, below it, between)}."""
+        for name in names or told:
+            quantity, border, above, below, between = told[name]
+            self.tell(name, quantity, border, above=above, below=below, between=between)
 
     def mean(self, quantity: Quantity, spec: str = "") -> str:
         """A quantity's mean in this run, as text for a caption."""

@@ -86,7 +86,7 @@ def fit(
     """
     if every < 1:
         raise ValueError(f"every={every}: models can be looked at after every step, or less often")
-    adam = _Adam(
+    adam = Adam(
         params, loss, lr=lr, steps=steps, betas=betas, eps=eps, decay=decay, clip=clip, learn=learn,
         refilled=refill is not None, keeps=keeps, memory=memory,
     )  # fmt: skip
@@ -116,7 +116,7 @@ def fit(
     return seen
 
 
-class _Adam:
+class Adam:
     """One step for all models, and what it changes: parameters, two moments, and how many steps each has behind it."""
 
     def __init__(self, params, loss, *, lr, steps, betas, eps, decay, clip, learn, refilled, keeps, memory):

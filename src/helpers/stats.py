@@ -19,6 +19,10 @@ class Interval:
     n: int
     level: float = 0.95
 
+    def side(self, border: float) -> str:
+        """Where it lies to a border: 'above', 'below', or 'between', where it holds or touches it."""
+        return "above" if self.low > border else "below" if self.high < border else "between"
+
     def __format__(self, spec: str) -> str:
         """'0.412 [0.380, 0.444]' with the number format that is given, '.3g' by default."""
         spec = spec or ".3g"
@@ -44,8 +48,13 @@ def t_interval(values, level: float = 0.95) -> Interval:
         return Interval(mean, -np.inf, np.inf, 1, level)
     if np.ptp(x) == 0:  # a mean and a spread of equal values would be off by a rounding
         return Interval(float(x[0]), float(x[0]), float(x[0]), n, level)
-    half = float(scipy.special.stdtrit(n - 1, 0.5 + level / 2) * x.std(ddof=1) / np.sqrt(n))
+    half = float(half_width(x.std(ddof=1), n, level))
     return Interval(mean, mean - half, mean + half, n, level)
+
+
+def half_width(spread, n, level: float = 0.95):
+    """Half of Student's interval of the mean of n units of this standard deviation, for numbers or arrays of any one shape."""
+    return scipy.special.stdtrit(n - 1, 0.5 + level / 2) * spread / np.sqrt(n)
 
 
 def bootstrap(
@@ -165,13 +174,6 @@ def holm(p_values) -> np.ndarray:
     out = np.empty_like(p)
     out[order] = np.minimum(steps, 1)
     return out
-
-
-def paired_effect(differences) -> float:
-    """Cohen's d_z: mean paired difference in units of its own spread (Cohen 1988, §2.3); NaN when it has none."""
-    x = units(differences)
-    spread = x.std(ddof=1) if len(x) > 1 else 0.0
-    return float(x.mean() / spread) if spread > 0 else float("nan")
 
 
 def cohens_d(a, b) -> float:

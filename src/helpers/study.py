@@ -4,9 +4,8 @@ keeps the records and finds the committed reference that answers the same parame
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -172,11 +171,9 @@ class Log:
         for found in self.work.rows((self.name, self.device, key), compute):
             self.add(Record.from_dict(found))
 
-    @contextlib.contextmanager
-    def live(self, title: str, x: str, y: str) -> Iterator[live.LivePlot]:
-        """Curves that grow while the cell runs in a live notebook."""
-        with live.LivePlot(title, x, y) as plot:
-            yield plot
+    def live(self, title: str, x: str, y: str) -> live.LivePlot:
+        """Curves that grow while the cell runs in a live notebook, in a `with` block."""
+        return live.LivePlot(title, x, y)
 
     def progress(self, done: int, of: int) -> None:
         """Tell the runner how far this run is; at most once a second, and when all is done."""

@@ -35,18 +35,6 @@ def groups(
     return fig.update_layout(updatemenus=[menu], margin={"t": 86})
 
 
-def steps(
-    fig: go.Figure, labels: Sequence[object], sizes: Sequence[int], prefix: str = "", start: int = 0
-) -> go.Figure:
-    """`groups` with a slider."""
-    return groups(fig, labels, sizes, "slider", prefix, start)
-
-
-def choose(fig: go.Figure, labels: Sequence[str], sizes: Sequence[int]) -> go.Figure:
-    """`groups` with a menu."""
-    return groups(fig, labels, sizes)
-
-
 def _positions(fig: go.Figure, labels: Sequence[object], sizes: Sequence[int], start: int) -> list[dict]:
     """A control's positions, one a group; leaves the group `start` visible."""
     first, edges = len(fig.data) - sum(sizes), np.cumsum([0, *sizes])

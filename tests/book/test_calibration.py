@@ -1,6 +1,7 @@
 """The methods page's account of the judge: chances by an independent simulation, the committed ledgers within their bounds."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,7 +40,10 @@ def test_the_committed_ledgers_err_as_rarely_as_the_judge_promises(root):
 
 def test_the_page_says_what_was_found(root):
     found = json.loads((root / calibration.RESULT).read_text())
-    text = calibration._told(found)
+    page = object.__new__(calibration.Calibration)
+    env = SimpleNamespace(srcdir=root, note_dependency=lambda path: None)
+    page.state = SimpleNamespace(document=SimpleNamespace(settings=SimpleNamespace(env=env)))
+    text, drawn = (node.astext() for node in page.run())
     assert text.count("<tr><td>") == len(calibration.SETTINGS)
     assert str(found["ledgers"]) in text
-    assert 'aria-describedby="calibration-figure"' in calibration._figure()
+    assert 'aria-describedby="calibration-figure"' in drawn

@@ -15,7 +15,7 @@ TABLE = (
 
 
 def labelled(text):
-    return pages.TABLE.sub(pages._labelled, text)
+    return pages.TABLE.sub(pages.labelled, text)
 
 
 def test_a_table_tells_each_cell_its_column_and_sets_numbers_right():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from helpers import claims, numbers
 from helpers.book import badges, front, ledger, methods, picture, sheet
@@ -194,12 +195,22 @@ def test_a_finding_is_picked_by_its_interval_and_left_out_without_its_run(found)
     assert shown(border=1.5).startswith("open")
     assert shown(minus="r", border=0.0).startswith("more 0.50")
     assert shown(quantity="gone") is None
+    (test,) = found.claims["D8"].precise.tests
+    found.references[0]["quantities"][test.quantity] = [0.04, 0.041, 0.042]
+    asked = {"claim": "D8", "quantity": test.quantity}
+    with pytest.raises(ValueError, match="whose border counts"):
+        shown(**asked)
+    del finding["border"]
+    assert shown(**asked).startswith("less"), "by the ledger's border"
+    found.references[0]["quantities"][test.quantity] = [0.06, 0.061, 0.062]
+    assert shown(**asked).startswith("more")
+    finding["border"] = 1.0
     assert shown(reference="y") is None
 
 
 def test_every_finding_of_the_front_has_its_run_and_three_sentences_with_a_number(root):
     known = sheet.Sheet(root)
-    findings = front._read(root)["findings"]
+    findings = yaml.safe_load((root / front.FINDINGS).read_text())["findings"]
     assert 3 <= len(findings) <= 5
     for finding in findings:
         assert front.tell(finding, known), finding["quantity"]
@@ -266,6 +277,12 @@ def test_the_worked_example_is_computed_from_the_committed_values(found, env):
     for piece in ("0.100, 0.200, 0.300", "0.100 / √3 = 0.0577", "0.20 [−0.05, 0.45]", "verdict-undecided"):
         assert piece in text
     assert claims.words.AWAITING not in text
+    ratio = tuple(
+        replace(t, quantity="q", log=True, above=0.5, below=math.inf) for t in found.claims["D6"].precise.tests[:1]
+    )
+    found.claims["D6"] = replace(found.claims["D6"], precise=replace(found.claims["D6"].precise, tests=ratio))
+    with pytest.raises(ValueError, match="t of logarithms"):
+        made(methods.Worked, env, "D6").markup(found)
 
 
 def test_the_ledger_says_what_other_committed_runs_say_by_themselves(found, env):

@@ -166,7 +166,7 @@ def test_printed_data_are_four_sequences():
 def test_minibatch_tables_sum_to_the_data():
     p = encoding.Printed(seeds=1, sequences=70, epochs=1)
     data = torch.tensor(printed.sequences(p, 0))[None]
-    tables = printed._tables(p, data, 1)
+    tables = printed.batch_tables(p, data, 1)
     sizes = torch.tensor([32.0, 32, 6]) / 70
     total = sum(w * t[0] for w, t in zip(sizes, tables, strict=True))
     assert np.allclose(total, tasks.bigram_counts(data[0].numpy(), 50) / (70 * 19), atol=1e-6)

@@ -107,3 +107,9 @@ def test_several_conditions_of_a_seed_are_no_units(tmp_path):
     assert sorted(exercises.values(run(("a", 0), ("a", 1)), "gap")) == [0.0, 1.0]
     with pytest.raises(ValueError, match="has not measured gap"):
         exercises.values(run(("a", 0), ("a", 1), ("b", 0)), "gap")
+
+
+def test_a_quantity_without_a_value_is_said_to_have_none():
+    run = SimpleNamespace(read=lambda name: {"q": [None, None]}, facts={"notebook": "tiny"})
+    with pytest.raises(ValueError, match="tiny has measured q in no unit"):
+        exercises.values(run, "q")

@@ -41,7 +41,7 @@ def test_frozen_weights_stay_bit_by_bit_with_decay_and_the_others_move():
 def test_frozen_moments_stay_zero():
     """Let go after five steps, a frozen head trains on as one whose optimiser has seen nothing of it."""
     mask = heads.mask_of(ARCH, [0, 1, 3, 4])
-    adam = stacked._Adam(
+    adam = stacked.Adam(
         params := pile(4), lambda p, t: models.forward(p, TOKENS, ARCH).square().mean((1, 2, 3)), lr=0.01, steps=5,
         betas=stacked.BETAS, eps=stacked.EPSILON, decay=0.1, clip=None, learn=heads.learned(ARCH, mask), refilled=False,
         keeps=(), memory=None,

@@ -198,7 +198,7 @@ def test_attention_without_masks_is_the_same(tiny, drawn):
     model = tiny["llama"].model
     x = torch.randn(2, 9, 64, generator=torch.Generator().manual_seed(0))
     plain = model(inputs_embeds=x).logits
-    prompts._register()
+    prompts.register()
     kind, model.config._attn_implementation = model.config._attn_implementation, prompts.CAUSAL
     try:
         assert (model(inputs_embeds=x).logits - plain).abs().max() < 1e-5

@@ -142,7 +142,7 @@ def test_other_wordings_mean_the_same_and_weigh_as_much_as_the_text(story):
     pair, other = targets.worded(master, 2)
     assert len(pair.questions) == len(pair.answers) == 2
     assert pair.asked.question not in pair.questions
-    texts = contest._more(pair, other, 1.0)
+    texts = contest.wordings(pair, other, 1.0)
     assert [t.asked for t in texts] == [True, True, False, False, False, False]
     for side in (0, 1):
         assert sum(t.weight for t in texts if t.side == side) == 2

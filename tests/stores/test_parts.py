@@ -100,3 +100,17 @@ class Odd(nn.Module):
 def test_what_is_not_understood_is_refused_by_name(weight, why):
     with pytest.raises(ValueError, match=f"weight is .*{why}"):
         stores.parts(nn.ModuleDict({"odd": Odd(weight)}))
+
+
+def test_two_modules_that_share_a_stack_are_stored_once_and_read_again(tmp_path):
+    class Experts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(2, 8, 16))
+
+    model = nn.ModuleDict({"a": Experts(), "b": Experts()})
+    model["b"].w = model["a"].w
+    opened = stores.StoreFile.open(stores.write_store(tmp_path / "x.safetensors", model))
+    assert opened.names() == ["a.w.0", "a.w.1"]
+    assert opened.tied == {"b.w.0": "a.w.0", "b.w.1": "a.w.1"}
+    assert torch.equal(opened.decode("b.w.1"), opened.decode("a.w.1"))

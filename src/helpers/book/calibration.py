@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from helpers import figures, files, numbers, switches
 from helpers.book import still
-from helpers.book.plots import BOX
+from helpers.book.plots import framed
 from helpers.book.sheet import table
 
 RESULT = Path("book") / "reference" / "judge" / "calibration.json"
@@ -107,17 +107,10 @@ def power_figure() -> go.Figure:
 def _figure() -> str:
     """The figure with its still picture and its caption, as markup."""
     fig = power_figure()
-    content = json.loads(json.dumps(fig.to_plotly_json() | {"config": figures.CONFIG}, default=_plain))
-    spec = json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-    name = html.escape(fig.layout.title.text)
-    box = BOX.format(name=name, height=fig.layout.height or 420, spec=spec, fallback="")
-    box = box.replace('role="figure"', 'role="figure" aria-describedby="calibration-figure"', 1)
+    content = json.loads(files.strict_json(fig.to_plotly_json() | {"config": figures.CONFIG}))
+    box = framed(content).replace('role="figure"', 'role="figure" aria-describedby="calibration-figure"', 1)
     picture = f'<div class="plotly-static">{still.picture(content)}</div>'
     return f'<div class="has-static">{box}</div>{picture}<p class="figcaption" id="calibration-figure">{CAPTION}</p>'
-
-
-def _plain(value: object) -> object:
-    return value.tolist() if isinstance(value, np.ndarray) else float(value)
 
 
 def setup(app) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
@@ -63,10 +64,11 @@ class Findings(FromSheet):
 
 
 def tell(finding: Mapping, found: Sheet) -> str | None:
-    """The sentence that a committed quantity asks for: `above`, `below` or `between`, by where its 95 % interval lies to
-    `border`, with {value} in it. None without the reference or the quantity: what was not run is not told.
+    """The sentence that a committed quantity asks for: `above`, `below` or `between`, by where its 95 % interval lies to a
+    border, with {value} in it. None without the reference or the quantity: what was not run is not told.
 
-    `minus` names a second quantity, taken away unit by unit.
+    The border is that of the claim's own test of the quantity; `border` where it has none. `minus` names a second quantity,
+    taken away unit by unit. Raises ValueError for a border that is typed a second time, and a test that has no single one.
     """
     made = found.reference(finding["reference"], finding.get("label", ""))
     known = (made or {}).get("quantities") or {}
@@ -77,13 +79,28 @@ def tell(finding: Mapping, found: Sheet) -> str | None:
     scaled = [(pair[0] - sum(pair[1:])) * finding.get("scale", 1) for pair in units]
     if not scaled:
         return None
-    ci, border = stats.t_interval(scaled), finding["border"] * finding.get("scale", 1)
-    side = "above" if ci.low > border else "below" if ci.high < border else "between"
+    ci = stats.t_interval(scaled)
+    side = ci.side(_border(finding, found) * finding.get("scale", 1))
     value = numbers.spread(ci.estimate, (ci.high - ci.low) / 2)
     unit = finding.get("unit", "")
     return " ".join(finding[side].split()).format(
         value=f"{numbers.unit(value, unit)} (n{numbers.NBSP}={numbers.NBSP}{ci.n})"
     )
+
+
+def _border(finding: Mapping, found: Sheet) -> float:
+    """What a finding is told by: the border of its claim's test, so that the front says nothing else than the ledger."""
+    claim = found.claims.get(finding.get("claim"))
+    tests = claim.precise.tests if claim and "minus" not in finding else ()
+    test = next((t for t in tests if t.quantity == finding["quantity"]), None)
+    if test is None:
+        return finding["border"]
+    borders = [b for b in (test.above, test.below) if math.isfinite(b)]
+    if "border" in finding or len(borders) != 1 or test.interval != "t" or test.log:
+        raise ValueError(
+            f"{FINDINGS}: {test.quantity} is tested by {claim.id}, whose border counts; give none, and a t test with one border"
+        )
+    return borders[0]
 
 
 class Doors(FromSheet):

@@ -12,7 +12,6 @@ from helpers.book.search import claim_entries
 from helpers.book.sheet import (
     CHANGES,
     SEEDS,
-    UNJUDGED,
     FromSheet,
     Sheet,
     chapter,
@@ -54,9 +53,8 @@ class Ledger(FromSheet):
         choices = {
             "part": [(found.part(s), s) for s in seeds],
             "verdict": [(v, v) for v in claims.words.VERDICTS if v in judged],
-            "seed": [(s, s) for s in seeds],
         }
-        labels = {"part": "Part", "verdict": "Verdict", "seed": "Document"}
+        labels = {"part": "Part", "verdict": "Verdict"}
         fields = "".join(
             f'<label>{labels[name]} <select name="{name}"><option value="">all</option>'
             + "".join(f'<option value="{v}">{html.escape(text)}</option>' for text, v in values)
@@ -87,9 +85,7 @@ class Ledger(FromSheet):
             f'{where}<br><a href="{seed}">document {c.seed}</a>',
         ]
         body = "".join(f"<td>{v}</td>" for v in cells)
-        return (
-            f'<tr id="{c.id}" data-verdict="{known["verdict"]}" data-seed="{c.seed}" data-part="{c.seed}">{body}</tr>'
-        )
+        return f'<tr id="{c.id}" data-verdict="{known["verdict"]}" data-part="{c.seed}">{body}</tr>'
 
     def _badge(self, c: claims.Claim, known: dict, criterion: str) -> str:
         """A verdict that leads to its row in the chapter, where there is one."""
@@ -100,7 +96,7 @@ class Ledger(FromSheet):
 
     def _printed(self, found: Sheet, c: claims.Claim) -> str:
         """The printed criterion's verdict. A division of two settings has none: it is arithmetic."""
-        if getattr(c.printed, "arithmetic", False):
+        if c.printed.arithmetic:
             return "<i>arithmetic</i>"
         return self._badge(c, found.printed[c.id], "printed") if c.id in found.printed else ""
 
@@ -123,15 +119,14 @@ def _alone(found: Sheet, c: claims.Claim) -> str:
 
 
 def p_value(found: Sheet, c: claims.Claim) -> str:
-    """The p of the claim's verdict, adjusted over the ledger; the plain one where only that is there; '' for neither."""
-    known = found.verdict(c.id)
-    value = known["holm"] if known.get("holm") is not None else known.get("p")
+    """The p of the claim's verdict, adjusted over the ledger; '' without one."""
+    value = found.verdict(c.id).get("holm")
     return "" if value is None else html.escape(numbers.p(value))
 
 
 def least(found: Sheet, c: claims.Claim) -> str:
     """The smallest effect that the deciding test can see with its units, '' where that is not known."""
-    test = deciding(found.verdict(c.id) or UNJUDGED)
+    test = deciding(found.verdict(c.id))
     return "" if not test or test.get("least_visible") is None else numbers.write(test["least_visible"], 2)
 
 

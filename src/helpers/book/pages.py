@@ -36,7 +36,7 @@ def add_shell(app, pagename, templatename, context, doctree) -> None:
     app.add_css_file("shell.css")
     app.add_js_file("shell.js", loading_method="defer")
     if context.get("body"):
-        context["body"] = TABLE.sub(_labelled, context["body"])
+        context["body"] = TABLE.sub(labelled, context["body"])
 
 
 def announce(app, pagename, templatename, context, doctree) -> None:
@@ -70,7 +70,7 @@ def to_come(sidebar: str, found: Sheet) -> str:
     return sidebar
 
 
-def _labelled(found: re.Match) -> str:
+def labelled(found: re.Match) -> str:
     """A table whose cells know their column's name, which is what a phone shows beside them; numbers stand to the right."""
     head = HEAD.search(found[2])
     if not head:

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,16 +54,27 @@ class PlotlyMime:
         """The nodes for one figure, or None for any other MIME type."""
         if inline or data.mime_type != MIME:
             return None
-        layout = data.content.get("layout", {})
-        title = re.sub(r"<[^>]+>", " ", (layout.get("title") or {}).get("text") or "")
-        alt = (layout.get("meta") or {}).get("alt") or title or "figure"
-        spec = json.dumps(data.content, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
-        picture = _picture(renderer, data.content, title or alt)
-        words = {"name": html.escape(title or alt), "height": int(layout.get("height", 420)), "spec": spec}
+        title, alt = titles(data.content)
+        picture = _picture(renderer, data.content, title)
         box = nodes.raw("", "", format="html", classes=["plotly"])
-        box += nodes.Text(BOX.format(fallback="" if picture else FALLBACK.format(alt=html.escape(alt)), **words))
+        box += nodes.Text(framed(data.content, "" if picture else FALLBACK.format(alt=html.escape(alt))))
         box["kinds"] = sorted({trace.get("type", "scatter") for trace in data.content.get("data", ())})
         return [box, *picture]
+
+
+def titles(spec: Mapping) -> tuple[str, str]:
+    """A figure's name, and its text for readers who do not see it; one stands for the other where that is missing."""
+    layout = spec.get("layout", {})
+    title = re.sub(r"<[^>]+>", " ", (layout.get("title") or {}).get("text") or "")
+    alt = (layout.get("meta") or {}).get("alt") or title or "figure"
+    return title or alt, alt
+
+
+def framed(spec: Mapping, fallback: str = "") -> str:
+    """A figure's JSON in a box of its final height, as markup. fallback: what stands there without scripts."""
+    text = json.dumps(spec, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    height = int(spec.get("layout", {}).get("height", 420))
+    return BOX.format(name=html.escape(titles(spec)[0]), height=height, spec=text, fallback=fallback)
 
 
 class Twins(SphinxPostTransform):

@@ -115,6 +115,16 @@ class Criterion:
         named = next((n for n in (test.least, self.least) if n is not None), LEAST.get(test.interval, 1))
         return named if test.sampled else 1
 
+    def wanted(self, test: Test) -> int:
+        """Units without which a test decides nothing: those planned. A test of every unit may be of others, fewer, beside tests
+        whose units were drawn, unless it names its `least`; by itself it is of those planned, too."""
+        if test.sampled:
+            return max(self.needs(test), self.planned or 0)
+        if test.interval == "every":
+            alone = not any(t.sampled for t in self.tests)
+            return test.least if test.least is not None else (self.planned or 0) if alone else 0
+        return 0
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -167,7 +177,7 @@ def load(path: str | Path | None = None) -> dict[str, Claim]:
 
 def of(chapter: str, claims: Mapping[str, Claim] | None = None) -> dict[str, Claim]:
     """The claims that `chapter` judges. Raises KeyError when it judges none."""
-    found = {k: c for k, c in (claims or load()).items() if c.chapter == chapter}
+    found = {k: c for k, c in (load() if claims is None else claims).items() if c.chapter == chapter}
     if not found:
         raise KeyError(f"no claim names the chapter {chapter!r} in book/claims.yml")
     return found

@@ -18,7 +18,7 @@ LEVEL = 0.95  # of the intervals that are shown, and that support
 
 @dataclass(frozen=True)
 class Outcome:
-    """One test against one run: the estimate, its interval, the effect size (mean over spread), and the verdict.
+    """One test against one run: the estimate, its interval, and the verdict.
 
     low, high: the 95 % interval. wide: the ends of the (100 − 5/k) % interval that refutes one of k tests. p: (that the
     region holds, that it does not), one-sided. least_visible: distance from the border that n such units show with power .8.
@@ -33,7 +33,6 @@ class Outcome:
     low: float | None = None
     high: float | None = None
     n: int = 0
-    effect: float | None = None
     says: str = ""
     interval: str = "t"
     wide: tuple[float, float] | None = None
@@ -138,9 +137,7 @@ def examine(
         verdict = _certain(question, x, above, below)
         if question.interval == "p":
             p = (float(ci.high), 1.0)
-    effect = stats.paired_effect(x) if question.interval in ("t", "bootstrap") else math.nan
-    ends = {"low": ci.low, "high": ci.high, "effect": effect if question.interval in ("t", "bootstrap") else math.nan}
-    finite = {k: (back(v) if k != "effect" else v) if math.isfinite(v) else None for k, v in ends.items()}
+    ends = {k: back(v) if math.isfinite(v) else None for k, v in (("low", ci.low), ("high", ci.high))}
     outer = (back(wide.low), back(wide.high)) if question.sampled and math.isfinite(wide.low) else None
     return Outcome(
         verdict=verdict,
@@ -149,7 +146,7 @@ def examine(
         wide=outer,
         p=p,
         least_visible=_visible(question, x),
-        **finite,
+        **ends,
         **known,
     )
 
@@ -214,8 +211,8 @@ def by_criterion(
     if criterion.arithmetic:
         return Verdict(name, kind, ARITHMETIC, "; ".join(map(_line, outcomes)), outcomes)
     for o, test in zip(outcomes, criterion.tests, strict=True):
-        wanted = max(criterion.needs(test), criterion.planned or 0)
-        if test.sampled and o.n < wanted:
+        wanted = criterion.wanted(test)
+        if o.n < wanted:
             lines = "; ".join(map(_line, outcomes))
             units = f"{o.n} of {wanted} {criterion.unit}s"
             return Verdict(name, kind, TOO_FEW, f"{units}: {lines}", outcomes, units=units)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 
 from helpers import stats
 from helpers.claims.criteria import Claim, Criterion, Test
@@ -24,17 +23,18 @@ Quantities = Mapping[str, Sequence[float]]
 class Probe:
     """The verdicts of a precise criterion on quantities whose answer is known: the effect planted, and taken out.
 
-    zero: whether some test's border is zero, so that an effect that was taken out lies on it and can be undecided.
+    solid: the verdict without the effect of those tests alone whose border is not zero; '' where there are none. On a border of
+    zero lies an effect that was taken out, and can be undecided.
     """
 
     id: str
     planted: str
     absent: str
-    zero: bool = False
+    solid: str = REFUTED
 
     @property
     def passed(self) -> bool:
-        return self.planted == SUPPORTED and (self.absent != SUPPORTED if self.zero else self.absent == REFUTED)
+        return self.planted == SUPPORTED and self.absent != SUPPORTED and self.solid in ("", REFUTED)
 
 
 def bare(criterion: Criterion, least: int = 1) -> Criterion:
@@ -52,9 +52,12 @@ def probe(claims: Mapping[str, Claim], known: Mapping[str, tuple[Quantities, Qua
     for name, pair in known.items():
         precise = claims[name].precise
         asked = replace(bare(precise), controls=())
-        zero = any(t.interval == "p" or 0.0 in (t.above, t.below) for t in precise.tests)
-        planted, absent = (by_criterion(name, "precise", asked, quantities).verdict for quantities in pair)
-        out.append(Probe(name, planted, absent, zero))
+        solid = replace(
+            asked, tests=tuple(t for t in asked.tests if t.interval != "p" and 0.0 not in (t.above, t.below))
+        )
+        given = [(asked, pair[0]), (asked, pair[1]), *([(solid, pair[1])] if solid.tests else [])]
+        told = [by_criterion(name, "precise", criterion, quantities).verdict for criterion, quantities in given]
+        out.append(Probe(name, *told, *([] if solid.tests else [""])))
     return out
 
 
@@ -114,7 +117,7 @@ def _sight(name: str, test: Test, values: np.ndarray, seed: int) -> Sight:
     n, rng = len(x), np.random.default_rng(seed)
     away = (x - x.mean()) * math.sqrt(n / (n - 1))
     drawn = away[rng.integers(0, n, (RESAMPLES, n))]  # (R, n)
-    half = scipy.stats.t.ppf(0.5 + LEVEL / 2, n - 1) * drawn.std(axis=1, ddof=1) / math.sqrt(n)  # (R,)
+    half = stats.half_width(drawn.std(axis=1, ddof=1), n, LEVEL)  # (R,)
 
     def supported(mean: float) -> float:
         middle = mean + drawn.mean(axis=1)

@@ -69,6 +69,4 @@ TOLD = {  # name: the quantity, the border, and the sentences above it, below it
 
 def tell(sides: Sides, *names: str) -> None:
     """Put sentences of TOLD that the numbers pick into the prose, by their names."""
-    for name in names:
-        quantity, border, above, below, between = TOLD[name]
-        sides.tell(name, quantity, border, above=above, below=below, between=between)
+    sides.tell_all(TOLD, *names)

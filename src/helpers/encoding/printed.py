@@ -32,8 +32,8 @@ def losses(p: Printed, device: str = "cpu") -> dict[str, np.ndarray]:
 def trained(p: Printed, device: str = "cpu") -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """`losses`, and the transitions (seeds, V, V) that each arm predicts after training, by true gradients or by the walk."""
     data = torch.tensor(np.stack([sequences(p, s) for s in range(p.seeds)]))  # (S, N, T)
-    tables = _tables(p, data, p.epochs)
-    often = [t.sum(2, keepdim=True).to(device) for t in _tables(p, data, p.first_epochs)]  # (S, V, 1) a batch
+    tables = batch_tables(p, data, p.epochs)
+    often = [t.sum(2, keepdim=True).to(device) for t in batch_tables(p, data, p.first_epochs)]  # (S, V, 1) a batch
     on_device = [table.to(device) for table in tables]
     x = torch.stack([codes.vectors(p.vocab, p.full, s) for s in range(p.seeds)]).to(device)  # (S, V, D)
     out, told, given = {}, {}, {"learned": None}
@@ -94,7 +94,7 @@ def _start(p: Printed, shapes: Mapping[str, tuple[int, ...]]) -> stacked.Params:
     return out
 
 
-def _tables(p: Printed, data: Tensor, epochs: int) -> list[Tensor]:
+def batch_tables(p: Printed, data: Tensor, epochs: int) -> list[Tensor]:
     """One table (S, V, V) of transitions a minibatch: shuffled sequences, `batch` at a time, the last batch shorter."""
     cells = data[..., :-1] * p.vocab + data[..., 1:]  # (S, N, T-1)
     out = []

@@ -139,6 +139,4 @@ explained = lambda d: {"explained": (quantities.chosen("explained", d=d, **_kept
 
 def told(sides: Sides, *names: str) -> None:
     """Put the sentences of NUMBERS that the numbers pick into the prose, by their names."""
-    for name in names:
-        quantity, above, below, between = NUMBERS[name]
-        sides.tell(name, quantity, 0.0, above=above, below=below, between=between)
+    sides.tell_all({name: (quantity, 0.0, *texts) for name, (quantity, *texts) in NUMBERS.items()}, *names)

@@ -40,11 +40,12 @@ def list_(find) -> Answer:
     titles = {s.name: build.title(project.notebook(s.name), s.run) for s in found}
     rows = [(s.name, titles[s.name], s.state) for s in found]
     return Answer(
-        {"notebooks": [_told(s) | {"title": titles[s.name]} for s in found]}, (), ROW[:3], rows, _faults(found)
+        {"notebooks": [_told(s) | {"title": titles[s.name]} for s in found]},
+        (),
+        ("notebook", "title", "state"),
+        rows,
+        _faults(found),
     )
-
-
-ROW = ("notebook", "title", "state")
 
 
 def _told(status: Status) -> dict:

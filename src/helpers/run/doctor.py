@@ -79,9 +79,11 @@ def checks(project: Project) -> list[Check]:
 
 def chapters(project: Project) -> list[Needs]:
     """What each notebook's profiles took: `full` by its committed reference, `quick` by the newest run here."""
+    from helpers import records
+
     found = []
     for name in project.names:
-        header = project.root / "book" / "reference" / name / "reference.json"
+        header = project.root / "book" / "reference" / name / records.HEADER
         try:
             told = files.read_json(header) if header.is_file() else {}
         except ValueError:

@@ -149,7 +149,10 @@ def values(run: Run, quantity: str) -> list[float]:
     """
     known = run.read("quantities.json") or {}
     if quantity in known:
-        return [float(v) for v in known[quantity] if v is not None]
+        found = [float(v) for v in known[quantity] if v is not None]
+        if not found:
+            raise ValueError(f"{run.facts['notebook']} has measured {quantity} in no unit")
+        return found
     kept = [records.read(path) for path in sorted((run.folder / "records").glob("audit_log_*.json"))]
     seeds = [r["metadata"]["seed"] for r in kept]
     ends = [r["metrics"][-1] for r in kept] if len({*seeds}) == len(seeds) else []  # several conditions are no units
@@ -179,9 +182,8 @@ def told(exercise: Exercise, found: list[float], beside: list[float]) -> tuple[b
         raise ValueError(f"{exercise.quantity}: no committed run to compare with; make one first (ruc reference)")
     border = float(np.mean(beside)) if exercise.border is None else exercise.border
     ci = stats.t_interval(found)
-    inside = ci.low > border if exercise.side == "above" else ci.high < border
-    outside = ci.high <= border if exercise.side == "above" else ci.low >= border
-    verdict = True if inside else False if outside else None
+    side = ci.side(border)
+    verdict = None if side == "between" else side == exercise.side
     if ci.n == 1:
         verdict, shown = None, f"{numbers.write(ci.estimate)} in one unit, which has no interval"
         return verdict, f"{exercise.quantity} is {shown}; {exercise.side} {numbers.write(border)} was expected"

@@ -89,17 +89,7 @@ class Notebook:
     @cached_property
     def parameters(self) -> dict[str, parameters.Parameter]:
         """Raises ParameterError unless exactly one cell is tagged `parameters` and holds typed literals."""
-        tagged = [c for c in self.cells if "parameters" in c.tags]
-        if len(tagged) != 1:
-            raise parameters.ParameterError(
-                f'{self.path} has {len(tagged)} cells tagged parameters; it needs one: # %% tags=["parameters"]'
-            )
-        try:
-            return parameters.read_cell(tagged[0].source)
-        except parameters.ParameterError as error:
-            raise parameters.ParameterError(f"{self.path}: {error}") from None
-        except SyntaxError as error:
-            raise parameters.ParameterError(f"{self.path}: parameters cell, line {error.lineno}: {error.msg}") from None
+        return parameters.of_notebook(self.path)
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,9 @@ def run_paraphrases(config: Contest, found: LM, pairs: Sequence[Worded], log: Lo
         log.once(("words", config, key, "plain", n), plain)
     n = chosen_budget(log, config)
     how = config.search(k, steps=n // 2)
-    arms = {"paraphrases": [_more(p, p, config.weight) for p in pairs]}
+    arms = {"paraphrases": [wordings(p, p, config.weight) for p in pairs]}
     arms["unrelated"] = [
-        _more(p, pairs[(i + len(pairs) // 2) % len(pairs)], config.weight) for i, p in enumerate(pairs)
+        wordings(p, pairs[(i + len(pairs) // 2) % len(pairs)], config.weight) for i, p in enumerate(pairs)
     ]
     for kind, texts in arms.items():
 
@@ -66,7 +66,7 @@ def chosen_budget(log: Log, config: Contest) -> int:
     return min(config.budgets, key=lambda n: abs(sweeps.said_by(rows, "plain", n).mean() - WANTED))
 
 
-def _more(pair: Worded, other: Worded, weight: float) -> tuple[Target, ...]:
+def wordings(pair: Worded, other: Worded, weight: float) -> tuple[Target, ...]:
     """A pair's own texts, and beside them, not asked for, the other wordings of a pair, which weigh so much together."""
     more = [(text, QUESTION, weight / len(other.questions)) for text in other.questions]
     more += [(text, ANSWER, weight / len(other.answers)) for text in other.answers]

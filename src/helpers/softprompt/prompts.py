@@ -74,7 +74,7 @@ def frozen(found: LM) -> Iterator[None]:
         p.requires_grad_(False)
     plain = net.config._attn_implementation == "sdpa" and net.device.type == "cuda" and not _windowed(net.config)
     if plain:
-        _register()
+        register()
         net.config._attn_implementation = CAUSAL
     try:
         yield
@@ -90,7 +90,7 @@ def _windowed(config) -> bool:
     return bool(kinds) or bool(getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True))
 
 
-def _register() -> None:
+def register() -> None:
     from transformers import AttentionInterface
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

@@ -178,4 +178,7 @@ def encode_model(
     rest = {k: p.tensor for k, p in known.items() if k not in coded}
     rest |= {k: v for k, v in state.items() if k not in known and k not in tied and k not in stacks}
     matrices = {k: encode(p.tensor, codec, k, transposed=p.transposed) for k, p in coded.items()}
+    for alias in [alias for alias, name in tied.items() if name in stacks]:
+        name = tied.pop(alias)
+        tied |= {f"{alias}{k.removeprefix(name)}": k for k in known if k.rpartition(".")[0] == name}
     return Coded(codec, matrices, {k: v.detach().clone() for k, v in rest.items()}, tied)

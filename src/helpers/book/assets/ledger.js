@@ -1,4 +1,4 @@
-// The ledger's filter: text, part, verdict and document; a row stays when it satisfies all of them.
+// The ledger's filter: text, part and verdict; a row stays when it satisfies all of them.
 (() => {
   const table = document.querySelector("table.ledger");
   if (!table) return;
@@ -11,7 +11,7 @@
     for (const row of rows) {
       const keep =
         row.textContent.toLowerCase().includes(want.text) &&
-        ["part", "verdict", "seed"].every((name) => !want[name] || row.dataset[name] === want[name]);
+        ["part", "verdict"].every((name) => !want[name] || row.dataset[name] === want[name]);
       row.hidden = !keep;
       shown += keep;
     }

@@ -43,7 +43,7 @@ def account(sides: Sides) -> go.Figure:
             )
     fig.update_layout(barmode="group")
     fig.add_hline(y=0, line={"color": INK, "width": 1})
-    return figures.choose(fig, [f"{kind} ablation" for kind in KINDS], [len(known)] * len(KINDS))
+    return figures.groups(fig, [f"{kind} ablation" for kind in KINDS], [len(known)] * len(KINDS))
 
 
 def compensation_heatmap(sides: Sides) -> go.Figure:
@@ -63,7 +63,7 @@ def compensation_heatmap(sides: Sides) -> go.Figure:
             colorbar={"title": {"text": "ratio"}}, hoverongaps=False,
         )  # fmt: skip
     fig.update_xaxes(dtick=1).update_yaxes(autorange="reversed")
-    return figures.choose(fig, list(MEASURES.values()), [1] * len(MEASURES))
+    return figures.groups(fig, list(MEASURES.values()), [1] * len(MEASURES))
 
 
 def census(sides: Sides) -> go.Figure:
@@ -93,7 +93,7 @@ def census(sides: Sides) -> go.Figure:
     fig.add_shape(
         type="line", x0=line[0], y0=line[0], x1=line[1], y1=line[1], line={"color": INK, "width": 1, "dash": "dot"}
     )
-    return figures.choose(fig, list(known), [1] * len(known))
+    return figures.groups(fig, list(known), [1] * len(known))
 
 
 def triples(sides: Sides) -> go.Figure:

@@ -101,7 +101,7 @@ def directions(sides: Sides, n: int = 5) -> go.Figure:
         )
         labels.append(f"{sparsity:g}")
     fig.update_xaxes(range=[-1.5, 1.5], zeroline=True).update_yaxes(range=[-1.5, 1.5], zeroline=True, scaleanchor="x")
-    return figures.steps(fig, labels, [1] * len(labels), "sparsity S = ", start=max(0, len(labels) - 3))
+    return figures.groups(fig, labels, [1] * len(labels), "slider", "sparsity S = ", start=max(0, len(labels) - 3))
 
 
 def amplitude(sides: Sides) -> go.Figure:
