@@ -33,8 +33,9 @@ import torch
 
 from helpers import chapter, encoding, figures
 from helpers.chapter import Per
-from helpers.encoding import codes, networks, quantities, sentences, tables, tasks
+from helpers.encoding import codes, config, networks, quantities, sentences, tables, tasks
 from helpers.encoding import figures as draw
+from helpers.encoding.run import run_stages
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -51,7 +52,7 @@ steps: int = None  # 20..100000: gradient steps of every other model; None takes
 given = {"vocab_size": vocab_size, "traditional_dim": traditional_dim, "learned_dim": learned_dim, "steps": steps}
 given |= {"seeds": seeds, "epochs": epochs, "learning_rate": learning_rate}
 here = chapter.start("learned_encoding", profile=profile, device=device, **given)
-own = encoding.QUICK if profile == "quick" else encoding.FULL  # grids of widths and of learning rates
+own = config.QUICK if profile == "quick" else config.FULL  # grids of widths and of learning rates
 s = here.settings(seeds=Per(3, 12), steps=Per(450, 2000), rule_steps=Per(steps or 450, steps or 3000), **own)
 sizes = {"vocab": vocab_size, "full": traditional_dim, "code": learned_dim, "seeds": s.seeds}
 printed = encoding.Printed(epochs=epochs, rate=learning_rate, **sizes)
@@ -175,7 +176,7 @@ here.say("plain", f"{plain[0]:.3f} and {plain[1]:.3f} nats, where the best possi
 
 # %%
 encoding.run_chains(chains, log)
-encoding.run_stages(chains, s.firsts, log)  # the length of stage one, on top of the budget
+run_stages(chains, s.firsts, log)  # the length of stage one, on top of the budget
 
 # %% [markdown]
 # ## How wide must a code be?

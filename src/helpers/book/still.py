@@ -106,7 +106,13 @@ def _arrow(panels: Panels, note: dict, gid: str) -> None:
     if note.get("text") or any(note.get(f"a{side}ref") != note.get(f"{side}ref", side) for side in "xy"):
         raise Undrawable("an annotation with an arrow and a text, or with a tail that is no place of the panel")
     ax, transform, (xs, ys) = panels.frame(note, [[note["ax"], note["x"]], [note["ay"], note["y"]]], logged=True)
-    look = {"arrowstyle": "->", "color": color(note.get("arrowcolor", INK)), "lw": 1.6, "mutation_scale": 14, "gid": gid}
+    look = {
+        "arrowstyle": "->",
+        "color": color(note.get("arrowcolor", INK)),
+        "lw": 1.6,
+        "mutation_scale": 14,
+        "gid": gid,
+    }
     ends = {"xy": (xs[1], ys[1]), "xytext": (xs[0], ys[0]), "xycoords": transform, "textcoords": transform}
     ax.annotate("", **ends, arrowprops=look)
 

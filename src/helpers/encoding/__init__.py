@@ -1,15 +1,15 @@
 """Learned token encodings against a two-stage autoencoder (seed document 004).
 
-The face of the package: the experiments' settings (`Printed`, `Chains`, `Rules`, `Limits`; `QUICK` and `FULL`), the data that
+The face of the package: the experiments' settings (`Printed`, `Chains`, `Rules`, `Limits`), the data that
 limits are found on (`Corpus`), what runs each of them into a log (`run_…`), and the chapters' studies. `example` is a chain to
 look at, `watch` and `predict` train single models to look into.
 """
 
 from helpers.encoding import controls, quantities
-from helpers.encoding.config import FULL, QUICK, Chains, Limits, Printed, Rules
+from helpers.encoding.config import Chains, Limits, Printed, Rules
 from helpers.encoding.corpora import Corpus, check_vocabulary
 from helpers.encoding.networks import predict, watch
-from helpers.encoding.run import run_chains, run_deployed, run_limits, run_printed, run_rules, run_stages
+from helpers.encoding.run import run_chains, run_deployed, run_limits, run_printed, run_rules
 from helpers.encoding.tasks import example
 from helpers.study import Study
 
@@ -34,8 +34,6 @@ CHAPTERS = {
 }
 __all__ = [
     "CHAPTERS",
-    "FULL",
-    "QUICK",
     "Chains",
     "Corpus",
     "Limits",
@@ -49,6 +47,5 @@ __all__ = [
     "run_limits",
     "run_printed",
     "run_rules",
-    "run_stages",
     "watch",
 ]
