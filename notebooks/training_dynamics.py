@@ -144,7 +144,7 @@ chapter.table(
 # As coded only the first term is left, and it has no way to the layer that makes the image: the generator learns to be predictable to a reader, and never what to draw. So its three phases are one. The drop with phases less
 # that without them is {glue:text}`t1_coded_schedule_minus_constant`: the two are one run.
 #
-# Wired, the judge's grounding pulls at the middle layers {glue:text}`pull` times as hard as alignment. All arms are trained by Adam, which divides a gradient by its size: a weight counts only against the other terms. {glue:text}`blind`
+# Wired, the judge's grounding pulls at the middle layers {glue:text}`pull` times as hard as alignment, at the start. All arms are trained by Adam, which divides a gradient by its size: a weight counts only against the other terms. {glue:text}`blind`
 # The same is true of the phases' 1, ½ and 1/10.
 #
 # ## As printed
@@ -188,8 +188,12 @@ figures.show(
     f"Every arm by every measure. At T the wired arm has a share of {mean('wired', 'feature_variance', 1.0, '.2f')} of the real images' variance within classes, the conditional GAN "
     f"{mean('cGAN', 'feature_variance', 1.0, '.2f')}; the teaching judge takes {mean('wired', 'taught', 1.0, '.0%')} of the wired drawings for right, others {right('wired')}." + sides.dashed,
 )  # fmt: skip
-chapter.table(tables.arms(sides), "Every arm of this run, means over seeds, beside another sample of real images")
-chapter.table(tables.reach(samples_per_class, k), "What the estimate makes of Gaussian clouds, of so many points")
+shown = chapter.table(
+    tables.arms(sides), "Every arm of this run, means over seeds, beside another sample of real images"
+)
+shown + chapter.table(
+    tables.reach(samples_per_class, k), "What the estimate makes of Gaussian clouds of as many points"
+)
 
 # %% [markdown]
 # *Holes.* Wired, the count falls in Phase 1 by {glue:text}`t2_wired_count_drop`, and beyond the dimension by {glue:text}`t2_drop_beyond_dimension`; from the document's first look on, in the committed run, by {glue:text}`t2b_wired_count_drop`. From T/3 to T it falls by
@@ -239,8 +243,8 @@ here.box()
 # %% [markdown]
 # {glue:text}`compresses` {glue:text}`holes` {glue:text}`holes_begun` {glue:text}`stable` {glue:text}`refines` {glue:text}`rival` {glue:text}`other_rival` {glue:text}`more` {glue:text}`breaks` {glue:text}`composes` {glue:text}`rivals_fail` Known answers, planted into this run's own scatter and taken out of it, were told apart for {glue:text}`told_apart` claims.
 #
-# **Limits.** *Wired* is our reading of what the document means; grounding through the witness alone would be another. Seeds have judges of their own, so that intervals hold over judges too; the two that score are the same for all. With Adam, phases that differ
-# in a weight differ little, and this page cannot say what phases of another kind would do. It does not judge the document's "necessary but not sufficient", "consistently higher" and "no systematic trends". At the scale `profile` networks are narrower than the document's, steps fewer,
+# **Limits.** *Wired* is our reading of what the document means; grounding through the witness alone would be another. Seeds have judges of their own, so that intervals hold over judges too; the two that score are the same for all. Phases here differ
+# in a weight, under Adam; of phases of another kind this page says nothing. Nor does it judge the document's "necessary but not sufficient", "consistently higher" and "no systematic trends". At the scale `profile` networks are narrower than the document's, steps fewer,
 # and the rate is higher, for its own run as well; splitters learn in fewer steps, too. `scale=document` has its widths. All arms share one rate, which was tuned for none of them.
 #
 # **Open questions.** Does the arm as coded end below its adversary if it is given the document's ten thousand steps? What does a game do that pays for variety?

@@ -91,9 +91,9 @@ NUMBERS = {  # name: the quantity, a border, and the sentences above it, below i
     "own_guess": (
         quantities.named("t1_wired_drop"),
         0.1,
-        "Our own file of predictions says that the wired dimension falls by less than a tenth; it falls by more.",
-        "Our own file of predictions says that the wired dimension falls by less than a tenth, and so it does.",
-        "Our own file of predictions says that the wired dimension falls by less than a tenth; that is open.",
+        "Our own file of predictions says: wired, by less than a tenth. From random weights on it falls by more.",
+        "Our own file of predictions says: wired, by less than a tenth. So it does, from random weights on.",
+        "Our own file of predictions says: wired, by less than a tenth. From random weights on that is open.",
     ),
     "turns": (
         quantities.named("t4_one_body"),
