@@ -8,7 +8,7 @@ import pytest
 
 from helpers import claims
 from helpers.pedagogy import phases, pictures
-from helpers.pedagogy.phases import controls, figures, quantities, tables
+from helpers.pedagogy.phases import controls, figures, quantities, sentences, tables
 from helpers.pedagogy.phases.config import LOOKS
 from helpers.study import Sides
 
@@ -51,9 +51,9 @@ def world(count=10, steps=3000, change=None):
     return pd.DataFrame(rows)
 
 
-def verdict(rows):
+def verdict(rows, criterion="precise"):
     numbers = STUDY.measure(rows, claims.of(NAME)).numbers
-    return {v.id: v.verdict for v in claims.judge(claims.of(NAME), numbers) if v.criterion == "precise"}
+    return {v.id: v.verdict for v in claims.judge(claims.of(NAME), numbers) if v.criterion == criterion}
 
 
 def test_every_moment_of_every_arm_is_looked_at_where_the_claim_needs_it():
@@ -77,22 +77,26 @@ def test_quantities_by_hand():
     np.testing.assert_allclose(read(rows), of("AC-GAN", "last") - of("wired", "last"))
     assert list(quantities.measured("joint", "wired", "last", variant="swapped")(rows)) == [0] * 10
     assert len(quantities.varied("taught", "coded", "last")(rows)) == 10
+    later, first = (quantities.varied("taught", "wired", at)(rows) for at in ("last", "first"))
+    np.testing.assert_allclose(quantities.gained("taught")(rows), later - first)
     assert quantities.judged(rows[rows["part"] == "pages"]) == {}
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "exploratory"),
+    ("change", "told", "exploratory", "before"),
     [
-        ({}, "supported", "supported"),
-        ({("wired", "first"): 0.8}, "refuted", "refuted"),
-        ({("wired", "last"): 0.5, ("wired", "first"): 0.5}, "undecided", "undecided"),
-        ({("wired", "early"): 0.94}, "undecided", "supported"),
-        ({("wired", "early"): 0.94, ("wired", "dawn"): 0.9}, "undecided", "undecided"),
+        ({}, "supported", "supported", ("supported", "supported")),
+        ({("wired", "first"): 0.8}, "refuted", "supported", ("refuted", "refuted")),
+        ({("wired", "last"): 0.5, ("wired", "first"): 0.5}, "undecided", "undecided", ("undecided", "undecided")),
+        ({("wired", "early"): 0.94}, "supported", "refuted", ("undecided", "supported")),
+        ({("wired", "early"): 0.94, ("wired", "dawn"): 0.9}, "supported", "refuted", ("undecided", "undecided")),
     ],
 )
-def test_verdicts_follow_what_is_planted_and_controls_stop_them(change, told, exploratory):
-    """Without composition at T, or with it from the start, nothing is decided; T8b looks for the start earlier."""
-    assert verdict(world(change=change)) == {"T8": told, "T8b": exploratory}
+def test_verdicts_follow_what_is_planted(change, told, exploratory, before):
+    """T8: is a third enough; T8b: would less not do. The earlier criteria asked both at once."""
+    rows = world(change=change)
+    assert verdict(rows) == {"T8": told, "T8b": exploratory}
+    assert tuple(verdict(rows, "earlier 2026-11-28").values()) == before
 
 
 def test_few_seeds_decide_nothing():
@@ -102,6 +106,7 @@ def test_few_seeds_decide_nothing():
 def test_known_answers_are_told_apart():
     found = STUDY.measure(world(), claims.of(NAME)).probes
     assert [p.id for p in found] == ["T8", "T8b"] == list(controls.PLANTED)
+    assert {claim for claim, _ in sentences.VERDICTS.values()} == set(controls.PLANTED)
     assert all(p.passed for p in found)
     assert controls.planted(world()[lambda r: r["part"] == "variety"]) == {}
 

@@ -50,7 +50,7 @@ SAID = {  # what each is, for tables
     "coded, constant": "as coded, grounding 1 throughout",
     "wired": "grounding through the judge and the witness, in phases",
     "wired, constant": "wired, grounding 1 throughout",
-    "wired, light": "wired, a tenth of the grounding",
+    "wired, light": "wired, a tenth of the grounding's weight",
     "judge only": "the judge's cross-entropy alone",
     "cGAN": "conditional GAN",
     "AC-GAN": "auxiliary-classifier GAN",

@@ -6,6 +6,7 @@ import torch
 
 from helpers.pedagogy import layers
 from helpers.pedagogy.course import Game
+from helpers.pedagogy.dynamics.config import TERMS
 
 GROUPS = {  # part of the generator: names of its parameters
     "label embedding": ("embed",),
@@ -13,12 +14,6 @@ GROUPS = {  # part of the generator: names of its parameters
     "middle layers": ("conv2", "norm2", "conv3", "norm3"),
     "image output": ("out",),
     "v_pred head": ("told1", "told2"),
-}
-TERMS = {
-    "align": "alignment",
-    "detached": "grounding as coded",
-    "judge": "grounding by the judge",
-    "witness": "grounding by the witness",
 }
 
 

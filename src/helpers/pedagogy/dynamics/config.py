@@ -11,6 +11,12 @@ EARLY = (1 / 200, 1 / 100, 1 / 50, 1 / 30)  # shares of training at which it loo
 THIRDS = (1 / 3, 2 / 3)  # where the document's phases end
 COMPOSED = ("untrained", "coded", "wired", "cGAN", "AC-GAN")  # arms whose generators are asked to compose
 SHOWN = ("coded", "wired", "cGAN", "AC-GAN")  # arms whose drawings are kept to be looked at
+TERMS = {  # of a pedagogical loss, and how each is called
+    "align": "alignment",
+    "detached": "grounding as coded",
+    "judge": "grounding by the judge",
+    "witness": "grounding by the witness",
+}
 PICTURES = 7  # looks of which drawings are kept, at most
 PRINTED_LOOKS = 20  # of the document; ours are a multiple, so that both are seen at its checkpoints
 

@@ -6,7 +6,7 @@ scatter, in another order, lies about a course whose answer is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,9 @@ from helpers.controls import shifted
 from helpers.pedagogy.dynamics import quantities
 from helpers.pedagogy.dynamics.config import THIRDS
 from helpers.pedagogy.dynamics.quantities import (
+    BEGIN,
     BREAK,
+    CODED,
     COUNT,
     DIMENSION,
     DRIFT,
@@ -33,28 +35,37 @@ PLANTED = {  # claim: (what is planted, what is left when it is taken out)
         "wired, the dimension falls by 30 % in Phase 1, and by 5 % under a tenth of the grounding",
         "it falls by 5 % in both",
     ),
+    "T1b": (
+        "from the document's first look on it falls by 30 % wired, by 5 % as coded and in the rival",
+        "it falls by 5 % in all",
+    ),
     "T2": (
         "wired, the count falls by three bars, two of them beyond the dimension",
         "it falls by half a bar, all by the dimension",
     ),
+    "T2b": ("the same from the document's first look on", "from there on it does not fall"),
     "T3": ("after T/3 no change on average", "a mean drift of 20 % and of one bar"),
-    "T4": ("both rivals lie higher by 0.75", "both lie lower by 0.25"),
+    "T4": ("the rival lies higher by 0.75", "it lies lower by 0.25"),
+    "T4b": ("the rival lies higher by 0.75", "it lies lower by 0.25"),
     "T5": ("the rival counts one and a half bars more, all beyond the dimension", "it counts as many"),
     "T6": ("each seed's course less the mean of all", f"the same with a step of {BREAK:.0%} after T/3"),
     "T7": ("wired composes twenty points better than either rival", "it composes five points worse"),
+    "T7b": ("the rivals have both digits right in 80 %", "they have them right in all"),
     "T9": ("after T/3 the count falls by one bar, the rival's stays", "neither falls"),
 }
-UNIT = ("step", *OVER)
+FALLS, NONE = ((3.0, 2.0), (0.5, 0.0)), (0.0, 0.0)  # bars in all and those beyond the dimension: planted, and left
 
 
 def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
     """{claim: (quantities with its effect planted, quantities with it taken out)}, of the claims whose arms ran."""
-    if not all(len(frames.rows(rows, part="dynamics", arm=arm)) for arm in (WIRED, LIGHT, *RIVALS)):
+    if not all(len(frames.rows(rows, part="dynamics", arm=arm)) for arm in (WIRED, LIGHT, CODED, *RIVALS)):
         return {}
     levels = quantities.levels
     made = {
-        "T1": (levels, [_drops(rows, wired, 0.05) for wired in (0.3, 0.05)]),
-        "T2": (levels, [_falls(rows, count, beyond) for count, beyond in ((3.0, 2.0), (0.5, 0.0))]),
+        "T1": (levels, [_drops(rows, 0.0, {WIRED: wired, LIGHT: 0.05}) for wired in (0.3, 0.05)]),
+        "T1b": (levels, [_drops(rows, BEGIN, {WIRED: wired, CODED: 0.05, RIVAL: 0.05}) for wired in (0.3, 0.05)]),
+        "T2": (levels, [_falls(rows, 0.0, *sizes) for sizes in FALLS]),
+        "T2b": (levels, [_falls(rows, BEGIN, *sizes) for sizes in (FALLS[0], NONE)]),
         "T3": (quantities.stability, [_drifts(rows, share) for share in (0.0, 1.0)]),
         "T4": (levels, [_apart(rows, DIMENSION, RIVALS, size) for size in (0.75, -0.25)]),
         "T5": (levels, [_counts(rows, size) for size in (1.5, 0.0)]),
@@ -62,9 +73,11 @@ def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
         "T9": (levels, [_later(rows, size) for size in (1.0, 0.0)]),
     }
     if len(frames.rows(rows, part="composition", arm=WIRED)):
-        made["T7"] = quantities.composition, [_composed(rows, size) for size in (0.2, -0.05)]
+        made["T7"] = quantities.composition, [_composed(rows, size, {"arm": WIRED}) for size in (-0.2, 0.05)]
+        made["T7b"] = quantities.composition, [_composed(rows, size) for size in (0.8, 1.0)]
     whole = quantities.judged(rows)  # what is not moved stays as it was measured
-    return {k: tuple(whole | dict(read(v)) for v in both) for k, (read, both) in made.items()}
+    found = {k: tuple(whole | dict(read(v)) for v in both) for k, (read, both) in made.items()}
+    return found | {"T4b": found["T4"]}
 
 
 def _step(rows: pd.DataFrame, share: float) -> int:
@@ -75,16 +88,16 @@ def _moved(rows: pd.DataFrame, arm: str, column: str, share: float, to: float) -
     return shifted(rows, column, to, {"arm": arm}, None, OVER, part="dynamics", step=_step(rows, share))
 
 
-def _drops(rows: pd.DataFrame, wired: float, light: float) -> pd.DataFrame:
-    for arm, drop in ((WIRED, wired), (LIGHT, light)):
-        start = quantities.at(rows, arm, DIMENSION, 0.0).mean()
+def _drops(rows: pd.DataFrame, since: float, drops: Mapping[str, float]) -> pd.DataFrame:
+    for arm, drop in drops.items():
+        start = quantities.at(rows, arm, DIMENSION, since).mean()
         rows = _moved(rows, arm, DIMENSION, THIRDS[0], (1 - drop) * start)
     return rows
 
 
-def _falls(rows: pd.DataFrame, count: float, beyond: float) -> pd.DataFrame:
+def _falls(rows: pd.DataFrame, since: float, count: float, beyond: float) -> pd.DataFrame:
     for column, fall in ((COUNT, count), ("excess", beyond)):
-        rows = _moved(rows, WIRED, column, THIRDS[0], quantities.at(rows, WIRED, column, 0.0).mean() - fall)
+        rows = _moved(rows, WIRED, column, THIRDS[0], quantities.at(rows, WIRED, column, since).mean() - fall)
     return rows
 
 
@@ -106,10 +119,11 @@ def _counts(rows: pd.DataFrame, to: float) -> pd.DataFrame:
     return _apart(_apart(rows, COUNT, (RIVAL,), to), "excess", (RIVAL,), to)
 
 
-def _composed(rows: pd.DataFrame, by: float) -> pd.DataFrame:
+def _composed(rows: pd.DataFrame, to: float, above: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Both rivals' joint accuracy at this mean, or so far above another arm's."""
     where = {"part": "composition", "variant": "splitter", "pairs": "held"}
     for arm in RIVALS:
-        rows = shifted(rows, "joint", -by, {"arm": arm}, {"arm": WIRED}, OVER, **where)
+        rows = shifted(rows, "joint", to, {"arm": arm}, above, OVER, **where)
     return rows
 
 

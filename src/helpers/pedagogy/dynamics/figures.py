@@ -17,7 +17,7 @@ ARMS = {  # arm: (name, colour); those of the answer first
     "cGAN": ("conditional GAN", SERIES[3]),
     "AC-GAN": ("AC-GAN", SERIES[1]),
     "wired, constant": ("wired, grounding 1 throughout", SERIES[2]),
-    "wired, light": ("wired, a tenth of the grounding", SERIES[5]),
+    "wired, light": ("wired, a tenth of the grounding's weight", SERIES[5]),
     "judge only": ("judge alone", SERIES[6]),
     "hybrid": ("AC-GAN and judge", SERIES[7]),
 }

@@ -34,9 +34,12 @@ def trajectories(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     run."""
     own = frames.rows(rows, part="printed", arm="coded")
     other = frames.rows(rows, part="dynamics", arm="cGAN", step=sorted(set(own["step"])) if len(own) else [])
+    return {k: _named(v) for k, v in {"pedagogical": own, "adversarial": other}.items() if len(v)}
+
+
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
     names = {v: k for k, v in COLUMNS.items()}
-    found = {"pedagogical": own, "adversarial": other}
-    return {k: v[["seed", "step", *names]].rename(columns=names) for k, v in found.items() if len(v)}
+    return rows[["seed", "step", *names]].rename(columns=names)
 
 
 def curves(rows: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +50,8 @@ def curves(rows: pd.DataFrame) -> pd.DataFrame:
 
 def quantities(rows: pd.DataFrame) -> dict[str, list[float]]:
     """One value a seed. Phase 1 is from the first checkpoint to the first that is not before a third, as the document
-    counts (steps 500 and 3500 of 10,000)."""
+    counts (steps 500 and 3500 of 10,000). one_body: its arm as coded in the adversary's body, through the adversary's
+    judge."""
     found = trajectories(rows)
     if "pedagogical" not in found:
         return {}
@@ -61,9 +65,11 @@ def quantities(rows: pd.DataFrame) -> dict[str, list[float]]:
         "t9_printed_fall": at("holes", steps[0]) - at("holes", steps[-1]),
     }
     if "adversarial" in found:
+        found["one_body"] = _named(frames.rows(rows, part="dynamics", arm="coded", step=steps))
         mean = lambda name, column: found[name].groupby("seed")[column].mean()
-        for name, column in (("t4_difference", "dimension"), ("t5_printed_difference", "holes")):
-            out[name] = mean("adversarial", column) - mean("pedagogical", column)
+        told = {"t4_difference": ("pedagogical", "dimension"), "t5_printed_difference": ("pedagogical", "holes")}
+        told |= {"t4_one_body": ("one_body", "dimension"), "t5_one_body": ("one_body", "holes")}
+        out |= {k: mean("adversarial", c) - mean(of, c) for k, (of, c) in told.items() if len(found[of])}
     return {k: v.to_numpy().tolist() for k, v in out.items()}
 
 

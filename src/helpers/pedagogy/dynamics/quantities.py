@@ -4,32 +4,44 @@ scatter of planted answers, from seeds of its own."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from helpers import frames
 from helpers.pedagogy.dynamics import printed
-from helpers.pedagogy.dynamics.config import THIRDS
+from helpers.pedagogy.dynamics.config import PRINTED_LOOKS, TERMS, THIRDS
 
 OVER = ("seed",)
+READ = ("part", "arm", "seed", "step", "steps")
 DIMENSION, COUNT = "mackay", "count"  # within classes
-WIRED, LIGHT = "wired", "wired, light"
+WIRED, LIGHT, CODED = "wired", "wired, light", "coded"
 RIVALS = ("cGAN", "AC-GAN")
 RIVAL = RIVALS[0]  # the document's adversary
+BEGIN = 1 / PRINTED_LOOKS  # share of training at which the document looks for the first time
 AFTER = 1 / 6  # share of training before which no break is looked for: there everything moves
 DRIFT = {DIMENSION: 0.2, COUNT: 1.0}  # that a test of stability must find
 FEWEST = 8  # placebos, of all seeds together
 BREAK = 0.1  # share of the dimension by which a planted break moves it
 CEILING = 0.95  # joint accuracy above which two arms cannot be told apart
 LEVEL = 95  # percentile of the placebo breaks
-TOLD = (  # what the prose tells
+TOLD = (  # what the prose tells of this run
     "t1_wired_drop", "t1_wired_drop_minus_light", "t1_coded_drop", "t1_coded_schedule_minus_constant", "t2_wired_count_drop",
     "t2_drop_beyond_dimension", "t3_dimension_change", "t3_count_change", "t4_cgan_minus_wired", "t4_acgan_minus_wired",
-    "t4_least_diversity", "t5_count_difference", "t5_excess_difference", "t6_no_break", "t6_planted_break_found",
+    "t4_variety", "t4b_variety", "t5_count_difference", "t5_excess_difference", "t6_no_break", "t6_planted_break_found",
     "t7_joint_minus_acgan", "t7_joint_minus_cgan", "t7_relation_pedagogical", "t7_relation_adversarial", "t7_joint_coded",
-    "t7_random_relation", "t7_joint_alone", "t9_count_fall", "t9_fall_minus_adversarial",
+    "t7_random_relation", "t7_random_joint", "t7_joint_alone", "t9_count_fall",
 )  # fmt: skip
+COMMITTED = (  # and of the committed run
+    "t1b_wired_drop", "t1b_drop_minus_coded", "t1b_drop_minus_cgan", "t2b_wired_count_drop", "t4_difference", "t4_one_body",
+    "t5_printed_difference", "t5_one_body", "t6_change", "t7_alone_minus_acgan", "t7_alone_minus_cgan", "t9_fitted_fall",
+    "t9_printed_fall",
+)  # fmt: skip
+BESIDE = {  # told and not judged
+    "t1_coded_drop", "t4_one_body", "t5_one_body", "t6_change", "t7_alone_minus_acgan", "t7_alone_minus_cgan",
+    "t7_joint_alone", "t7_joint_coded", "t9_fitted_fall", "t9_printed_fall",
+}  # fmt: skip
 Quantities = dict[str, Sequence[float]]
 
 
@@ -72,28 +84,42 @@ def less(a: pd.Series, b: pd.Series) -> pd.Series:
 def judged(rows: pd.DataFrame) -> Quantities:
     """Quantities of `training_dynamics` (T1 to T7 and T9), printed and precise. Those whose rows are missing are left
     out."""
+    return {k: v for k, v in everything(rows).items() if k not in BESIDE}
+
+
+def everything(rows: pd.DataFrame) -> Quantities:
+    """The judged quantities, and those that are told beside them."""
     every = (levels, stability, breaks, composition, instrument, printed.quantities)
     found = {name: values for part in every for name, values in part(rows).items()}
     return {k: np.asarray(v, float) for k, v in found.items() if len(v)}
 
 
 def levels(rows: pd.DataFrame) -> Quantities:
-    """T1, T2, T4, T5, T9: what is read at T/3 and at T, and means from T/3 on."""
+    """T1, T2, T4, T5, T9: what is read at T/3 and at T, and means from T/3 on; T1b and T2b, from the document's first
+    look on."""
     rows = frames.rows(rows, part="dynamics")
+    rows = rows[[c for c in (*READ, DIMENSION, COUNT, "excess", "feature_variance") if c in rows]]
     first, last = THIRDS[0], 1.0
-    of = lambda arm, column, share: at(rows, arm, column, share)
-    drop = lambda arm: 1 - of(arm, DIMENSION, first) / of(arm, DIMENSION, 0.0)
-    fall = lambda column: less(of(WIRED, column, 0.0), of(WIRED, column, first))
+    arms = {arm: frames.rows(rows, arm=arm) for arm in (WIRED, LIGHT, CODED, "coded, constant", *RIVALS)}
+    of = cache(lambda arm, column, share: at(arms[arm], arm, column, share))
+    mean = cache(lambda arm, column: late(arms[arm], arm, column))
+    drop = lambda arm, since=0.0: 1 - of(arm, DIMENSION, first) / of(arm, DIMENSION, since)
+    fall = lambda column, since=0.0: less(of(WIRED, column, since), of(WIRED, column, first))
     later = lambda arm: less(of(arm, COUNT, first), of(arm, COUNT, last))
-    apart = lambda arm, column: less(late(rows, arm, column), late(rows, WIRED, column))
+    apart = lambda arm, column: less(mean(arm, column), mean(WIRED, column))
     found = {
         "t1_wired_drop": drop(WIRED),
         "t1_wired_drop_minus_light": less(drop(WIRED), drop(LIGHT)),
-        "t1_coded_drop": drop("coded"),
-        "t1_coded_schedule_minus_constant": less(drop("coded"), drop("coded, constant")),
+        "t1_coded_drop": drop(CODED),
+        "t1_coded_schedule_minus_constant": less(drop(CODED), drop("coded, constant")),
         "t1_wired_variance": of(WIRED, "feature_variance", first),
+        "t1b_wired_drop": drop(WIRED, BEGIN),
+        "t1b_drop_minus_coded": less(drop(WIRED, BEGIN), drop(CODED, BEGIN)),
+        "t1b_drop_minus_cgan": less(drop(WIRED, BEGIN), drop(RIVAL, BEGIN)),
         "t2_wired_count_drop": fall(COUNT),
         "t2_drop_beyond_dimension": fall("excess"),
+        "t2b_wired_count_drop": fall(COUNT, BEGIN),
+        "t2b_drop_beyond_dimension": fall("excess", BEGIN),
         "t4_cgan_minus_wired": apart("cGAN", DIMENSION),
         "t4_acgan_minus_wired": apart("AC-GAN", DIMENSION),
         "t5_count_difference": apart(RIVAL, COUNT),
@@ -101,14 +127,16 @@ def levels(rows: pd.DataFrame) -> Quantities:
         "t9_count_fall": later(WIRED),
         "t9_fall_minus_adversarial": less(later(WIRED), later(RIVAL)),
     }
-    spread = [s for s in (late(rows, arm, "feature_variance") for arm in (WIRED, *RIVALS)) if len(s)]
-    found |= {"t4_least_diversity": pd.concat(spread, axis=1).min(axis=1)} if spread else {}
+    for name, some in (("t4_least_diversity", RIVALS), ("t4_variety", RIVALS[:1]), ("t4b_variety", RIVALS[1:])):
+        spread = [s for s in (mean(arm, "feature_variance") for arm in (WIRED, *some)) if len(s)]
+        found |= {name: pd.concat(spread, axis=1).min(axis=1)} if spread else {}
     return {k: v.to_numpy() for k, v in found.items()}
 
 
 def stability(rows: pd.DataFrame) -> Quantities:
-    """T3: the fitted change of the wired arm from T/3 to T, of the dimension over its fitted value at T/3; and the seeds in
-    which a drift that is added to what was measured, up or down, would be found."""
+    """T3: the fitted change of the wired arm from T/3 to T, of the dimension over its fitted value at T/3; the seeds in
+    which a drift that is added to what was measured, up or down, gives a change of more than half of it, which its earlier
+    criterion asks for; and two that are told: the fitted fall of the count, and the rival's change of dimension."""
     out, seen = {}, []
     for name, column in (("t3_dimension_change", DIMENSION), ("t3_count_change", COUNT)):
         x, y = after(rows, WIRED, column, THIRDS[0])
@@ -119,7 +147,10 @@ def stability(rows: pd.DataFrame) -> Quantities:
         for sign in (1, -1):
             drifted = changes(x, y + drift(x, y, sign * size, relative=relative), relative=relative)
             seen.append(sign * drifted > size / 2)
-    return out | {"t3_planted_drift_found": np.all(seen, axis=0).astype(float)}
+    x, y = after(rows, RIVAL, DIMENSION, THIRDS[0])
+    told = {"t6_change": changes(x, y, relative=True)} if len(y) else {}
+    told["t9_fitted_fall"] = -out["t3_count_change"]
+    return out | told | {"t3_planted_drift_found": np.all(seen, axis=0).astype(float)}
 
 
 def changes(x: np.ndarray, y: np.ndarray, *, relative: bool) -> np.ndarray:
@@ -189,19 +220,23 @@ def _rest(x: np.ndarray, y: np.ndarray, of: slice) -> float:
 
 
 def composition(rows: pd.DataFrame) -> Quantities:
-    """T7: on held-out pairs, with the document's splitter; t7_joint_alone, without one."""
+    """T7 and T7b: on held-out pairs, with the document's splitter; those that are `alone`, without one."""
     rows = frames.rows(rows, part="composition", pairs="held")
     of = lambda arm, column, variant="splitter": frames.per_seed(rows, column, arm=arm, variant=variant)
-    joint = lambda arm: of(arm, "joint")
+    joint, alone = lambda arm: of(arm, "joint"), lambda arm: of(arm, "joint", "none")
     best = pd.concat([joint(arm) for arm in RIVALS], axis=1).max(axis=1)
     both = best.index.intersection(joint(WIRED).index)
     found = {
-        "t7_relation_pedagogical": of("coded", "relation"),
+        "t7_relation_pedagogical": of(CODED, "relation"),
         "t7_relation_adversarial": of("AC-GAN", "relation"),
         "t7_joint_minus_acgan": less(joint(WIRED), joint("AC-GAN")),
         "t7_joint_minus_cgan": less(joint(WIRED), joint("cGAN")),
-        "t7_joint_coded": joint("coded"),
-        "t7_joint_alone": of(WIRED, "joint", "none"),
+        "t7b_joint_acgan": joint("AC-GAN"),
+        "t7b_joint_cgan": joint("cGAN"),
+        "t7_joint_coded": joint(CODED),
+        "t7_joint_alone": alone(WIRED),
+        "t7_alone_minus_acgan": less(alone(WIRED), alone("AC-GAN")),
+        "t7_alone_minus_cgan": less(alone(WIRED), alone("cGAN")),
         "t7_random_relation": of("untrained", "relation"),
         "t7_random_joint": joint("untrained"),
         "t7_swapped_joint": of(WIRED, "joint", "swapped"),
@@ -219,19 +254,26 @@ def instrument(rows: pd.DataFrame) -> Quantities:
 
 
 def known(both: Mapping[str, pd.DataFrame]) -> Callable[[str], Callable[[pd.DataFrame], Sequence[float]]]:
-    """`named`, for the frames of some sides (`Sides.both`), each of which is judged once."""
-    found = {id(rows): judged(rows) for rows in both.values() if len(rows)}
+    """`named`, for the frames of some sides (`Sides.both`), each of which is measured once."""
+    found = {id(rows): everything(rows) for rows in both.values() if len(rows)}
     return lambda name: lambda rows: found.get(id(rows), {}).get(name, [])
 
 
 def named(name: str) -> Callable[[pd.DataFrame], Sequence[float]]:
     """A quantity by the name that the claims use."""
-    return lambda rows: judged(rows).get(name, [])
+    return lambda rows: everything(rows).get(name, [])
 
 
 def measured(arm: str, column: str, share: float) -> Callable[[pd.DataFrame], Sequence[float]]:
     """A quantity: a column of one arm at a share of training."""
     return lambda rows: at(rows, arm, column, share).to_numpy()
+
+
+def pull(rows: pd.DataFrame) -> list[float]:
+    """A quantity: how many times as hard the judge's grounding pulls at the middle layers, at the start, as alignment."""
+    norms = frames.rows(rows, part="audit")
+    of = lambda term: norms[norms["term"] == TERMS[term]]["middle layers"].to_numpy(float)
+    return (of("judge") / of("align")).tolist() if len(norms) else []
 
 
 def real(column: str) -> Callable[[pd.DataFrame], Sequence[float]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +17,7 @@ from helpers.pedagogy.dynamics.config import THIRDS
 from helpers.pedagogy.dynamics.figures import ARMS as NAMES
 from helpers.study import Sides
 from helpers.tables import texts
+from helpers.topology import dimension
 
 COLUMNS = {"mackay": "dimension", "count": "count", "correct": "right classes", "feature_variance": "variance, of real"}
 COMPOSED = tuple(name for name in MEASURES if not name.startswith("pair known"))
@@ -44,6 +48,18 @@ def arms(sides: Sides) -> pd.DataFrame:
         real = {f"{name}, {at}": float(rows[column].mean()) for at in ("T/3", "T") for column, name in COLUMNS.items()}
         found.append({"arm": "real images"} | real)
     return pd.DataFrame(found)
+
+
+def reach(each: int, k: int, truths: Sequence[int] = (8, 16, 24, 32, 48, 96), draws: int = 20) -> pd.DataFrame:
+    """A row a true dimension of Gaussian clouds of `each` points: the mean estimate, and how often it puts this cloud above
+    the one before."""
+    rng = np.random.default_rng(0)
+    found = {d: dimension(rng.normal(size=(draws, each, d)), "mackay", k).numpy() for d in truths}
+    before = {d: less for less, d in pairwise(truths)}
+    above = lambda d: f"{(found[d] > found[before[d]]).mean():.0%}" if d in before else "–"
+    return pd.DataFrame(
+        {"true dimension": d, "estimate": float(v.mean()), "above the one before": above(d)} for d, v in found.items()
+    )
 
 
 def predictions(sides: Sides) -> pd.DataFrame:

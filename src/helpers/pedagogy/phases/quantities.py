@@ -39,6 +39,11 @@ def between(
     return lambda rows: _difference(rows, column, a, b, **(COMPOSED | where)).to_numpy()
 
 
+def gained(column: str) -> Callable[[pd.DataFrame], Sequence[float]]:
+    """A quantity: what the wired arm's images have at T, less at T/3, seed by seed."""
+    return lambda rows: _difference(rows, column, ("wired", "last"), ("wired", "first"), part="variety").to_numpy()
+
+
 def judged(rows: pd.DataFrame) -> Quantities:
     """Quantities of `phase_one_ablation` (T8, T8b), and t8_more_of_the_same: the same for a first phase that is
     prolonged. Those whose rows are missing are left out."""
