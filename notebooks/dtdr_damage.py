@@ -19,8 +19,8 @@
 # **A tenth of a model never arrives, or a tenth of it arrives wrong. Which is worse? And if only half of the bits can be sent, which half?**
 #
 # The document *DTDR* says that the two are different kinds of harm {footcite:p}`unrealjon2026dtdr`: a wrong coefficient is an error and the store degrades gracefully under it; a missing one leaves
-# the model *underdetermined*, and until {term}`constraints close`, that is, until only one model fits what is known, there is no model. If that is right, missing and wrong coefficients do not cost the same where they leave the weights equally
-# near to the truth, the domain in which they are missing matters beyond that nearness, and a transformed store bears wrong codes better than a plain one.
+# the model *underdetermined*, and until constraints close, that is, until only one model fits what is known, there is no model. If that is right, missing and wrong coefficients do not cost the same where they leave the weights equally
+# near to the truth, the *domain* in which they are missing, raw or transformed, matters beyond that nearness, and a transformed store bears wrong codes better than a plain one.
 #
 # Two dull things would look alike. Many missing coefficients are more harm than a few wrong ones. And a grace under corruption may be that of 8-bit codes, transformed or not.
 # *What it shows:* four claims are judged, D6, D7, D8 and D10; eight minutes to read, one to run.

@@ -20,7 +20,7 @@
 # because the way it was stored has to be nearly complete before it means anything at all?**
 #
 # The document *DTDR* says the second {footcite:p}`unrealjon2026dtdr`. It stores a model as transformed coefficients, rebuilds it from a growing share of them, and
-# sees language appear late and suddenly. Ordinary weights, it says, degrade and still function; a transformed store does not function until {term}`constraints close`,
+# sees language appear late and suddenly. Ordinary weights, it says, degrade and still function; a transformed store does not function until *constraints close*,
 # that is, until enough coefficients are known that only one model fits them. *Silent* here means: no coherent text. If the document is right, there is a share below which the transformed store is silent and above which it speaks, and raw weights have no such place.
 #
 # Three dull things would look the same. Any model that loses that much may fall silent, transformed or not. The loss may not be spread

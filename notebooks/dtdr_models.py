@@ -22,7 +22,7 @@
 # [A fair comparison](dtdr_emergence.ipynb) finds next to nothing of it in a storyteller. If the document is right about *stores*, every model shows it. If it is right about *some models*, something in
 # their weights decides, and one should be able to put that something in and take it out.
 #
-# Two dull things would look alike: a model of another size may have another threshold in both domains, and one mask may hit a weight that matters. So the unit here is the model.
+# Two dull things would look alike: a model of another size may have another threshold, raw and transformed alike, and one mask may hit a weight that matters. So the unit here is the model.
 # *What it shows:* two claims are judged, D5 and D5b; ten minutes to read, one to run.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]

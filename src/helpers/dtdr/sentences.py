@@ -100,9 +100,9 @@ TOLD = {  # name: the quantity, the border, and the sentences above it, below it
     "texts_jump_raw": (
         _sooner(RAW),
         0.0,
-        "Raw texts come back no faster than theirs",
-        "Raw texts come back faster than theirs",
-        "Whether raw texts come back faster than theirs is open",
+        "Raw texts come back no faster than their loss",
+        "Raw texts come back faster than their loss",
+        "Whether raw texts come back faster than their loss is open",
     ),
     "readable_later": (
         lambda rows: readable(TRANSFORMED)(rows) - readable(RAW)(rows),
