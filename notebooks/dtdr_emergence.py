@@ -90,9 +90,9 @@ here.say("int8_snr", f"{store['snr']:.1f}")
 # signal-to-noise ratio of {glue:text}`int8_snr` dB. What is not a matrix, the weights of its norms say, stays whole throughout. {glue:text}`compared`
 #
 # Here is what happens to one matrix. Signs are flipped at random, each run of $B$ entries of a row is turned by a Hadamard matrix $H$, the
-# coefficients are rounded to 8 bits with one scale a run, a share $f$ of them is kept, and all of it is undone:
+# coefficients are rounded to 8 bits with one scale a run, a share $f$ of them is kept ($m_{ij} = 1$ where a hash of the place is below $f$), and all of it is undone:
 #
-# $$\hat W = \big(m \odot q(W S H)\big)\, H\, S, \qquad m_{ij} = 1 \text{ where a hash of the place is below } f.$$
+# $$\hat W = \big(m \odot q(W S H)\big)\, H\, S.$$
 
 # %%
 name, W = list(subject.whole.items())[-1]  # one matrix, (out, in)
