@@ -16,12 +16,12 @@
 # %% [markdown]
 # # Emergence from part of a model
 #
-# **Throw away four fifths of the numbers that make up a language model, and it falls silent. Is that because information is missing, or
+# **Throw away four fifths of the numbers that make up a language model, and it babbles. Is that because information is missing, or
 # because the way it was stored has to be nearly complete before it means anything at all?**
 #
-# Seed document 000 says the second {footcite:p}`unrealjon2026dtdr`. It stores a model as transformed coefficients, rebuilds it from a growing share of them, and
-# sees language appear late and suddenly. Ordinary weights, it says, degrade and still function; a transformed store does not function *until constraints close*.
-# If that is right, there is a share below which the transformed store is silent and above which it speaks, and raw weights have no such place.
+# The document *DTDR* says the second {footcite:p}`unrealjon2026dtdr`. It stores a model as transformed coefficients, rebuilds it from a growing share of them, and
+# sees language appear late and suddenly. Ordinary weights, it says, degrade and still function; a transformed store does not function until *constraints close*,
+# that is, until enough coefficients are known that only one model fits them. *Silent* here means: no coherent text. If the document is right, there is a share below which the transformed store is silent and above which it speaks, and raw weights have no such place.
 #
 # Three dull things would look the same. Any model that loses that much may fall silent, transformed or not. The loss may not be spread
 # out: if whole rows of the matrices go first, so do whole words of the vocabulary. And a text of greedy choices may jump where the model itself changes smoothly.
@@ -35,7 +35,7 @@ import torch
 from helpers import chapter, codec, dtdr, figures, lm, storyteller
 from helpers.chapter import Per
 from helpers.dtdr import figures as draw
-from helpers.dtdr import named, playground, quantities, tables
+from helpers.dtdr import playground, sentences, tables
 from helpers.dtdr.run import run_kin, write_curve
 from helpers.dtdr.sentences import tell
 
@@ -90,9 +90,9 @@ here.say("int8_snr", f"{store['snr']:.1f}")
 # signal-to-noise ratio of {glue:text}`int8_snr` dB. What is not a matrix, the weights of its norms say, stays whole throughout. {glue:text}`compared`
 #
 # Here is what happens to one matrix. Signs are flipped at random, each run of $B$ entries of a row is turned by a Hadamard matrix $H$, the
-# coefficients are rounded to 8 bits with one scale a run, a share $f$ of them is kept, and all of it is undone:
+# coefficients are rounded to 8 bits with one scale a run, a share $f$ of them is kept ($m_{ij} = 1$ where a hash of the place is below $f$), and all of it is undone:
 #
-# $$\hat W = \big(m \odot q(W S H)\big)\, H\, S, \qquad m_{ij} = 1 \text{ where a hash of the place is below } f.$$
+# $$\hat W = \big(m \odot q(W S H)\big)\, H\, S.$$
 
 # %%
 name, W = list(subject.whole.items())[-1]  # one matrix, (out, in)
@@ -108,7 +108,7 @@ rebuilt = ((A / scale).round() * scale * kept @ H).view_as(W) * flips
 assert torch.dist(rebuilt, codec.decode(coded, f)) < 1e-3 * W.float().norm()
 
 # %% [markdown]
-# The last line holds it against the function that the rest of the page uses. Try it by hand first. Which of the nine combinations below leaves a
+# The last line holds it against the function that the rest of the page uses. Try it by hand. Which of the nine combinations below leaves a
 # picture that one can still read at half of the numbers, and which cosine does it have?
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -118,12 +118,15 @@ playground.matrix(
 )
 
 # %% [markdown]
+# Only *raw* or *rotated*, with whole rows or a burst lost, leaves parts of the picture intact; the cosine is near the square root of one half in all nine.
+#
 # ## As printed
 #
 # Keep the first rows of every matrix, put zeros into the rest, and ask for the next token after one prompt. Two numbers say how much is left:
 # the cosine between the logits and those of the whole model, and the share of the ten likeliest tokens that both have. The
-# published scripts [^transform] cut the rows of *untransformed* weights: they hold no transform. So both readings are run, rows of the
-# weights and rows of the transformed coefficients. If the claim holds, both numbers stay low for long and then rise at once.
+# published scripts [^transform] cut the rows of *untransformed* weights: they hold no transform. It would not matter: a transform turns entries within
+# a row, so losing whole rows loses the same with it or without. The two curves must be one. {glue:text}`one_curve` No experiment on rows can test the transform.
+# If the claim holds, both numbers stay low for long and then rise at once.
 #
 # [^transform]: `progressive_emergence_demo.py` and its second version, in folder
 # [06_emergence_from_distribution](https://github.com/UnrealJon/DTDR/tree/main/experiments/06_emergence_from_distribution), decode
@@ -134,7 +137,7 @@ dtdr.run_printed(subject, config.printed, log)
 printed = log.at(part="printed")
 draw.say(printed, "printed_cosine", "printed_top10")
 here.say("printed_falls", printed.mean(*tables.NUMBERS["printed_falls"][:2]))
-tell(printed, "falls")
+tell(printed, "falls", "one_curve")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 write_curve(tables.told(printed.this, draw.PRINTED), here.folder, "emergence")
@@ -153,24 +156,18 @@ draw.texts(printed, draw.PRINTED, found.tokenizer.decode(begin), caption)
 # ## A fair comparison
 #
 # A fair comparison loses the same share in the same places. Each coefficient gets a number between 0 and 1 from a hash of its position;
-# a model at share $f$ keeps those below $f$. So a larger share contains the smaller one, and all domains lose the same positions.
+# a model at share $f$ keeps those below $f$. So a larger share contains the smaller one, and raw and transformed weights (the two *domains*) lose the same positions.
 #
 # What should we expect? The transform is a rotation. Losing a random share $1 - f$ of the coefficients takes that share of the squared length, in any
 # rotation: the weights that remain have cosine $\sqrt f$ to the whole ones, raw or transformed. If the document is right, the two
-# curves part all the same. If it is not, they lie on each other, and on that of plain Gaussian noise with the same cosine. What do you expect of the
+# curves part all the same. If it is not, they lie on each other, and on that of *even noise*, plain Gaussian noise that leaves the same cosine. What do you expect of the
 # transformed store? Set the two sliders before you look.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-committed = log.alone(part="arms")
-measured = committed if len(committed.this) else log.at(part="arms")
-if len(measured.this):
-    both = {"the transformed store": named.TRANSFORMED, "raw weights": named.RAW}
-    curves = {title: quantities.curve(measured.this, "nll", damage) for title, damage in both.items()}
-    playground.guess(
-        "Blue, your guess. The button shows the committed runs: orange the transformed store, the other line raw weights; means over masks and trainings.",
-        {title: (x, y.mean(0)) for title, (x, y) in curves.items()},
-        *measured.this[["nothing", "intact"]].mean(),
-    )
+draw.guess(
+    log.alone(part="arms"),
+    "Grey, your guess. The button shows the committed runs: blue the transformed store, gold raw weights; means over masks and trainings.",
+)
 
 # %%
 dtdr.run(subject, config.claimed, log)  # raw and transformed, the same positions lost
@@ -215,47 +212,37 @@ draw.say(arms, "width", "kl_few", "kl_few_raw")
 draw.show("agreement", arms)
 
 # %% [markdown]
-# The way from a tenth to nine tenths is {glue:text}`width` wide. Below it, with a fifth kept or less, the transformed store's next token is at least {glue:text}`kl_few` away from the whole model's
-# (KL), and that of raw weights {glue:text}`kl_few_raw`.
+# The way from a tenth to nine tenths is {glue:text}`width` wide.
 #
 # The document judged by reading. So let something read: the whole model. It gives every text of the damaged ones a loss. Word salad is unlikely to it, a
 # story is likely. If there is a threshold in the *model*, losses and texts both jump, and only in the transformed store.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 draw.say(arms, "readable_transformed", "readable_raw", "text_width", "text_width_raw")
+tell(arms, "texts_jump", "texts_jump_raw", "readable_later", "one_mask")
 draw.show("sense", arms)
 
 # %% [markdown]
-# Texts come within half a nat a token of the whole model's own from {glue:text}`readable_transformed` kept in the transformed store, and from
-# {glue:text}`readable_raw` in raw weights. From salad to language, between a tenth and nine tenths of that way, texts take {glue:text}`text_width` of the axis in the transformed store and
-# {glue:text}`text_width_raw` in raw weights. A greedy text is all or nothing: each token is a choice of one, and a wrong one takes all that follow with it. So texts
-# can jump where the loss climbs steadily.
+# From salad to language, between a tenth and nine tenths of that way: {glue:text}`texts_jump`, over {glue:text}`text_width` of the axis. {glue:text}`texts_jump_raw`, over
+# {glue:text}`text_width_raw`. {glue:text}`readable_later`: they come within half a nat a token of the whole model's own from {glue:text}`readable_transformed` kept, those of
+# raw weights from {glue:text}`readable_raw`. {glue:text}`one_mask`
 #
 # ## Verdict
 
-# %%
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 verdict = log.verdict()
 caption = "Each row is a test, the shaded part is where the claim wants it, the bar is its interval over masks."
 figures.show(verdict.forest("How sharply does it come back?", "share kept", of=("D2",)), caption)
 verdict.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-verdict.tell("silence", "D1", {
-    "supported": "With a fifth of the coefficients the model is silent, and so is one of raw weights.",
-    "refuted": "A fifth of the coefficients is enough for some of the language.",
-    "mixed": "With a fifth of the coefficients a part of what the claim calls silence holds, and a part does not.",
-    "undecided": "Whether a fifth of the coefficients leaves the model silent is open.",
-})  # fmt: skip
-verdict.tell("threshold", "D2", {
-    "supported": "Language comes back at a sharp threshold.",
-    "refuted": "There is no sharp threshold in the model: its loss comes back over a wide stretch of the axis.",
-    "mixed": "There is a sharp threshold in one of the two, loss and text, and none in the other.",
-    "undecided": "Whether language comes back at a sharp threshold is open.",
-})  # fmt: skip
+verdict.tell_all(sentences.VERDICTS, "silence", "threshold")
+tell(arms, "babbles_raw", "fifth_is_worse")
 here.box()
 
 # %% [markdown]
-# Is information missing, or does the store have to be nearly complete? {glue:text}`silence` {verdict}`D1` {glue:text}`threshold` {verdict}`D2` The criteria were sharpened when the committed run was
+# Is information missing, or does the store have to be nearly complete? {glue:text}`silence` {verdict}`D1` {glue:text}`babbles_raw` With a fifth kept or less the next token is at least
+# {glue:text}`kl_few` from the whole model's (KL) in the transformed store, and {glue:text}`kl_few_raw` in raw weights. {glue:text}`fifth_is_worse` {glue:text}`threshold` {verdict}`D2` The criteria were sharpened when the committed run was
 # known; what the earlier ones say of the same records stands in the table.
 #
 # Could the tests have said otherwise? Each claim gets two answers that are known: the measured rows with the claimed effect planted into them, and with every
@@ -267,7 +254,7 @@ verdict.probe_table()
 # %% [markdown]
 # ## Open questions
 #
-# The storyteller is a small model of a small world, and its thresholds are its own. Errors add up over layers, so a model of 7 B parameters may need more; no model above 92 M was run. What carries over is
+# The storyteller is a small model of a small world, and its thresholds are its own. [A later chapter](dtdr_models.ipynb) tries deeper ones; no model above 92 M was run, and what 7 B parameters need is open. What carries over is
 # arithmetic: a rotation cannot change how much of a vector is left. What does not carry over without a test is how a model answers to an error of a given
 # size and shape.
 #

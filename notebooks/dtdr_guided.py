@@ -19,7 +19,7 @@
 # **Most of a model is lost. Somebody whispers a faint version of what was there, and the model speaks again. How much of the answer was in the
 # whisper?**
 #
-# Seed document 000 fills the gaps of a partly known model in three ways {footcite:p}`unrealjon2026dtdr`: with zeros, with random numbers, and with a
+# The document *DTDR* fills the gaps of a partly known model in three ways {footcite:p}`unrealjon2026dtdr`: with zeros, with random numbers, and with a
 # *weak compatible prior*. Zeros leave it silent, random numbers give stable nonsense, the prior brings language back gradually. It concludes that
 # the problem was not missing information but missing constraints: the prior makes an unsolvable problem solvable.
 #
@@ -211,14 +211,15 @@ chapter.table(worths, "At 40 % kept: what a prior knows, and its worth at its be
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 points = own.map(lambda rows: quantities.predictions(rows, known))
-if len(points.this):
-    zipped = points.this.assign(rho=points.this["prior"].map(lambda p: known.get(p, (0.0, 1.0))[0]))
-    near = zipped[zipped["prior"].isin([p for p, (_, ratio) in known.items() if abs(ratio - 1) < 0.05])]
-    playground.whisper(
-        "Blue: the closed formula; the other line is zero fill. Points are rebuilt models of this run, of priors as long as the weights, where their "
-        "weight and cosine come near the sliders'. The page computes it as you move.",
-        near[["kept", "weight", "rho", "cosine"]].to_numpy(),
-    )
+zipped = points.this.assign(rho=points.this["prior"].map(lambda p: known.get(p, (0.0, 1.0))[0]))
+near = zipped[zipped["prior"].isin([p for p, (_, ratio) in known.items() if abs(ratio - 1) < 0.05])]
+playground.whisper(
+    "Blue: the closed formula; the other line is zero fill. Points are rebuilt models of this run, of priors as long as the weights, where their "
+    "weight and cosine come near the sliders'. The page computes it as you move.",
+    near[["kept", "weight", "rho", "cosine"]].to_numpy(),
+)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("away", f"{(points.this['cosine'] - points.this['predicted']).abs().max():.3f}")
 draw.show("predicted", points, count=len(points.this))
 

@@ -199,8 +199,8 @@ encoding.run_limits(spelled, {"genome": letters}, log)
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 alphabet = log.at(part="letters")
 caption = "Eight symbols: test loss by the numbers of a code, nats a token"
-chapter.table(tables.alphabet(alphabet.this), caption, digits=4)
 alphabet.say("expansion", trials.expansion, ".2g", "nats")
+chapter.table(tables.alphabet(alphabet.this), caption, digits=4)
 
 # %% [markdown]
 # Sixty-four numbers a symbol end {glue:text}`expansion` below eight. The sentence "64 to 6" does not carry over to an alphabet that is smaller than the code.

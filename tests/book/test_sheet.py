@@ -178,11 +178,29 @@ def test_the_front_counts_what_was_judged_and_claims_nothing_that_was_not(found,
     found.counting = {"E1": verdict("E1"), "E3": verdict("E3", "refuted"), "D1": verdict("D1")}
     text = made(front.SoFar, env).markup(found)
     assert "3 of" in text
-    assert "two of the" in text
-    assert "two supported and one refuted" in text
+    assert "2 of the" in text
+    assert "2 supported and 1 refuted" in text
+    found.counting["E5"] = verdict("E5", "too few")
+    text = made(front.SoFar, env).markup(found)
+    assert "<b>3 of" in text
+    assert "For E5 the run had too few cases." in text
+    del found.counting["E5"]
     drawn = made(picture.Picture, env).markup(found)
     assert drawn.count("<svg") == 0  # no outcome, no interval
     assert f"{len(found.claims) - 3} claims to come" in drawn
+
+
+def test_a_control_that_failed_is_drawn_as_none_of_the_verdicts(found, env):
+    planted = outcome(
+        verdict="refuted", estimate=0.0, low=0.0, high=0.0, says="a planted and an absent effect told apart"
+    )
+    for test, words in ((planted, "cannot tell an effect that we planted"), (outcome(says="the ring"), "the ring")):
+        found.counting = {"E1": verdict("E1", "undecided", [test], failed=True)}
+        drawn = made(picture.Picture, env).markup(found)
+        assert "drawn-control" in drawn
+        assert "drawn-refuted" not in drawn
+        assert words in drawn
+        assert "decides nothing" in drawn
 
 
 def test_a_finding_is_picked_by_its_interval_and_left_out_without_its_run(found):

@@ -15,7 +15,8 @@ from helpers.dtdr import playground
 
 FIGURE = """
 const data = %s, inputs = %s.map((value) => ({value, parentNode: {querySelector: () => ({})}}));
-const selects = %s.map((selectedIndex) => ({selectedIndex})), cells = Array.from({length: 256}, () => ({setAttribute() {}}));
+const selects = %s.map((selectedIndex) => ({selectedIndex}));
+const cells = Array.from({length: 256}, () => ({setAttribute(k, v) {this[k] = v;}}));
 const seen = {"script.data": {textContent: JSON.stringify(data)}};
 const figure = {dataset: %s, querySelectorAll: (q) => (q == "input" ? inputs : q == "select" ? selects : cells),
   querySelector: (q) => (q == "input" ? inputs[0] : (seen[q] ??= {setAttribute(k, v) {this[k] = v;}}))};
@@ -32,6 +33,7 @@ def page():
     def run(name, data, inputs=(), selects=(), **dataset):
         head = FIGURE % tuple(json.dumps(v) for v in (data, list(inputs), list(selects), dataset))
         seen = 'figure.dataset, seen[".told"]?.textContent ?? "", seen["path.own"]?.d, seen["g.dots"]?.innerHTML'
+        seen += ", cells.map((cell) => cell.fill)"
         tail = f"\nconsole.log(JSON.stringify([{seen}]))"
         code = head + f"(function (figure) {{{playground.program(name)}\n}})(figure);" + tail
         return json.loads(subprocess.run([found, "-e", code], capture_output=True, text=True, check=True).stdout)
@@ -64,10 +66,20 @@ def test_a_rotation_keeps_the_cosine_near_the_root_of_the_share_and_a_burst_does
     assert cosine(0.5, 2, 1) == pytest.approx(0.5**0.5, abs=0.1)  # shuffled, lost rows are scattered entries
 
 
+def test_at_half_only_rows_and_bursts_of_what_is_not_shuffled_leave_parts_whole_and_the_cosine_is_one(page, matrix):
+    whole = np.reshape(page("matrix", matrix, [1.0], (0, 0))[4], (16, 16))
+    for stored in range(3):
+        for lost in range(3):
+            data, *_, fill = page("matrix", matrix, [0.5], (stored, lost))
+            assert data["cosine"] == pytest.approx(0.5**0.5, abs=0.05)
+            intact = (np.reshape(fill, (16, 16)) == whole).all(axis=1).sum()
+            assert (intact >= 6) == (stored < 2 and lost > 0)
+
+
 def test_the_formula_in_the_page_is_the_codecs(page):
     points = held(playground.whisper("A whisper.", [(0.4, 0.15, 1.0, 0.762), (0.4, 1.0, 0.0, 0.3)]))
     for f, b, rho in ((0.4, 0.15, 1.0), (0.2, 1.0, 0.3), (0.8, 0.6, -0.2)):
-        data, told, path, _ = page("whisper", points, [f, b, rho])
+        data, told, path, *_ = page("whisper", points, [f, b, rho])
         assert data["cosine"] == pytest.approx(fills.cosine(f, "guided", weight=b, rho=rho), abs=1e-12)
         assert f"cosine {data['cosine']:.3f}" in told
         assert path.count("L") == 49

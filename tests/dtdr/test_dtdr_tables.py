@@ -21,7 +21,8 @@ def rows():
 def test_the_tables_know_every_damage_that_the_chapters_try():
     from helpers.dtdr import figures
 
-    assert set(figures.LOOK) == set(DOMAINS)
+    turned = Keep("hadamard", "rows")  # what it loses is what raw rows lose, and one curve draws both
+    assert set(figures.LOOK) == set(DOMAINS) - {turned}
     assert set(FURTHER) < set(tables.PATTERNS)
     assert set(CAUSES) == set(tables.ERRORS)
     assert SHARES == NAMED

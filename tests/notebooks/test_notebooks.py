@@ -95,6 +95,26 @@ def test_what_the_book_hides_is_folded_in_the_notebook(source):
 
 
 @every
+def test_what_is_made_to_be_seen_is_the_last_thing_of_its_cell(source):
+    """A notebook shows a cell's last value, if that stands in no if or for. What is made earlier is seen by nobody."""
+    seen = {"table", "probe_table", "box", "texts", "guess", "matrix", "whisper", "playground"}
+    for cell in jupytext.read(source).cells:
+        if cell.cell_type == "code":
+            body = ast.parse(cell.source).body
+            made = [n.value for top in body for n in ast.walk(top) if isinstance(n, ast.Expr) and n is not body[-1]]
+            calls = {c.func.attr for c in made if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)}
+            assert not calls & seen, cell.source
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("sentences.py")), ids=lambda p: p.parent.name)
+def test_sentences_that_are_picked_hold_no_markup(path):
+    """What is glued into the prose is plain text: asterisks, accents and links would be read as they stand."""
+    markup = re.compile(r"(?<![\w*])\*\*?[^*\s][^*]*\*|`[^`]+`|\$[^$]+\$|\]\(|\{(?:term|verdict|glue)")
+    texts = [n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
+    assert not [t for t in texts if isinstance(t, str) and "\n" not in t and markup.search(t)]
+
+
+@every
 def test_the_twin_holds_no_outputs(source):
     for cell in nbformat.read(source.with_suffix(".ipynb"), 4).cells:
         assert not cell.get("outputs")

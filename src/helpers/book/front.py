@@ -18,7 +18,6 @@ from helpers.run.build import CHAPTERS
 
 FINDINGS = Path("book/front.yml")
 WORDS_A_MINUTE = 200
-SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 class SoFar(FromSheet):
@@ -28,22 +27,19 @@ class SoFar(FromSheet):
         judged = found.judged
         if not judged:
             return '<p class="sofar">No claim has been judged yet.</p>'
-        count = Counter(v["verdict"] for v in judged.values())
-        outcome = _and([f"{_words(count[v])} {v}" for v in claims.words.VERDICTS if count[v]])
+        few = [name for name, v in judged.items() if v["verdict"] == claims.words.TOO_FEW]
+        count = Counter(v["verdict"] for name, v in judged.items() if name not in few)
+        outcome = _and([f"{count[v]} {v}" for v in claims.words.VERDICTS if count[v]])
+        short = f" For {_and(few)} the run had too few cases." if few else ""
         seeds = {found.claims[name].seed for name in judged}
         every = {c.seed for c in found.claims.values()}
+        of = f"all {len(every)} documents" if seeds == every else f"{len(seeds)} of the {len(every)} documents"
         by = sum(v["by"] == "reference" for v in judged.values())
         committed = "by runs at full scale that are committed with the book"
-        how = (
-            committed
-            if by == len(judged)
-            else f"{_words(by)} of them {committed}"
-            if by
-            else "by runs of this build alone"
-        )
+        how = committed if by == len(judged) else f"{by} of them {committed}" if by else "by runs of this build alone"
         return (
-            f'<p class="sofar">So far <b>{len(judged)} of {len(found.claims)} claims</b>, of {_words(len(seeds))} of the '
-            f"{_words(len(every))} documents, have been judged, {how}: <b>{outcome}</b>.</p>"
+            f'<p class="sofar"><b>{len(judged) - len(few)} of {len(found.claims)} claims</b> of {of} are judged, {how}: '
+            f"<b>{outcome}</b>.{short}</p>"
         )
 
 
@@ -132,9 +128,10 @@ class Took(FromSheet):
         on_gpu = [r for r in made if r["provenance"].get("cuda")]
         minutes = sum(r["seconds"] for r in on_gpu) / 60
         project = tomllib.loads((found.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        facts = [f"{len(found.judged)} of {len(found.claims)} claims judged"]
+        judged = [v for v in found.judged.values() if v["verdict"] != claims.words.TOO_FEW]
+        facts = [f"{len(judged)} of {len(found.claims)} claims judged"]
         if on_gpu:
-            facts.append(f"{minutes:.0f} GPU minutes in {_words(len(on_gpu))} committed runs")
+            facts.append(f"{minutes:.0f} GPU minutes in {len(on_gpu)} committed runs")
             facts.append(f"the latest of {max(r['date'] for r in made)}")
         facts += [f"{project['license']} licence", html.escape(self.env.app.config.author)]
         return f'<p class="took">{" · ".join(facts)}</p>'
@@ -163,10 +160,6 @@ def reading_minutes(path: Path) -> int:
 
 def _read(root: Path) -> dict:
     return yaml.safe_load((root / FINDINGS).read_text(encoding="utf-8"))
-
-
-def _words(count: int) -> str:
-    return SMALL[count] if count < len(SMALL) else str(count)
 
 
 def _and(parts: list[str]) -> str:

@@ -25,6 +25,8 @@ from helpers.book.sheet import (
 )
 from helpers.claims import Claim
 
+CONTROL = "its control failed"  # drawn in place of a verdict
+PLANTS = "planted and an absent effect"  # in what such a control says
 FAR = 4.0  # zero is marked while it is at most so many margins away
 
 
@@ -49,15 +51,16 @@ class Picture(FromSheet):
         test = deciding(known)
         href = chapter(self.env, claim.chapter, row_id(name)) or claim_at(self.env, found, name)
         told, n = "", ""
+        broken = control_failed(known)
         if test:
-            share = f'<span class="held">{held(known)} tests hold</span>' if held(known) else ""
-            share = '<span class="held">its control failed</span>' if control_failed(known) else share
+            share = f'<span class="held">{held(known)} tests hold</span>' if held(known) and not broken else ""
             region = html.escape(numbers.tidy(test["region"]))
             told = f'<span class="says">{html.escape(test["says"])}</span> <b>{numbers_of(test)}</b>, wanted {region} {share}'
+            told = failed(told) if broken else told
             n = "" if test.get("interval") in ("exact", "p") else str(test["n"])
         cells = (
             f'<th scope="row"><a href="{href}"><b>{name}</b> {html.escape(claim.claim)}</a></th>',
-            f'<td class="drawn">{draw(test, test["verdict"], margin(claim, test)) if test else ""}</td>',
+            f'<td class="drawn">{draw(test, CONTROL if broken else test["verdict"], margin(claim, test)) if test else ""}</td>',
             f'<td class="told">{told}</td><td class="n">{n}</td><td>{badge(self.env, found, name)}</td>',
         )
         return f"<tr>{''.join(cells)}</tr>"
@@ -83,10 +86,17 @@ def margin(claim: Claim, test: Mapping) -> float:
     return size or (max(ends) - min(ends)) / 2 or 1.0 if ends else size or 1.0
 
 
+def failed(told: str) -> str:
+    """What a control's failure means: of the one that plants the claim's own effect, and of any other."""
+    if PLANTS in told:
+        return "The test cannot tell an effect that we planted from none, so it decides nothing."
+    return f"A control failed, so the test decides nothing: {told}"
+
+
 def draw(test: Mapping, verdict: str, size: float) -> str:
     """One interval as an SVG that takes any width. The border is in the middle, what the claim wants to the right of it, and
     one margin (`size`) lies half-way to the edge, in every row; what is far off is drawn together, x / (1 + |x|). A dotted line
-    stands at zero, where the quantity is an estimate with a spread."""
+    stands at zero, where the quantity is an estimate with a spread. With CONTROL for a verdict it is hollow and grey."""
     at = distance(test, test["estimate"])
     ends = [distance(test, test[k]) if test.get(k) is not None else None for k in ("low", "high")]
     none = distance(test, 0.0)
@@ -98,9 +108,10 @@ def draw(test: Mapping, verdict: str, size: float) -> str:
     width = 50 * _share(borders[1] - borders[0], size) if both else 50.0
     middle = f'x1="{place(first)}" x2="{place(last)}" y1="13" y2="13"'
     zero = f'<line class="none" x1="{place(none)}" x2="{place(none)}" y1="3" y2="23"/>' if near else ""
+    kind = "control" if verdict == CONTROL else verdict.replace(" ", "-")
     label = f"{numbers_of(test)}, wanted {html.escape(numbers.tidy(test['region']))}: {verdict}"
     return (
-        f'<svg class="interval drawn-{verdict.replace(" ", "-")}" role="img" aria-label="{label}" width="100%" height="26">'
+        f'<svg class="interval drawn-{kind}" role="img" aria-label="{label}" width="100%" height="26">'
         f'<rect x="50%" width="{width:.1f}%" y="2" height="22"/><line class="border" x1="50%" x2="50%" y1="2" y2="24"/>'
         f'{zero}<line class="reach" {middle}/><circle cx="{place(at)}" cy="13" r="4.5"/></svg>'
     )

@@ -44,15 +44,20 @@ def signed(rows: pd.DataFrame) -> np.ndarray:
     return np.nanmean(found, axis=1) if np.isfinite(found).any(axis=1).all() and len(shares) else np.array([])
 
 
-def at(share: float, corrupted: Spoil = SPOILED) -> Callable[[pd.DataFrame], np.ndarray]:
-    """The same at one share, in the direction of the other masks' mean."""
+def missing(share: float, corrupted: Spoil = SPOILED) -> Callable[[pd.DataFrame], np.ndarray]:
+    """The same at one share."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
         shares, found = by_share(rows, corrupted)
         place = np.flatnonzero(np.isclose(shares, share, rtol=0, atol=frames.CLOSE))
-        return turned(found[:, place[0]]) if len(place) and len(found) else np.array([])
+        return found[:, place[0]] if len(place) and len(found) else np.array([])
 
     return values
+
+
+def at(share: float, corrupted: Spoil = SPOILED) -> Callable[[pd.DataFrame], np.ndarray]:
+    """The same at one share, in the direction of the other masks' mean."""
+    return lambda rows: turned(missing(share, corrupted)(rows))
 
 
 def difference(rows: pd.DataFrame) -> np.ndarray:

@@ -13,13 +13,13 @@ import numpy as np
 
 from helpers import devices
 from helpers.codec import fills
-from helpers.figures import SERIES
+from helpers.figures import INK, SERIES
 from helpers.tables import Output
 
 SIDE = 16  # rows and columns of the matrix
 WIDE, HIGH, LEFT, TOP = 420, 200, 46, 10  # of a plot, and its margins
 PLOT = f"0 0 {WIDE + 70} {HIGH + 50}"
-COLORS = {"own": SERIES[0], "seen": SERIES[1], "beside": SERIES[3]}
+COLORS = {"own": SERIES[0], "beside": SERIES[3], "guessed": INK, "transformed": SERIES[0], "raw": SERIES[1]}
 STYLE = (
     "figure.playground svg{width:100%;max-width:620px;height:auto;display:block}"
     "figure.playground svg text{font-size:11px;fill:currentColor}"
@@ -91,7 +91,7 @@ def guess(
     grid, half, wide = np.linspace(0, 1, 61), 0.5, 0.44
     share = 1 / (1 + np.exp(-(grid - half) * 2 * np.log(9) / wide))
     body = _axes("share of coefficients kept", "share of the loss recovered")
-    body += f'<path class="own" d="{_line(grid, share)}"/><g class="shown"></g>'
+    body += f'<path class="guessed" d="{_line(grid, share)}"/><g class="shown"></g>'
     controls = _range("half is back at", 0.05, 0.98, 0.01, half)
     controls += _range("from a tenth to nine tenths", 0.02, 0.9, 0.01, wide)
     controls += f'<button type="button" onclick="{html.escape(RUN)}">show what was measured</button>'

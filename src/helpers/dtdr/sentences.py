@@ -1,13 +1,160 @@
-"""Sentences of Part I that a number picks: what is asserted where a quantity lies above a border, below it, or across it."""
+"""Sentences of Part I: those that a claim's verdict picks, and those that a number picks, by whether it lies above a border,
+below it, or across it."""
 
-from helpers.dtdr import quantities
+import numpy as np
+
+from helpers.dtdr import kinds, quantities, tables
 from helpers.dtdr.damage import Keep
-from helpers.dtdr.named import ANCHORED_ROWS, PLANES, TRANSFORMED
-from helpers.dtdr.quantities import NUMBERS, gap
+from helpers.dtdr.judged import JUDGED
+from helpers.dtdr.named import ANCHORED_ROWS, PLANES, RAW, ROWS, TRANSFORMED
+from helpers.dtdr.quantities import NUMBERS, gap, readable, text_width, width
 from helpers.sides import Sides
 
+VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
+    "silence": ("D1", {
+        "supported": "With a fifth of the coefficients the model babbles.",
+        "refuted": "A fifth of the coefficients is enough for some of the language.",
+        "mixed": "With a fifth of the coefficients a part of what the claim calls silence holds, and a part does not.",
+        "undecided": "Whether a fifth of the coefficients leaves any language is open.",
+    }),
+    "threshold": ("D2", {
+        "supported": "Language comes back at a sharp threshold.",
+        "refuted": "There is no sharp threshold in the model: its loss comes back over a wide stretch of the axis.",
+        "mixed": "There is a sharp threshold in one of the two, loss and text, and none in the other.",
+        "undecided": "Whether language comes back at a sharp threshold is open.",
+    }),
+    "kinds": ("D6", {
+        "supported": "A missing coefficient and a wrong one are different kinds of damage.",
+        "refuted": "A missing coefficient costs what a wrong one costs, once both leave the weights equally near to the truth.",
+        "mixed": "That depends on how much is missing, and on the model.",
+        "undecided": "Whether missing and wrong coefficients differ in kind is open.",
+    }),
+    "curve": ("D7", {
+        "supported": "The domain matters beyond the distance to the whole model.",
+        "refuted": "Only the distance to the whole model matters: mixing costs nothing beyond it.",
+        "mixed": "By one of two measures mixing costs something beyond the distance to the whole model, by the other not.",
+        "undecided": "Whether the domain matters beyond the distance to the whole model is open.",
+    }),
+    "grace": ("D8", {
+        "supported": "The store degrades gracefully when a few codes are wrong.",
+        "refuted": "The store does not degrade gracefully, even when few codes are wrong.",
+        "mixed": "The store is graceful under one kind of corruption and not under another.",
+        "undecided": "Whether the store degrades gracefully is open.",
+    }),
+    "whose": ("D10", {
+        "supported": "The transform has a part in that.",
+        "refuted": "The transform has no part in that: plain 8-bit codes do the same.",
+        "mixed": "Whose doing that is depends on the test.",
+        "undecided": "Whether the transform has a part in that is open.",
+    }),
+    "answer": ("D5", {
+        "supported": "There is a share at which the transformed store is silent and raw weights still speak.",
+        "refuted": (
+            "As trained, these models fail because information is missing, and raw weights that miss as much fail as far: "
+            "at no share is the transformed store a quarter of the loss behind them."
+        ),
+        "mixed": "At some shares the transformed store fails where raw weights still work, and at others it does not.",
+        "undecided": "Whether the transformed store fails where raw weights still work is open.",
+    }),
+    "at_least": ("D5b", {
+        "supported": "The transform is worse by as much as the claim asks.",
+        "refuted": "The transform is not worse by as much as the claim asks.",
+        "mixed": "The transform is worse by as much as the claim asks at one share and not at the other.",
+        "undecided": "Whether the transform is worse by as much as the claim asks is open.",
+    }),
+}  # fmt: skip
+
 SHAPE = "So an error's shape, how it is shared out among large and small weights,"
+EQUAL = 0.05  # nats, or shares kept: what counts as no difference where nothing else is said
+_sooner = lambda damage: lambda rows: text_width(damage)(rows) - np.mean(width(damage)(rows))
+_near = lambda rows: np.maximum(*(np.abs(JUDGED[f"d6_difference_{f:g}"](rows)) for f in (0.9, 0.95)))
 TOLD = {  # name: the quantity, the border, and the sentences above it, below it, and where that is open
+    "one_curve": (
+        lambda rows: np.abs(gap(Keep("hadamard", "rows"), ROWS, 0.8, "cosine_last")(rows)),
+        0.01,
+        "Here they are not, and the fault is this page's.",
+        "They are, but for rounding.",
+        "Whether they are is open.",
+    ),
+    "babbles_raw": (
+        JUDGED["d1_kl_raw"],
+        1.0,
+        "So does one of raw weights.",
+        "One of raw weights does not.",
+        "Whether one of raw weights does is open.",
+    ),
+    "fifth_is_worse": (
+        gap(TRANSFORMED, TRANSFORMED, 0.2, base=0.0),
+        0.0,
+        "The loss is then above that of no weights at all.",
+        "The loss is then below that of no weights at all.",
+        "Whether the loss is then above that of no weights at all is open.",
+    ),
+    "texts_jump": (
+        _sooner(TRANSFORMED),
+        0.0,
+        "Transformed texts come back no faster than the loss",
+        "Transformed texts come back faster than the loss",
+        "Whether transformed texts come back faster than the loss is open",
+    ),
+    "texts_jump_raw": (
+        _sooner(RAW),
+        0.0,
+        "Raw texts come back no faster than their loss",
+        "Raw texts come back faster than their loss",
+        "Whether raw texts come back faster than their loss is open",
+    ),
+    "readable_later": (
+        lambda rows: readable(TRANSFORMED)(rows) - readable(RAW)(rows),
+        0.0,
+        "Transformed texts are readable later, which leans to the document",
+        "Transformed texts are readable earlier",
+        "Transformed texts are not seen to be readable later",
+    ),
+    "one_mask": (lambda rows: [len(readable(TRANSFORMED)(rows))], 1.5, "", "(This is one mask.)", ""),
+    "missing_costs": (
+        kinds.missing(0.8),
+        0.0,
+        "At the cosine of 80 % kept a missing coefficient costs more than a wrong one",
+        "At the cosine of 80 % kept a wrong coefficient costs more than a missing one",
+        "At the cosine of 80 % kept it is open which costs more",
+    ),
+    "alike": (
+        _near,
+        EQUAL,
+        "at 90 and 95 % they differ by more than 0.05 nat, too",
+        "at 90 and 95 % they differ by less than 0.05 nat",
+        "whether they differ by 0.05 nat at 90 or 95 % is open",
+    ),
+    "law": (
+        quantities.signed,
+        0.0,
+        "In stories260K, too, the missing ones cost more:",
+        "It is no law: in stories260K the wrong ones cost more:",
+        "In stories260K it is open which cost more:",
+    ),
+    "deeper": (
+        tables.deeper,
+        EQUAL,
+        "Deeper models need more",
+        "Deeper models need no more",
+        "Whether deeper models need more is open",
+    ),
+    "a_little": (
+        JUDGED["d5b_loss_gap_0.9"],
+        0.0,
+        "There is a difference, and it has the claim's sign:",
+        "There is a difference, and it has the other sign:",
+        "Whether there is a difference at all is open:",
+    ),
+    "below_nothing": (
+        JUDGED["d5_outliers"],
+        1.0,
+        "It exceeds one because the transformed model is then worse than one without any weights: "
+        "its recovered share is negative.",
+        "",
+        "",
+    ),
     "falls": (
         NUMBERS["printed_falls"][0],
         0.5,
@@ -33,7 +180,7 @@ TOLD = {  # name: the quantity, the border, and the sentences above it, below it
         lambda rows: quantities.rise(PLANES, 4)(rows) - quantities.rise(TRANSFORMED, 0.6)(rows),
         0.0,
         "So the order of sending hardly matters.",
-        "What looks like a threshold of *how much* is one of *which part first*.",
+        "What looks like a threshold of how much is one of which part first.",
         "Which order is the better one is open.",
     ),
     "protects": (

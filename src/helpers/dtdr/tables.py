@@ -44,7 +44,7 @@ ERRORS = {  # four errors of one cosine
     RAW: "raw weights lost",
     PROPORTIONAL: "noise in proportion to each weight",
     TRANSFORMED: "transformed coefficients lost",
-    EVEN: "noise of one size per row",
+    EVEN: "even noise (one size per row)",
 }
 FILLS = {TRANSFORMED: "zero", RANDOM: "random", ANCHORED: "guided, published"}
 PRIORS = {
@@ -136,6 +136,13 @@ def end(column: str, by: str, at: int) -> Quantity:
     return lambda rows: rows.groupby(by)[column].mean().iloc[[at] if len(rows) else []].to_numpy()
 
 
+def deeper(rungs: pd.DataFrame) -> np.ndarray:
+    """How much later half of the loss is back in the deepest models than in the shallowest: a value a seed, the mean over
+    domains."""
+    both = rungs.groupby(["model_seed", "depth"])["f50"].mean().unstack().dropna(axis=1, how="all")
+    return (both.iloc[:, -1] - both.iloc[:, 0]).dropna().to_numpy() if both.shape[1] > 1 else np.array([])
+
+
 NUMBERS = (
     quantities.NUMBERS
     | {  # with those of the frames that are made here
@@ -145,6 +152,8 @@ NUMBERS = (
         "spoiled_large": (end("spoiled", "outliers", -1), "z.2f", "nats"),
         "shallow": (end("f50", "depth", 0), "z.2f", ""),
         "deep": (end("f50", "depth", -1), "z.2f", ""),
+        "fewest_layers": (end("depth", "depth", 0), ".0f", ""),
+        "most_layers": (end("depth", "depth", -1), ".0f", ""),
         "narrow": (end("f50", "width", 0), "z.2f", ""),
         "wide": (end("f50", "width", -1), "z.2f", ""),
     }
@@ -154,11 +163,13 @@ NUMBERS = (
         "kl_few": (JUDGED["d1_kl"], ".2f", "nats"),
         "kl_few_raw": (JUDGED["d1_kl_raw"], ".2f", "nats"),
         "share_gap": (JUDGED["d5_share_gap"], "z.3f", ""),
+        "worse_80": (JUDGED["d5b_loss_gap_0.8"], "z.3f", "nats"),
         "worse_90": (JUDGED["d5b_loss_gap_0.9"], "z.3f", "nats"),
         "outliers_share": (JUDGED["d5_outliers"], "z.2f", ""),
         "bytes_90": (JUDGED["d6_bytes_0.9"], "z.3f", "nats"),
         "kinds_80": (JUDGED["d6_difference_0.8"], "z.3f", "nats"),
         "kinds_90": (JUDGED["d6_difference_0.9"], "z.3f", "nats"),
+        "kinds_95": (JUDGED["d6_difference_0.95"], "z.3f", "nats"),
         "mixing": (JUDGED["d7_mixing_minus_raw"], "z.3f", "nats"),
         "beside_noise": (JUDGED["d7_hadamard_minus_even"], "z.3f", "nats"),
         **{f"repeats_{f * 100:.0f}": (JUDGED[f"d3_repetition_apart_{f:g}"], ".2f", "") for f in SHARES[1:]},

@@ -80,13 +80,13 @@ _pairs = lambda rows: frames.per_seed(
 NUMBERS = {  # name: the quantity, and the sentences above zero, below it, and where that is open
     "identity": (
         _identity,
-        "**That is the finding of this page**: a code that knows only which token it is beats the published compressor.",
+        "That is the finding of this page: a code that knows only which token it is beats the published compressor.",
         "So the published compressor keeps something that identity alone does not.",
         "The two cannot be told apart: the published compressor keeps what identity alone keeps.",
     ),
     "past_pairs": (
         _pairs,
-        "**The full width has not passed a table of pairs**: what this says of codes it says of a model of pairs.",
+        "The full width has not passed a table of pairs: what this says of codes it says of a model of pairs.",
         "The full width has passed what a table of pairs knows of the text.",
         "Whether the full width has passed a table of pairs is open.",
     ),

@@ -66,10 +66,26 @@
     return figure.drawing;
   }
 
+  // Words in lines of at most so many letters.
+  const wrap = (text, most) => text.split(" ").reduce((lines, word) => {
+    const last = lines.length - 1;
+    return lines[last] && `${lines[last]} ${word}`.length <= most ? [...lines.slice(0, last), `${lines[last]} ${word}`] : [...lines, word];
+  }, []);
+
+  // A title that is wider than its figure goes on in a second line, and the plot makes room for it.
+  function wrapTitle(layout, wide) {
+    const lines = wrap(layout.title?.text || "", Math.floor(wide / 8)); // px of a letter
+    if (lines.length < 2) return;
+    layout.title = { ...layout.title, text: lines.join("<br>") };
+    const top = layout.margin?.t ?? layout.template.layout.margin?.t ?? 44;
+    layout.margin = { ...layout.margin, t: top + 18 * (lines.length - 1) };
+  }
+
   async function newPlot(box, { spec, graph, camera }) {
     const layout = { ...structuredClone(spec.layout), template: template(spec), autosize: true };
     delete layout.width;
     delete layout.height; // plotly fills the graph's own box, now and after every resize
+    wrapTitle(layout, box.clientWidth);
     if (coarse) layout.dragmode = false;
     if (camera) layout.scene = { ...(layout.scene || {}), camera };
     const config = { ...(spec.config || {}), responsive: true, displaylogo: false, showSendToCloud: false, topojsonURL: "" };
@@ -115,12 +131,9 @@
     const ended = few && full.yaxis && lines.every((t) => (t.mode || "").includes("lines") && t.x && t.x.length > 1);
     if (box.clientWidth < ROOMY || !(levels.length || ended)) return;
     const line = 14, size = 11.5, most = 24; // px of a line and of a letter, letters of a line
-    const wrap = (text) => text.replace(/ \(n = 1\)$/, "").split(" ").reduce((lines, word) => {
-      const last = lines.length - 1;
-      return lines[last] && `${lines[last]} ${word}`.length <= most ? [...lines.slice(0, last), `${lines[last]} ${word}`] : [...lines, word];
-    }, []);
-    const names = ended ? lines.map((t) => ({ text: wrap(t.name), color: t.line.color, at: full.yaxis.d2p(t.y[t.y.length - 1]) })) : [];
-    for (const a of levels) names.push({ text: wrap(a.text), at: full.yaxis.r2p(a.y) });
+    const named = (text) => wrap(text.replace(/ \(n = 1\)$/, ""), most);
+    const names = ended ? lines.map((t) => ({ text: named(t.name), color: t.line.color, at: full.yaxis.d2p(t.y[t.y.length - 1]) })) : [];
+    for (const a of levels) names.push({ text: named(a.text), at: full.yaxis.r2p(a.y) });
     names.sort((a, b) => a.at - b.at);
     const high = full.yaxis._length, between = (a, b) => ((a.text.length + b.text.length) * line) / 2 + 2;
     names.forEach((n, i) => (n.y = i ? Math.max(n.at, names[i - 1].y + between(names[i - 1], n)) : n.at));

@@ -5,11 +5,11 @@ const {curves, nothing, whole} = JSON.parse(figure.querySelector("script.data").
 const guess = (v) => 1 / (1 + Math.exp((-(v - half) * 2 * Math.log(9)) / wide));
 const x = (v) => (46 + 420 * v).toFixed(1), y = (v) => (10 + 200 * (1 - Math.max(-0.2, v))).toFixed(1);
 const line = (xs, f) => "M" + xs.map((v, i) => `${x(v)} ${y(f(v, i))}`).join("L");
-figure.querySelector("path.own").setAttribute("d", line(Array.from({length: 61}, (_, i) => i / 60), guess));
+figure.querySelector("path.guessed").setAttribute("d", line(Array.from({length: 61}, (_, i) => i / 60), guess));
 if (figure.dataset.shown) {
   const share = (loss) => (nothing - loss) / (nothing - whole), names = Object.keys(curves);
   figure.querySelector("g.shown").innerHTML = names
-    .map((name, k) => `<path class="${k ? "beside" : "seen"}" d="${line(curves[name][0], (_, i) => share(curves[name][1][i]))}"/>`)
+    .map((name, k) => `<path class="${k ? "raw" : "transformed"}" d="${line(curves[name][0], (_, i) => share(curves[name][1][i]))}"/>`)
     .join("");
   const away = names.map((name) => {
     const [xs, ys] = curves[name];
