@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from helpers.run import streams
 from helpers.run.say import Answer, app, command, complain
 
 if TYPE_CHECKING:
@@ -205,8 +206,8 @@ def claims(find, seed) -> Answer:
 
 def main() -> None:
     """The console command. Expected faults are a few lines on stderr and an exit code; only bugs show a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # where a terminal knows ASCII alone
+    streams.unicode()
+    streams.ready()
     for stop in (signal.SIGTERM, signal.SIGHUP):  # from a batch system, or a terminal that closes: as Ctrl-C
         if signal.getsignal(stop) is not signal.SIG_IGN:  # nohup means it
             signal.signal(stop, signal.default_int_handler)
@@ -220,12 +221,12 @@ def main() -> None:
         complain(text, head="")
         code = _said(text, INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stdout = None
         code = 0
     except (OSError, ValueError, SyntaxError, RuntimeError, MemoryError) as error:
         text = str(error) or type(error).__name__
         complain(text)
         code = _said(text, getattr(error, "code", 2))
+    streams.end()
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -234,7 +235,7 @@ def _said(text: str, code: int) -> int:
     code = code if isinstance(code, int) else 2
     if "--json" in sys.argv:
         with contextlib.suppress(OSError):
-            print(json.dumps({"error": text, "code": code}))
+            streams.say([json.dumps({"error": text, "code": code})])
     return code
 
 

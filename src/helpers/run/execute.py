@@ -46,10 +46,25 @@ def plan(project: Project, name: str, given: Mapping[str, object], *, texts: boo
     RuntimeError (device).
     """
     notebook = project.notebook(name)
+    _check_text(project, given)
     chosen = parameters.resolve(notebook.parameters, given, texts=texts)
     if "device" in chosen:
         devices.resolve(chosen["device"])
     return Planned(notebook, chosen, keys.parts(project, notebook, chosen))
+
+
+def _check_text(project: Project, given: Mapping[str, object]) -> None:
+    """Refuse bytes that are not UTF-8 in what a notebook's file, or the run's proof, would have to hold."""
+    for name, value in given.items():
+        for text in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(text, str) and (shown := files.odd(text)):
+                raise parameters.ParameterError(
+                    f"{name}='{shown}' holds bytes that are not UTF-8, and text in UTF-8 was expected; if it is a file, give "
+                    "it another name, or a link to it"
+                )
+    for folder, other in ((project.root, "move the book to another"), (project.runs, "name another with --runs")):
+        if shown := files.odd(folder):
+            raise ValueError(f"the folder {shown} has bytes in its name that are not UTF-8; {other}")
 
 
 def run(

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from helpers import files
+
 PREFIX, LOCK = "ruc-", "lock"
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGE = 600.0  # seconds after which a folder without its name is nobody's
@@ -97,11 +99,12 @@ def folder() -> Iterator[tuple[Path, Lock]]:
     It gets its name once it is locked: `sweep` never takes it for one that was left.
     """
     for place in places():
-        if len(os.fsencode(place)) <= SOCKET and os.access(place, os.W_OK):
+        if len(os.fsencode(place)) <= SOCKET and os.access(place, os.W_OK) and not files.odd(place):
             break
     else:
         raise OSError(
-            36, f"the temporary folder {tempfile.gettempdir()} has too long a name; set TMPDIR to a shorter one"
+            36,
+            f"the temporary folder {tempfile.gettempdir()} has too long a name; set TMPDIR to a shorter one in UTF-8",
         )
     made = lock = None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # no Ctrl-C between a folder and its lock

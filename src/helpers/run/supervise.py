@@ -97,7 +97,8 @@ def environment(short: Path) -> dict[str, str]:
     patient = {} if "OMP_WAIT_POLICY" in os.environ else {"GOMP_SPINCOUNT": "3000"}
     own = {"JUPYTER_RUNTIME_DIR": short, "IPYTHONDIR": short / "ipython", "JUPYTER_CONFIG_DIR": short / "config"}
     kept = {k: v for k, v in os.environ.items() if k not in OTHERS}
-    return patient | kept | {k: str(v) for k, v in own.items()} | {"PYTHONUNBUFFERED": "1", "JUPYTER_NO_CONFIG": "1"}
+    fixed = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "JUPYTER_NO_CONFIG": "1"}
+    return patient | kept | {k: str(v) for k, v in own.items()} | fixed
 
 
 def _raise(event: dict, last: dict, limit: float) -> None:
