@@ -124,7 +124,7 @@ def test_parameters_reach_the_notebook_typed(project):
 def test_a_failing_cell_keeps_its_traceback_and_the_good_run(project):
     good, _ = go(project, "fails", given={"divisor": 1})
     before = tree(good.folder)
-    with pytest.raises(RunError, match=r"failed in cell In\[4\]: ZeroDivisionError") as caught:
+    with pytest.raises(RunError, match=r"failed in cell 5 of 6 \(1 / divisor\): ZeroDivisionError") as caught:
         go(project, "fails", given={"divisor": 0})
     kept = caught.value.kept
     assert caught.value.code == 1

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.parameters import ParameterError
+from helpers.run import locks
 
 if TYPE_CHECKING:
     from helpers.run.project import Notebook, Project
@@ -58,8 +59,7 @@ def apart(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
     if job is None:
         return
     with tempfile.TemporaryDirectory(prefix="ruc-") as folder:
-        path = Path(folder) / "job.json"
-        path.write_text(json.dumps(job), encoding="utf-8")
+        path = locks.written(Path(folder) / "job.json", json.dumps(job))
         command = [sys.executable, "-P", "-m", "helpers.run.check", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=project.root / "notebooks")
         error = path.with_name("error.txt")

@@ -223,11 +223,18 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         code = 0
     except (OSError, ValueError, SyntaxError, RuntimeError, MemoryError) as error:
-        text = str(error) or type(error).__name__
+        text = _words(error)
         complain(text)
         code = _said(text, getattr(error, "code", 2))
     streams.end()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _words(error: BaseException) -> str:
+    """What an error says; of one that the system raised, the file and the fault, without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def _said(text: str, code: int) -> int:

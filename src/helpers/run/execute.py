@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import shutil
 import time
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from helpers.run.supervise import Report, RunError, follow
 
 LIMITS = {"quick": 900, "full": 6 * 3600}  # seconds of wall time
 SPACE = 200 * 2**20  # bytes that must be free before a run starts
+ROOM = 4 * 2**20  # bytes below which a disk is full
 FAULTS = (ValueError, SyntaxError, RuntimeError, OSError, MemoryError)  # one notebook's, which stop no other
 
 
@@ -98,14 +101,11 @@ def run(
 
 def _run(project: Project, plan: Planned, store: Store, lock: locks.Lock, limit: float | None, report: Report) -> Run:
     name, key = plan.notebook.name, plan.key
+    _check_room(project)
     folder = store.open(name, key)
     limit = limit or LIMITS[str(plan.chosen.get("profile", "quick"))]
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
-        free = shutil.disk_usage(folder).free
-        if free < SPACE:
-            needed = f"{SPACE / 2**20:.0f}: free some, or name another folder with --runs"
-            raise OSError(28, f"only {free / 2**20:.0f} MiB free at {project.runs}; a run needs {needed}")
         memory = follow(_job(project, plan, folder, store.place(name, key)), folder, limit, lock, report)
         settled = _settled(plan)
         facts = {
@@ -120,13 +120,39 @@ def _run(project: Project, plan: Planned, store: Store, lock: locks.Lock, limit:
         }
         return store.commit(folder, name, store.move(name, key, settled.key), facts)
     except BaseException as error:
-        if not folder.is_dir() or not any(folder.iterdir()):
+        full, kept = _full(project, error), None
+        if folder.is_dir() and any(folder.iterdir()):
+            with contextlib.suppress(OSError):  # why the run ended is told first
+                kept = store.fail(folder, name, store.move(name, key, _settled(plan).key))
+        else:
             shutil.rmtree(folder, ignore_errors=True)
-            raise
-        kept = store.fail(folder, name, store.move(name, key, _settled(plan).key))
         if isinstance(error, RunError):
-            raise RunError(str(error), kept, error.code) from None
+            raise RunError(full + str(error), kept, error.code) from None
+        if full:
+            raise OSError(errno.ENOSPC, f"{full}{error.strerror or error}") from error
         raise
+
+
+def _check_room(project: Project) -> None:
+    free = shutil.disk_usage(project.runs).free
+    if free < SPACE:
+        needed = f"{SPACE / 2**20:.0f}: free some, or name another folder with --runs"
+        raise OSError(errno.ENOSPC, f"only {free / 2**20:.0f} MiB free at {project.runs}; a run needs {needed}")
+
+
+def _full(project: Project, error: BaseException) -> str:
+    """What to say of a run that ended badly on a disk that is full; '' where there is room."""
+    if not isinstance(error, (RunError, OSError)):
+        return ""
+    try:
+        free = shutil.disk_usage(project.runs).free
+    except OSError:
+        return ""
+    if free >= ROOM and not getattr(error, "full", False):
+        return ""
+    state = "is full" if free < ROOM else "was full"
+    where = f"the disk of {project.runs} {state} ({free / 2**20:.0f} MiB free)"
+    return f"{where}: free some, or name another folder with --runs\n"
 
 
 def _settled(plan: Planned) -> Planned:

@@ -123,6 +123,16 @@ def folder() -> Iterator[tuple[Path, Lock]]:
             lock.release()
 
 
+def written(path: Path, text: str) -> Path:
+    """A small file in a temporary folder. Raises OSError that says where, and what helps."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = f"cannot write to {path.parent.parent}: {error.strerror}; free some, or set TMPDIR to another folder"
+        raise OSError(error.errno, why) from error
+    return path
+
+
 def left() -> list[Path]:
     """Temporary folders of this user whose makers are gone."""
     found = []

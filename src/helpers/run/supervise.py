@@ -18,11 +18,11 @@ LEAVE = 60.0  # seconds that a job has for going, once it has said its last
 
 
 class RunError(RuntimeError):
-    """A run that did not succeed. `kept` is the folder with its partial notebook and traceback."""
+    """A run that did not succeed. kept: the folder with its partial notebook and traceback. full: nothing could be saved."""
 
-    def __init__(self, message: str, kept: Path | None = None, code: int = 1):
+    def __init__(self, message: str, kept: Path | None = None, code: int = 1, full: bool = False):
         super().__init__(message + (f"\n  what was done so far: {kept}" if kept else ""))
-        self.kept, self.code = kept, code
+        self.kept, self.code, self.full = kept, code, full
 
 
 def follow(order: dict, folder: Path, limit: float, lock: locks.Lock, report: Report) -> int:
@@ -66,8 +66,8 @@ def _start(order: dict, short: Path, locked: list[int]) -> tuple[subprocess.Pope
     events, told = os.pipe()
     watched, life = os.pipe()
     try:
-        file = short / "job.json"
-        file.write_text(json.dumps(order | {"pipes": {"events": told, "life": watched}, "locks": locked}), "utf-8")
+        order = order | {"pipes": {"events": told, "life": watched}, "locks": locked}
+        file = locks.written(short / "job.json", json.dumps(order))
         child = subprocess.Popen(
             [*JOB, str(file)],
             stdin=subprocess.DEVNULL,
@@ -105,8 +105,9 @@ def _raise(event: dict, last: dict, limit: float) -> None:
     if event["event"] == "late":
         raise RunError(f"time is up: {limit:.0f} s passed in {_where(last)}; raise it with --limit", code=4)
     if event["event"] == "failed":
-        cell = _where(last) if event["cell"] == channel.UNKNOWN else f"cell {event['cell']}"
-        raise RunError(f"failed in {cell}: {event['error']}", code=event["code"])
+        raise RunError(
+            f"failed in {_where(last)}: {event['error']}", code=event["code"], full=event.get("full") is True
+        )
 
 
 def _where(cell: dict) -> str:
