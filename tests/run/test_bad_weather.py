@@ -1,6 +1,7 @@
 """What surrounds the command and breaks: streams that nobody reads, and an encoding that knows no names."""
 
 import fcntl
+import json
 import os
 import shlex
 import shutil
@@ -9,9 +10,12 @@ import subprocess
 import sys
 import termios
 import time
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from helpers.run import build, cli
 from helpers.run.store import Store
 
 RUC = [sys.executable, "-m", "helpers.run.cli"]
@@ -113,3 +117,22 @@ def test_a_name_in_utf8_where_the_system_knows_ascii_alone(project, tmp_path):
     assert run.facts["parameters"]["word"] == "ß"
     assert not os.listdir(odd)
     assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize("plain", [[], ["--json"]])
+def test_a_site_that_does_not_build_hides_no_fault_of_a_chapter(project, monkeypatch, plain):
+    (project.root / "notebooks" / "syntax.py").write_text('# %% tags=["parameters"]\na: int = 1  # x\n# %%\ndef f(:\n')
+    chapters = [{"file": f"book/chapters/{name}"} for name in ("fails", "syntax")]
+    (project.root / "_toc.yml").write_text(json.dumps({"root": "x", "parts": [{"chapters": chapters}]}))
+    lines = SimpleNamespace(returncode=1, stdout="", stderr="\x1b[31m/x.md:3: WARNING: undefined label\x1b[39;49;00m\n")
+    monkeypatch.setattr(build, "subprocess", SimpleNamespace(run=lambda *a, **kw: lines))
+    done = CliRunner().invoke(cli.app, ["build", *plain])
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert "\x1b" not in done.output
+    places = [said.index(text) for text in ("fails: failed in cell", "syntax: ", "the site did not build")]
+    assert places == sorted(places)
+    if plain:
+        told = json.loads(done.stdout)
+        assert ["ZeroDivisionError" in told["chapters"][0]["error"], told["code"]] == [True, 2]
+        assert "undefined label" in told["error"]

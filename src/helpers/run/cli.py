@@ -150,16 +150,25 @@ def build(find, profile, png, force, output) -> Answer:
         waiting = lambda who: progress("build", {"event": "waiting", "for": who})
         with locks.held(Store(project.runs).lock(".", "build"), waiting):
             pages = building.chapters(project, profile=profile, force=force, report=progress)
-            building.assemble(project, pages, png=png)
-            page = building.site(project, output)
+            page, fault = _site(building, project, pages, png, output)
     new, seconds = sum(p.new for p in pages), time.monotonic() - clock
     data = [{"notebook": p.notebook.name, "new": p.new, "fresh": p.fresh, "error": p.error} for p in pages]
+    failed = [f"{p.notebook.name}: {p.error}" for p in pages if p.error]
     return Answer(
-        {"chapters": data, "seconds": seconds, "page": str(page)},
-        (f"{len(pages)} chapters, {new} run anew, {seconds:.0f} s", f"open {page}"),
-        faults=[f"{p.notebook.name}: {p.error}" for p in pages if p.error],
-        code=1 if any(p.error for p in pages) else 0,
+        {"chapters": data, "seconds": seconds} | ({"error": fault} if fault else {"page": str(page)}),
+        (f"{len(pages)} chapters, {new} run anew, {seconds:.0f} s", *([f"open {page}"] if page else ())),
+        faults=[*failed, *([fault] if fault else ())],
+        code=2 if fault else 1 if failed else 0,
     )
+
+
+def _site(building, project, pages, png, output) -> tuple[Path | None, str]:
+    """The page to open; or why there is none, which is told after the chapters' own faults."""
+    try:
+        building.assemble(project, pages, png=png)
+        return building.site(project, output), ""
+    except (OSError, ValueError, RuntimeError) as error:
+        return None, _words(error)
 
 
 @command("status", "ruc status")
