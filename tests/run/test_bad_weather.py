@@ -14,8 +14,9 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from going import go
 
-from helpers.run import build, cli
+from helpers.run import build, cli, doctor, surroundings
 from helpers.run.store import Store
 
 RUC = [sys.executable, "-m", "helpers.run.cli"]
@@ -136,3 +137,25 @@ def test_a_site_that_does_not_build_hides_no_fault_of_a_chapter(project, monkeyp
         told = json.loads(done.stdout)
         assert ["ZeroDivisionError" in told["chapters"][0]["error"], told["code"]] == [True, 2]
         assert "undefined label" in told["error"]
+
+
+def test_no_folder_of_pythonpath_reaches_a_run_but_the_packages_own(project, tmp_path, monkeypatch):
+    """A module that every Python loads, one that hides a module of the library, and switches that change what code does; in the
+    settings cell as in the kernel."""
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "sitecustomize.py").write_text("import builtins\nbuiltins.evil = 1\n")
+    (tmp_path / "evil" / "this.py").write_text("raise SystemExit('the wrong one')")
+    looks = "import builtins, sys\nassert not hasattr(builtins, 'evil'), 'evil'\nimport this\n"
+    looks += "try:\n    assert False\n    raise SystemExit('no asserts')\nexcept AssertionError:\n    pass\n"
+    head = '# %% tags=["parameters"]\nprofile: str = "quick"  # quick | full: x\n\n# %% tags=["settings"]\n'
+    (project.root / "notebooks" / "looks.py").write_text(f"{head}{looks}\n# %%\n{looks}")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "evil"), surroundings.OWN, "", "nowhere"]))
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    run, _ = go(project, "looks")
+    assert "The Zen of Python" in run.notebook.read_text()
+    (told,) = (c for c in doctor.checks(project) if c.name == "path")
+    assert told.found == f"PYTHONPATH names {tmp_path / 'evil'}, nowhere"
+    monkeypatch.setenv("PYTHONPATH", surroundings.OWN)
+    assert not [c for c in doctor.checks(project) if c.name == "path"]
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "PYTHONPATH" not in surroundings.of_python()

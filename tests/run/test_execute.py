@@ -15,7 +15,7 @@ import psutil
 import pytest
 from going import go
 
-from helpers.run import execute, locks, supervise
+from helpers.run import execute, locks, surroundings
 from helpers.run.execute import RunError
 from helpers.run.project import Project
 from helpers.run.store import Store
@@ -312,7 +312,7 @@ def test_waiting_threads_give_the_core_up_unless_told_otherwise(given, seen, mon
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    made = supervise.environment(Path("sockets"))
+    made = surroundings.of_job(Path("sockets"))
     assert made.get("GOMP_SPINCOUNT") == seen
     assert made["JUPYTER_RUNTIME_DIR"] == "sockets"
     assert {k: made[k] for k in given} == given

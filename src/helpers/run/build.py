@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers import files, sources
-from helpers.run import counting, execute, keys
+from helpers.run import counting, execute, keys, surroundings
 from helpers.run.project import KERNEL, Notebook, Project
 from helpers.run.store import Run, Store
 
@@ -162,7 +162,8 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
     command = [sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()", "build", str(project.root)]
     command += ["-W", "-n", "--keep-going"]
     command += ["--path-output", str(output), "--builder", builder]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=project.root)
+    options = {"cwd": project.root, "env": surroundings.of_python()}
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
     if done.returncode:
         said = COLOUR.sub("", done.stdout + done.stderr)
         lines = [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line]

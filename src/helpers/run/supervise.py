@@ -9,10 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from helpers.run import channel, locks, processes, progress
+from helpers.run import channel, locks, processes, progress, surroundings
 
 Report = Callable[[dict], None]
-OTHERS = {"JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_DEFAULT_PROVISIONER_NAME", "PYTHONSTARTUP", "PYTHONINSPECT"}
 JOB = [sys.executable, "-P", "-m", "helpers.run.job"]
 LEAVE = 60.0  # seconds that a job has for going, once it has said its last
 
@@ -73,7 +72,7 @@ def _start(order: dict, short: Path, locked: list[int]) -> tuple[subprocess.Pope
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment(short),
+            env=surroundings.of_job(short),
             pass_fds=(told, watched, *locked),
             start_new_session=True,
         )
@@ -85,20 +84,6 @@ def _start(order: dict, short: Path, locked: list[int]) -> tuple[subprocess.Pope
         os.close(told)
         os.close(watched)
     return child, events, life
-
-
-def environment(short: Path) -> dict[str, str]:
-    """This process's variables, and those of a job: without the user's own set-up of Jupyter and IPython, which would reach
-    into the run unrecorded.
-
-    Its threads wait by looking again and again, which starves another run on the same cores: with libgomp's own count two runs
-    at once took over seven times as long as one, with this one three times.
-    """
-    patient = {} if "OMP_WAIT_POLICY" in os.environ else {"GOMP_SPINCOUNT": "3000"}
-    own = {"JUPYTER_RUNTIME_DIR": short, "IPYTHONDIR": short / "ipython", "JUPYTER_CONFIG_DIR": short / "config"}
-    kept = {k: v for k, v in os.environ.items() if k not in OTHERS}
-    fixed = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "JUPYTER_NO_CONFIG": "1"}
-    return patient | kept | {k: str(v) for k, v in own.items()} | fixed
 
 
 def _raise(event: dict, last: dict, limit: float) -> None:
