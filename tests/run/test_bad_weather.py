@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from types import SimpleNamespace
 
@@ -16,7 +17,8 @@ import pytest
 from click.testing import CliRunner
 from going import go
 
-from helpers.run import build, cli, doctor, surroundings
+from helpers.run import build, cli, doctor, execute, locks, surroundings
+from helpers.run.execute import RunError
 from helpers.run.store import Store
 
 RUC = [sys.executable, "-m", "helpers.run.cli"]
@@ -159,3 +161,19 @@ def test_no_folder_of_pythonpath_reaches_a_run_but_the_packages_own(project, tmp
     assert not [c for c in doctor.checks(project) if c.name == "path"]
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert "PYTHONPATH" not in surroundings.of_python()
+
+
+def test_a_limit_counts_the_wait_for_another_run_of_the_same(project):
+    plan = execute.plan(project, "hangs", {"seconds": 1.5})
+    with (
+        locks.held(Store(project.runs).lock("hangs", plan.key)),
+        pytest.raises(
+            RunError, match=rf"time is up: 1 s passed waiting for process {os.getpid()} on .*--limit"
+        ) as late,
+    ):
+        execute.run(project, plan, limit=1)
+    assert late.value.code == 4
+    lock = locks.take(Store(project.runs).lock("hangs", plan.key))
+    threading.Timer(1.5, lock.release).start()
+    with pytest.raises(RunError, match=r"time is up: \d s passed in"):
+        execute.run(project, plan, limit=3)

@@ -69,7 +69,7 @@ def _faults(found: list[Status]) -> list[str]:
 @click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; may be repeated.")
 @click.option("--profile", metavar="quick|full", help="The same as -p profile.")
 @click.option("--force", is_flag=True, help="Run although there is a finished run with this key.")
-@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which the run is ended.")
+@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which it ends, waiting included.")
 @click.option("--help", "explain", is_flag=True, help="Show this, and the parameters of NOTEBOOK.")
 @click.pass_context
 def run(context, notebook, parameter, profile, force, limit, explain) -> Answer:
@@ -101,7 +101,7 @@ def _explained(context, name: str | None, code: int) -> Answer:
 @command("exercise", "ruc exercise encoding_limits 1")
 @click.argument("notebook")
 @click.argument("number", type=int, required=False)
-@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which it is ended.")
+@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which it ends, waiting included.")
 @click.pass_obj
 def exercise(find, notebook, number, limit) -> Answer:
     """Do exercise NUMBER of NOTEBOOK: run its command, unless that was done, and hold what came out against the answer. Without

@@ -19,6 +19,7 @@ from helpers.run.supervise import Report, RunError, follow
 
 LIMITS = {"quick": 900, "full": 6 * 3600}  # seconds of wall time
 SPACE = 200 * 2**20  # bytes that must be free before a run starts
+LEAST = 1.0  # seconds that are left to a run after a wait
 ROOM = 4 * 2**20  # bytes below which a disk is full
 FAULTS = (ValueError, SyntaxError, RuntimeError, OSError, MemoryError)  # one notebook's, which stop no other
 
@@ -80,7 +81,8 @@ def run(
 ) -> tuple[Run, bool]:
     """Run a plan unless its key has a finished run. Returns the run and whether it is new.
 
-    force: run in any case. limit: seconds of wall time, by default the profile's. report: called with every event
+    force: run in any case. limit: seconds of wall time, a wait for another run of the same included; by
+    default the profile's, from the run's own start. report: called with every event
     (waiting, changed, cell, alive, progress, long, failed, done). Where another process runs the same, its end is waited for.
     Raises ParameterError when the notebook's settings cell refuses the parameters; RunError when the notebook fails, its kernel
     dies, or the time is up; OSError when the folder cannot be written; KeyboardInterrupt after cleaning up.
@@ -89,14 +91,20 @@ def run(
     if not force and (known := store.find(name, key)):
         return known, False
     check.apart(project, plan.notebook, plan.chosen)
-    with locks.held(store.lock(name, key), lambda who: report({"event": "waiting", "for": who})) as lock:
+    begun, waiting = time.monotonic(), lambda who: report({"event": "waiting", "for": who})
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = stack.enter_context(locks.held(store.lock(name, key), waiting, limit=limit))
+        except TimeoutError as late:
+            raise RunError(f"time is up: {late}; raise it with --limit", code=4) from None
         if not force and (known := store.find(name, key)):
             return known, False
         if why := store.fault(name, key):
             report({"event": "changed", "why": why})
         store.sweep(name, key)
         locks.sweep()
-        return _run(project, plan, store, lock, limit, report), True
+        left = limit and max(limit - (time.monotonic() - begun), LEAST)
+        return _run(project, plan, store, lock, left, report), True
 
 
 def _run(project: Project, plan: Planned, store: Store, lock: locks.Lock, limit: float | None, report: Report) -> Run:

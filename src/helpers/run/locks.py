@@ -73,13 +73,18 @@ def holder(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def held(path: Path, waiting: Callable[[str], None] = lambda who: None, pause: float = 0.2) -> Iterator[Lock]:
-    """Hold the lock for as long as the block runs. waiting: told once who holds it, where it must be waited for."""
-    told = False
+def held(
+    path: Path, waiting: Callable[[str], None] = lambda who: None, pause: float = 0.2, limit: float | None = None
+) -> Iterator[Lock]:
+    """Hold the lock for as long as the block runs. waiting: told once who holds it, where it must be waited for. limit: seconds
+    to wait at most; then TimeoutError says for whom."""
+    told, begun = False, time.monotonic()
     while (lock := take(path)) is None:
         if not told:
             told = True
             waiting(holder(path))
+        if limit is not None and time.monotonic() - begun > limit:
+            raise TimeoutError(f"{limit:.0f} s passed waiting for {holder(path)}, which holds {path.name}")
         time.sleep(pause)
     try:
         yield lock
