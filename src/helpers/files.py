@@ -32,6 +32,15 @@ def root(start: str | Path | None = None) -> Path:
     )
 
 
+def odd(name: str | Path) -> str:
+    """A name with bytes that are not UTF-8, as it can be shown; '' for any other."""
+    try:
+        str(name).encode()
+        return ""
+    except UnicodeEncodeError:
+        return str(name).encode("utf-8", "backslashreplace").decode().replace("\\udc", "\\x")
+
+
 def digest(data: bytes | str | Path) -> str:
     """'sha256:…' of bytes, of a text (as UTF-8), of a file's content, or of a folder: its files' names and contents, where
     of a file above 64 MiB only size and time count."""

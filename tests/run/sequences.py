@@ -275,12 +275,12 @@ def job(path):
     tell("cell", index=1, of=len(cells), line="")
     error = kernel.communicate()[1].decode(errors="replace")
     if kernel.returncode:
-        tell("failed", cell=channel.UNKNOWN, error=error[-300:], code=1)
+        tell("failed", error=error[-300:], code=1)
         channel.leave(orphaned, 1)
     try:
         files.write_atomic(Path(order["folder"]) / "notebook.ipynb", json.dumps(order["notebook"], sort_keys=True))
     except OSError as full:
-        tell("failed", cell=channel.UNKNOWN, error=str(full), code=1)
+        tell("failed", error=str(full), code=1)
         channel.leave(orphaned, 1)
     tell("done")
     channel.leave(orphaned, 0)

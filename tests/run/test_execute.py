@@ -15,7 +15,7 @@ import psutil
 import pytest
 from going import go
 
-from helpers.run import execute, locks, supervise
+from helpers.run import execute, locks, surroundings
 from helpers.run.execute import RunError
 from helpers.run.project import Project
 from helpers.run.store import Store
@@ -124,7 +124,7 @@ def test_parameters_reach_the_notebook_typed(project):
 def test_a_failing_cell_keeps_its_traceback_and_the_good_run(project):
     good, _ = go(project, "fails", given={"divisor": 1})
     before = tree(good.folder)
-    with pytest.raises(RunError, match=r"failed in cell In\[4\]: ZeroDivisionError") as caught:
+    with pytest.raises(RunError, match=r"failed in cell 5 of 6 \(1 / divisor\): ZeroDivisionError") as caught:
         go(project, "fails", given={"divisor": 0})
     kept = caught.value.kept
     assert caught.value.code == 1
@@ -312,7 +312,7 @@ def test_waiting_threads_give_the_core_up_unless_told_otherwise(given, seen, mon
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    made = supervise.environment(Path("sockets"))
+    made = surroundings.of_job(Path("sockets"))
     assert made.get("GOMP_SPINCOUNT") == seen
     assert made["JUPYTER_RUNTIME_DIR"] == "sockets"
     assert {k: made[k] for k in given} == given

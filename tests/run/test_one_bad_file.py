@@ -89,8 +89,16 @@ def test_a_truncated_verdict_and_an_empty_ledger_are_lines(project):
     assert counting.verdicts(project, broken) == {}
     assert list(broken) == ["good"]
     assert "verdicts.json is corrupt" in broken["good"]
-    (project.root / "book" / "claims.yml").write_text("")
-    found = build.status(project)
-    assert {s.state for s in found} == {"broken"}
-    assert len({s.error for s in found}) == 1
-    assert "claims.yml" in found[0].error
+
+
+@pytest.mark.parametrize("text", ["", "claims: [", "- a\n", "claims: []\nfixed: 2026-01-01\nmore: 1\n"])
+def test_a_ledger_at_fault_stops_those_alone_that_read_claims(project, text):
+    judges = project.root / "notebooks" / "judges.py"
+    judges.write_text(BAD["syntax.py"].partition("# %%\ndef")[0] + "# %%\nfrom helpers import claims\n")
+    known = execute.plan(project, "good", {}).key
+    (project.root / "book").mkdir()
+    (project.root / "book" / "claims.yml").write_text(text)
+    found = {s.name: s for s in build.status(project)}
+    assert {name for name, s in found.items() if s.state == "broken"} == {"judges"}
+    assert found["judges"].error.endswith("mend it, or take back the last one: git checkout book/claims.yml")
+    assert execute.plan(project, "good", {}).key == known

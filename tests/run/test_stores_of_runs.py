@@ -76,6 +76,26 @@ def test_what_somebody_wrote_into_a_finished_run_is_kept_when_it_is_run_anew(sto
     assert sorted(p.name for p in (store.folder / "a").iterdir()) == ["k", "k.changed"]
 
 
+def test_notes_are_kept_each_time_under_a_name_of_their_own(store):
+    """A changed file, another one, a file that was put beside them, a proof taken away; what looking leaves is none."""
+    acts = (
+        lambda run: run.notebook.write_text("one"),
+        lambda run: run.notebook.write_text("two"),
+        lambda run: (run.folder / "notes.md").write_text("three"),
+        lambda run: ((run.folder / PROOF).unlink(), (run.folder / "notes.md").write_text("four")),
+    )
+    for act in acts:
+        act(finish(store))
+    run = finish(store)
+    (run.folder / ".ipynb_checkpoints").mkdir()
+    (run.folder / ".ipynb_checkpoints" / "x.ipynb").write_text("{}")
+    finish(store)
+    kept = sorted(p for p in (store.folder / "a").iterdir() if "." in p.name)
+    assert [p.name for p in kept] == ["k.changed", "k.changed-2", "k.changed-3", "k.changed-4"]
+    assert [p.read_text() for p in (kept[0] / "notebook.ipynb", kept[1] / "notebook.ipynb")] == ["one", "two"]
+    assert [(p / "notes.md").read_text() for p in kept[2:]] == ["three", "four"]
+
+
 def test_two_that_open_one_key_never_share_a_folder(store):
     """As two containers do, whose processes have the same numbers."""
     store.lock("a", "k")
@@ -182,10 +202,12 @@ def test_clean_shows_leavings_with_their_sizes_and_no_finished_run_unasked(tmp_p
     (project.runs / "good" / "live" / "now").mkdir(parents=True)
     with locks.held(store.lock("good", busy_key)):
         found = [f for f in leavings.find(project) if project.root in f.path.parents]
-        assert {f.path.name for f in found} == {f"{x}.failed", f"{x}.work", f"{x}.changed", dead.name}
+        assert {f.path.name for f in found} == {f"{x}.failed", f"{x}.work", dead.name}
         assert {f.size for f in found} == {5000, 0}
         assert leavings.remove(found) == found
         assert busy.is_dir()
+    assert run.folder.with_name(f"{x}.changed").is_dir()
+    assert f"{x}.changed" in {f.path.name for f in leavings.find(project, changed=True)}
     asked = {f.path.name for f in leavings.find(project, stale=True, live=True)}
     assert {"f" * 16, "live", busy.name} <= asked  # its parameters are not the notebook's any more
     assert "my.work" not in asked

@@ -1,5 +1,6 @@
 """The pairs: made one way, and what a reader wrote into a twin is never lost and never reaches the source."""
 
+import dataclasses
 import json
 import subprocess
 
@@ -29,8 +30,9 @@ def edit(path, old, new):
 def write_into(path, **outputs):
     """As a reader does: another value in the parameters cell, saved as Jupyter saves."""
     found = json.loads(path.read_text())
-    found["cells"][1]["source"] = "".join(found["cells"][1]["source"]).replace("seed: int = 1", "seed: int = 77")
-    found["cells"][1] |= outputs
+    (cell,) = (c for c in found["cells"] if "tags" in c["metadata"])
+    cell["source"] = "".join(cell["source"]).replace("seed: int = 1", "seed: int = 77")
+    cell |= outputs
     path.write_text(json.dumps(found, sort_keys=True, indent=1))
 
 
@@ -88,6 +90,7 @@ def test_a_twin_that_git_has_as_it_is_can_be_made_anew(project):
     edit(source(project), "It adds.", "It adds numbers.")
     assert pairs.make(project)[:2] == (["good"], [])
     (project.runs / pairs.MADE).unlink()
+    write_into(twin(project))
     edit(source(project), "It adds numbers.", "It adds them.")
     assert pairs.make(project)[:2] == ([], ["good"])
 
@@ -97,6 +100,35 @@ def test_a_source_that_cannot_be_read_stops_no_other(project):
     made, _, _, broken = pairs.make(project)
     assert "good" in made
     assert [line.partition(":")[0] for line in broken] == ["zz"]
+
+
+def test_a_twin_that_nobody_changed_is_made_anew_without_git_and_without_a_record(project, tmp_path):
+    """The book from an archive; runs that were removed, or lie elsewhere. A new cell leaves the others' ids."""
+    pairs.make(project)
+    elsewhere = dataclasses.replace(project, runs=tmp_path / "elsewhere")
+    edit(source(project), "It adds.", "It adds numbers.\n\n# %%\n# a new cell")
+    (project.runs / pairs.MADE).unlink()
+    assert pairs.make(project)[:2] == (["good"], [])
+    edit(source(project), "import random\n", "import random\n\n# %%\n")
+    assert pairs.make(elsewhere)[:2] == (["good"], [])
+    edit(source(project), "sum(numbers)", "max(numbers)")
+    assert pairs.make(project)[:2] == (["good"], [])  # whose record knows nothing of what was made elsewhere
+    write_into(twin(project))
+    edit(source(project), "max(numbers)", "min(numbers)")
+    for where in (project, elsewhere, dataclasses.replace(project, runs=tmp_path / "third")):
+        assert pairs.make(where)[:2] == ([], ["good"])
+    found = json.loads(twin(project).read_text())
+    found["cells"] = [{"cell_type": "markdown", "id": "0123abcd", "metadata": {}, "source": "my note"}]
+    twin(project).write_text(json.dumps(found))
+    assert pairs.make(project)[:2] == ([], ["good"])
+
+
+def test_a_twin_that_is_a_folder_stops_no_other(project):
+    twin(project, "dies").mkdir()
+    (project.root / "notebooks" / "kinds.ipynb").symlink_to("nowhere/at all.ipynb")
+    made, kept, _, broken = pairs.make(project)
+    assert (set(made) >= {"fails", "good", "hangs"}, kept) == (True, [])
+    assert broken == [f"dies: {twin(project, 'dies')} is a folder, and the place of a twin; move it away"]
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["as made", "paired, as it was"])

@@ -218,7 +218,7 @@ def hostile(command):
         "nothing to stop at": (b"\x80\x04", "truncated or broken"),
         "future protocol": (b"\x80\x09N.", "protocol"),
         "no pickle": (b"hello, world", "memo entry 101"),
-        "empty": (b"", "truncated or broken"),
+        "empty": (b"", "is empty"),
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers import files, sources
-from helpers.run import counting, execute, keys
+from helpers.run import counting, execute, keys, surroundings
 from helpers.run.project import KERNEL, Notebook, Project
 from helpers.run.store import Run, Store
 
@@ -21,6 +22,8 @@ CHAPTERS = Path("book/chapters")
 SHEET = "runs.json"  # what the site's footers and status page are made from
 STALE = "> **This page is older than its source.** The last try failed: {why}. What follows is the last good run."
 EMPTY = "This chapter has no finished run yet: {why}."
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # which the builder writes to a file as well
 
 
 @dataclass
@@ -159,12 +162,13 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
     command = [sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()", "build", str(project.root)]
     command += ["-W", "-n", "--keep-going"]
     command += ["--path-output", str(output), "--builder", builder]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=project.root)
+    options = {"cwd": project.root, "env": surroundings.of_python()}
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
     if done.returncode:
-        said = done.stdout + done.stderr
+        said = COLOUR.sub("", done.stdout + done.stderr)
         lines = [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line]
         lines = lines or said.partition("Exception occurred:")[2].partition("The full traceback")[0].splitlines()
-        raise RuntimeError("the site did not build:\n" + "\n".join(lines[-20:] or done.stderr.splitlines()[-20:]))
+        raise RuntimeError("the site did not build:\n" + "\n".join(lines[-20:] or said.splitlines()[-20:]))
     return output / "_build" / "html" / "index.html"
 
 

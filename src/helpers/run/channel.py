@@ -19,7 +19,6 @@ from helpers.run import processes
 
 ORPHAN = 5  # exit code of a job whose runner is gone
 EVENTS = ("kernel", "cell", "failed", "done")
-UNKNOWN = "?"  # a dead kernel does not say where it was; the parent knows the last cell that started
 FULL = 50 * 2**20  # bytes of a log, after which it is begun anew and the last one kept
 BEAT = 5.0  # seconds between two signs of life
 

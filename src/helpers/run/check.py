@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.parameters import ParameterError
+from helpers.run import locks, surroundings
 
 if TYPE_CHECKING:
     from helpers.run.project import Notebook, Project
@@ -58,10 +59,10 @@ def apart(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
     if job is None:
         return
     with tempfile.TemporaryDirectory(prefix="ruc-") as folder:
-        path = Path(folder) / "job.json"
-        path.write_text(json.dumps(job), encoding="utf-8")
+        path = locks.written(Path(folder) / "job.json", json.dumps(job))
         command = [sys.executable, "-P", "-m", "helpers.run.check", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=project.root / "notebooks")
+        options = {"cwd": project.root / "notebooks", "env": surroundings.of_python()}
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
         error = path.with_name("error.txt")
         if done.returncode == REFUSED and error.is_file():
             raise ParameterError(error.read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from helpers.run import streams
 from helpers.run.say import Answer, app, command, complain
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _faults(found: list[Status]) -> list[str]:
 @click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; may be repeated.")
 @click.option("--profile", metavar="quick|full", help="The same as -p profile.")
 @click.option("--force", is_flag=True, help="Run although there is a finished run with this key.")
-@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which the run is ended.")
+@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which it ends, waiting included.")
 @click.option("--help", "explain", is_flag=True, help="Show this, and the parameters of NOTEBOOK.")
 @click.pass_context
 def run(context, notebook, parameter, profile, force, limit, explain) -> Answer:
@@ -101,7 +102,7 @@ def _explained(context, name: str | None, code: int) -> Answer:
 @command("exercise", "ruc exercise encoding_limits 1")
 @click.argument("notebook")
 @click.argument("number", type=int, required=False)
-@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which it is ended.")
+@click.option("--limit", type=SHORT, metavar="SECONDS", help="Wall time after which it ends, waiting included.")
 @click.pass_obj
 def exercise(find, notebook, number, limit) -> Answer:
     """Do exercise NUMBER of NOTEBOOK: run its command, unless that was done, and hold what came out against the answer. Without
@@ -150,16 +151,25 @@ def build(find, profile, png, force, output) -> Answer:
         waiting = lambda who: progress("build", {"event": "waiting", "for": who})
         with locks.held(Store(project.runs).lock(".", "build"), waiting):
             pages = building.chapters(project, profile=profile, force=force, report=progress)
-            building.assemble(project, pages, png=png)
-            page = building.site(project, output)
+            page, fault = _site(building, project, pages, png, output)
     new, seconds = sum(p.new for p in pages), time.monotonic() - clock
     data = [{"notebook": p.notebook.name, "new": p.new, "fresh": p.fresh, "error": p.error} for p in pages]
+    failed = [f"{p.notebook.name}: {p.error}" for p in pages if p.error]
     return Answer(
-        {"chapters": data, "seconds": seconds, "page": str(page)},
-        (f"{len(pages)} chapters, {new} run anew, {seconds:.0f} s", f"open {page}"),
-        faults=[f"{p.notebook.name}: {p.error}" for p in pages if p.error],
-        code=1 if any(p.error for p in pages) else 0,
+        {"chapters": data, "seconds": seconds} | ({"error": fault} if fault else {"page": str(page)}),
+        (f"{len(pages)} chapters, {new} run anew, {seconds:.0f} s", *([f"open {page}"] if page else ())),
+        faults=[*failed, *([fault] if fault else ())],
+        code=2 if fault else 1 if failed else 0,
     )
+
+
+def _site(building, project, pages, png, output) -> tuple[Path | None, str]:
+    """The page to open; or why there is none, which is told after the chapters' own faults."""
+    try:
+        building.assemble(project, pages, png=png)
+        return building.site(project, output), ""
+    except (OSError, ValueError, RuntimeError) as error:
+        return None, _words(error)
 
 
 @command("status", "ruc status")
@@ -206,8 +216,8 @@ def claims(find, seed) -> Answer:
 
 def main() -> None:
     """The console command. Expected faults are a few lines on stderr and an exit code; only bugs show a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # where a terminal knows ASCII alone
+    streams.unicode()
+    streams.ready()
     for stop in (signal.SIGTERM, signal.SIGHUP):  # from a batch system, or a terminal that closes: as Ctrl-C
         if signal.getsignal(stop) is not signal.SIG_IGN:  # nohup means it
             signal.signal(stop, signal.default_int_handler)
@@ -221,13 +231,20 @@ def main() -> None:
         complain(text, head="")
         code = _said(text, INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stdout = None
         code = 0
     except (OSError, ValueError, SyntaxError, RuntimeError, MemoryError) as error:
-        text = str(error) or type(error).__name__
+        text = _words(error)
         complain(text)
         code = _said(text, getattr(error, "code", 2))
+    streams.end()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _words(error: BaseException) -> str:
+    """What an error says; of one that the system raised, the file and the fault, without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def _said(text: str, code: int) -> int:
@@ -235,7 +252,7 @@ def _said(text: str, code: int) -> int:
     code = code if isinstance(code, int) else 2
     if "--json" in sys.argv:
         with contextlib.suppress(OSError):
-            print(json.dumps({"error": text, "code": code}))
+            streams.say([json.dumps({"error": text, "code": code})])
     return code
 
 

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from helpers import devices, files
-from helpers.run import execute, locks
+from helpers.run import execute, locks, surroundings
 from helpers.run.progress import words
 from helpers.run.project import Project
 from helpers.run.say import size
@@ -58,6 +58,7 @@ def checks(project: Project) -> list[Check]:
     found = []
     for look in (
         _python,
+        _path,
         _packages,
         _memory,
         _disk,
@@ -99,6 +100,12 @@ def chapters(project: Project) -> list[Needs]:
 def _python(project: Project) -> Iterator[Check]:
     well = (3, 11) <= sys.version_info[:2] <= (3, 13)
     yield Check("python", f"{platform.python_version()} at {sys.executable}", well, "use Python 3.11 to 3.13")
+
+
+def _path(project: Project) -> Iterator[Check]:
+    if others := surroundings.strange():
+        advice = "runs see nothing of it: unset it (`module load` sets it on clusters), and install what notebooks need"
+        yield Check("path", f"PYTHONPATH names {', '.join(others)}", False, advice)
 
 
 def _packages(project: Project) -> Iterator[Check]:

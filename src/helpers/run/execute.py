@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import shutil
 import time
 from collections.abc import Mapping
@@ -17,6 +19,8 @@ from helpers.run.supervise import Report, RunError, follow
 
 LIMITS = {"quick": 900, "full": 6 * 3600}  # seconds of wall time
 SPACE = 200 * 2**20  # bytes that must be free before a run starts
+LEAST = 1.0  # seconds that are left to a run after a wait
+ROOM = 4 * 2**20  # bytes below which a disk is full
 FAULTS = (ValueError, SyntaxError, RuntimeError, OSError, MemoryError)  # one notebook's, which stop no other
 
 
@@ -46,10 +50,25 @@ def plan(project: Project, name: str, given: Mapping[str, object], *, texts: boo
     RuntimeError (device).
     """
     notebook = project.notebook(name)
+    _check_text(project, given)
     chosen = parameters.resolve(notebook.parameters, given, texts=texts)
     if "device" in chosen:
         devices.resolve(chosen["device"])
     return Planned(notebook, chosen, keys.parts(project, notebook, chosen))
+
+
+def _check_text(project: Project, given: Mapping[str, object]) -> None:
+    """Refuse bytes that are not UTF-8 in what a notebook's file, or the run's proof, would have to hold."""
+    for name, value in given.items():
+        for text in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(text, str) and (shown := files.odd(text)):
+                raise parameters.ParameterError(
+                    f"{name}='{shown}' holds bytes that are not UTF-8, and text in UTF-8 was expected; if it is a file, give "
+                    "it another name, or a link to it"
+                )
+    for folder, other in ((project.root, "move the book to another"), (project.runs, "name another with --runs")):
+        if shown := files.odd(folder):
+            raise ValueError(f"the folder {shown} has bytes in its name that are not UTF-8; {other}")
 
 
 def run(
@@ -62,7 +81,8 @@ def run(
 ) -> tuple[Run, bool]:
     """Run a plan unless its key has a finished run. Returns the run and whether it is new.
 
-    force: run in any case. limit: seconds of wall time, by default the profile's. report: called with every event
+    force: run in any case. limit: seconds of wall time, a wait for another run of the same included; by
+    default the profile's, from the run's own start. report: called with every event
     (waiting, changed, cell, alive, progress, long, failed, done). Where another process runs the same, its end is waited for.
     Raises ParameterError when the notebook's settings cell refuses the parameters; RunError when the notebook fails, its kernel
     dies, or the time is up; OSError when the folder cannot be written; KeyboardInterrupt after cleaning up.
@@ -71,26 +91,29 @@ def run(
     if not force and (known := store.find(name, key)):
         return known, False
     check.apart(project, plan.notebook, plan.chosen)
-    with locks.held(store.lock(name, key), lambda who: report({"event": "waiting", "for": who})) as lock:
+    begun, waiting = time.monotonic(), lambda who: report({"event": "waiting", "for": who})
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = stack.enter_context(locks.held(store.lock(name, key), waiting, limit=limit))
+        except TimeoutError as late:
+            raise RunError(f"time is up: {late}; raise it with --limit", code=4) from None
         if not force and (known := store.find(name, key)):
             return known, False
         if why := store.fault(name, key):
             report({"event": "changed", "why": why})
         store.sweep(name, key)
         locks.sweep()
-        return _run(project, plan, store, lock, limit, report), True
+        left = limit and max(limit - (time.monotonic() - begun), LEAST)
+        return _run(project, plan, store, lock, left, report), True
 
 
 def _run(project: Project, plan: Planned, store: Store, lock: locks.Lock, limit: float | None, report: Report) -> Run:
     name, key = plan.notebook.name, plan.key
+    _check_room(project)
     folder = store.open(name, key)
     limit = limit or LIMITS[str(plan.chosen.get("profile", "quick"))]
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     try:
-        free = shutil.disk_usage(folder).free
-        if free < SPACE:
-            needed = f"{SPACE / 2**20:.0f}: free some, or name another folder with --runs"
-            raise OSError(28, f"only {free / 2**20:.0f} MiB free at {project.runs}; a run needs {needed}")
         memory = follow(_job(project, plan, folder, store.place(name, key)), folder, limit, lock, report)
         settled = _settled(plan)
         facts = {
@@ -105,13 +128,39 @@ def _run(project: Project, plan: Planned, store: Store, lock: locks.Lock, limit:
         }
         return store.commit(folder, name, store.move(name, key, settled.key), facts)
     except BaseException as error:
-        if not folder.is_dir() or not any(folder.iterdir()):
+        full, kept = _full(project, error), None
+        if folder.is_dir() and any(folder.iterdir()):
+            with contextlib.suppress(OSError):  # why the run ended is told first
+                kept = store.fail(folder, name, store.move(name, key, _settled(plan).key))
+        else:
             shutil.rmtree(folder, ignore_errors=True)
-            raise
-        kept = store.fail(folder, name, store.move(name, key, _settled(plan).key))
         if isinstance(error, RunError):
-            raise RunError(str(error), kept, error.code) from None
+            raise RunError(full + str(error), kept, error.code) from None
+        if full:
+            raise OSError(errno.ENOSPC, f"{full}{error.strerror or error}") from error
         raise
+
+
+def _check_room(project: Project) -> None:
+    free = shutil.disk_usage(project.runs).free
+    if free < SPACE:
+        needed = f"{SPACE / 2**20:.0f}: free some, or name another folder with --runs"
+        raise OSError(errno.ENOSPC, f"only {free / 2**20:.0f} MiB free at {project.runs}; a run needs {needed}")
+
+
+def _full(project: Project, error: BaseException) -> str:
+    """What to say of a run that ended badly on a disk that is full; '' where there is room."""
+    if not isinstance(error, (RunError, OSError)):
+        return ""
+    try:
+        free = shutil.disk_usage(project.runs).free
+    except OSError:
+        return ""
+    if free >= ROOM and not getattr(error, "full", False):
+        return ""
+    state = "is full" if free < ROOM else "was full"
+    where = f"the disk of {project.runs} {state} ({free / 2**20:.0f} MiB free)"
+    return f"{where}: free some, or name another folder with --runs\n"
 
 
 def _settled(plan: Planned) -> Planned:

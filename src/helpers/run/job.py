@@ -7,6 +7,9 @@ complete. When its parent is gone, it ends itself and all that it started.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import html
 import json
 import os
 import re
@@ -24,8 +27,10 @@ from jupyter_client.manager import AsyncKernelManager  # noqa: E402
 from nbclient.exceptions import DeadKernelError  # noqa: E402
 from papermill.engines import NBClientEngine, papermill_engines  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
+from papermill.execute import ERROR_MARKER_TAG  # noqa: E402
 
 FAILED, DIED = 1, 3
+LONG = 400  # characters of an error that are told
 QUIET = {  # in the kernel only: bars become widget outputs or stderr in a page
     "TQDM_DISABLE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -36,7 +41,7 @@ KERNEL = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_f
 KERNEL += [
     "--IPKernelApp.ignore_cwd=True"
 ]  # a file of the reader's that is called as a package of ours is not taken for it
-BANNER = '<div style="border-left:4px solid #d55e00;padding:.5em">This run failed in cell {cell}: {error}</div>'
+BANNER = '<div style="border-left:4px solid #d55e00;padding:.5em">This run failed in {cell}: {error}</div>'
 
 
 class LocalKernel(AsyncKernelManager):
@@ -59,18 +64,28 @@ class LocalKernel(AsyncKernelManager):
 
 
 class Engine(NBClientEngine):
-    """papermill's own engine, telling when a cell starts."""
+    """papermill's own engine, telling when a cell has started. It keeps what papermill has on the disk alone, which may be
+    full: the notebook, and a cell's fault.
+    """
+
+    notebook, fault, at = None, None, "the start of the kernel"
 
     @classmethod
     def execute_managed_notebook(cls, nb_man, *args, **kw):
-        start, total = nb_man.cell_start, len(nb_man.nb.cells)
+        start, failed, total = nb_man.cell_start, nb_man.cell_exception, len(nb_man.nb.cells)
+        cls.notebook = nb_man.nb
 
         def cell_start(cell, cell_index=None, **rest):
+            start(cell, cell_index, **rest)  # it saves what the cell before it left
             if cell.cell_type == "code":
+                cls.at = f"cell {cell_index + 1} of {total}"
                 tell("cell", index=cell_index + 1, of=total, line=cell.source.strip().partition("\n")[0][:70])
-            return start(cell, cell_index, **rest)
 
-        nb_man.cell_start = cell_start
+        def cell_exception(cell, cell_index=None, exception=None, **rest):
+            cls.fault = exception
+            return failed(cell, cell_index, exception=exception, **rest)
+
+        nb_man.cell_start, nb_man.cell_exception = cell_start, cell_exception
         return super().execute_managed_notebook(nb_man, *args, **kw)
 
 
@@ -100,9 +115,9 @@ def execute(job: dict) -> int:
     path = str(out).replace("{", "{{").replace("}", "}}")  # papermill reads a path as a template
     os.environ.update(QUIET | {"RUC_RUN_DIR": job["folder"], "RUC_WORK_DIR": job["work"], "RUC_ROOT": job["root"]})
     papermill_engines.register("ruc", Engine)
-    nb = nbformat.from_dict(job["notebook"])
-    nbformat.write(nb, out)
+    Engine.notebook = nbformat.from_dict(job["notebook"])
     try:
+        nbformat.write(Engine.notebook, out)
         papermill.execute_notebook(
             path,
             path,
@@ -113,33 +128,50 @@ def execute(job: dict) -> int:
             cwd=job["cwd"],
             kernel_manager_class=LocalKernel,
         )
+        nb = nbformat.read(out, 4)
+        left = [i for i, c in enumerate(nb.cells, 1) if _waits(c)]
+        if left:
+            why = f"the kernel ended before cell {left[0]} of {len(nb.cells)} ran; a cell must not end it"
+            return _failed(job, out, why, "", DIED)
+        files.write_atomic(out, nbformat.writes(tidy(nb, job["parameters"])) + "\n")
     except PapermillExecutionError as error:
-        lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
-        return _failed(job, out, f"In[{error.exec_count}]", f"{error.ename}: {error.evalue}", lines, FAILED)
+        return _failed(job, out, f"{error.ename}: {error.evalue}", "\n".join(error.traceback), FAILED)
     except DeadKernelError:
-        return _failed(job, out, channel.UNKNOWN, "the kernel died (killed, or out of memory?)", "", DIED)
-    except OSError as error:  # the notebook could not be saved: a full disk leaves no room for a partial one either
-        tell("failed", cell=channel.UNKNOWN, error=str(error), code=FAILED)
-        return FAILED
-    nb = nbformat.read(out, 4)
-    code = [c for c in nb.cells if c.cell_type == "code"]
-    left = [i for i, c in enumerate(code, 1) if c.source.strip() and c.execution_count is None]
-    if left:
-        why = f"the kernel ended before code cell {left[0]} of {len(code)} ran; a cell must not end it"
-        return _failed(job, out, channel.UNKNOWN, why, "", DIED)
-    files.write_atomic(out, nbformat.writes(tidy(nb, job["parameters"])) + "\n")
+        return _failed(job, out, "the kernel died (killed, or out of memory?)", "", DIED)
+    except OSError as error:  # the notebook could not be saved; what the cell itself says comes first
+        if Engine.fault:
+            said = f"{Engine.fault.ename}: {Engine.fault.evalue}"
+            return _failed(job, out, said, Engine.fault.traceback, FAILED)
+        why = f"the notebook could not be saved: {error.strerror or error}"
+        return _failed(job, out, why, "", FAILED, full=error.errno == errno.ENOSPC)
     tell("done")
     return 0
 
 
-def _failed(job: dict, out: Path, cell: str, error: str, trace: str, code: int) -> int:
-    nb = tidy(nbformat.read(out, 4), job["parameters"])
-    nb.cells.insert(0, nbformat.v4.new_markdown_cell(BANNER.format(cell=cell, error=error)))
-    files.write_atomic(out.with_name("partial.ipynb"), nbformat.writes(nb))
-    out.unlink()
-    files.write_atomic(out.with_name("traceback.txt"), f"{error}\n\n{trace}\n")
-    tell("failed", cell=cell, error=error, code=code)
+def _waits(cell: nbformat.NotebookNode) -> bool:
+    return cell.cell_type == "code" and bool(cell.source.strip()) and cell.execution_count is None
+
+
+def _failed(job: dict, out: Path, error: str, trace: str, code: int, full: bool = False) -> int:
+    """Keep what there is, as far as there is room for it, and tell."""
+    error, trace = (re.sub(r"\x1b\[[0-9;]*m", "", text) for text in (error, trace))
+    with contextlib.suppress(OSError):
+        out.unlink(missing_ok=True)  # there is room for one of the two
+        files.write_atomic(out.with_name("traceback.txt"), f"{error}\n\n{trace}\n")
+        nb = tidy(Engine.notebook, job["parameters"])
+        nb.cells = [c for c in nb.cells if ERROR_MARKER_TAG not in c.metadata.get("tags", ())]  # count cells otherwise
+        nb.cells.insert(
+            0, nbformat.v4.new_markdown_cell(BANNER.format(cell=Engine.at, error=html.escape(short(error))))
+        )
+        files.write_atomic(out.with_name("partial.ipynb"), nbformat.writes(nb))
+    tell("failed", error=short(error), code=code, full=full)
     return code
+
+
+def short(text: str) -> str:
+    """An error's beginning and end, where it is long; the whole is in traceback.txt."""
+    text = text.strip()
+    return text if len(text) <= LONG else f"{text[: 3 * LONG // 4].rstrip()} … {text[-LONG // 4 :].lstrip()}"
 
 
 if __name__ == "__main__":

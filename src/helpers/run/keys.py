@@ -11,6 +11,8 @@ from pathlib import Path
 from helpers import devices, files, sources
 from helpers.run.project import Notebook, Project, remembered
 
+CLAIMS = "helpers.claims"
+
 
 def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) -> dict[str, str]:
     """Every part's digest, by name: code, parameters, each helper module reached, constraints, python, inputs."""
@@ -23,12 +25,13 @@ def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
     if constraints.is_file():
         found["constraints"] = files.digest(constraints)
     _recall(project)
-    for module in sorted(sources.modules(notebook.python)):
+    reached = sources.modules(notebook.python)
+    for module in sorted(reached):
         path = sources.source(module)
         found[module] = _digest(path)
         if path.name == "__init__.py" and (path.parent / "assets").is_dir():
             found[f"{module} assets"] = files.digest(path.parent / "assets")
-    return found | commits(notebook, chosen) | inputs(project, notebook.name)
+    return found | commits(notebook, chosen) | inputs(project, notebook.name, CLAIMS in reached)
 
 
 def key(found: Mapping[str, str]) -> str:
@@ -55,11 +58,18 @@ def _commit(model: str) -> str:
         return "unknown"
 
 
-def inputs(project: Project, name: str) -> dict[str, str]:
-    """Digests of what a chapter reads beside its parameters: its claims, and its committed reference."""
+def inputs(project: Project, name: str, judges: bool = True) -> dict[str, str]:
+    """Digests of what a chapter reads beside its parameters: its claims, and its committed reference. judges: whether it can
+    read claims at all; one that cannot is not stopped by a file of claims at fault."""
     found = {}
     if (project.root / "book" / "claims.yml").is_file():
-        found |= {"claims": digest} if (digest := claimed(project).get(name)) else {}
+        try:
+            found |= {"claims": digest} if (digest := claimed(project).get(name)) else {}
+        except ValueError as error:
+            if judges:
+                raise ValueError(
+                    f"{error}; mend it, or take back the last one: git checkout book/claims.yml"
+                ) from error
     folder = project.root / "book" / "reference" / name
     for path in sorted(folder.rglob("*")):
         if path.is_file():

@@ -12,15 +12,15 @@ from pathlib import Path
 from helpers import files
 from helpers.run import execute, keys, locks, processes
 from helpers.run.project import KEPT, Project
-from helpers.run.store import PROOF, Store
+from helpers.run.store import CHANGED, PROOF, Store
 
 KEY = re.compile("[0-9a-f]{16}")
 CACHE = "checkpoints"  # of live kernels, beside their folders
 KINDS = {
     "failed": "what a failed run left: its partial notebook, traceback and log",
     "work": "finished pieces of a run that did not end; the next try takes them up",
-    "changed": "a finished run whose files were changed afterwards",
 }
+KEPT_ASIDE = "a finished run in which somebody changed or added files; it was put aside"
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Left:
     lock: Path | None = None
 
 
-def find(project: Project, *, stale: bool = False, live: bool = False) -> list[Left]:
+def find(project: Project, *, stale: bool = False, live: bool = False, changed: bool = False) -> list[Left]:
     """Everything that nobody works on. stale: finished runs of earlier sources, too; live: what notebooks wrote that were run
-    by hand, too, but for those whose kernel lives."""
+    by hand, too, but for those whose kernel lives; changed: runs that were put aside because somebody had changed them, too.
+    """
     store, found = Store(project.runs), []
     for folder in sorted(p for p in project.runs.glob("*") if p.is_dir() and not p.name.startswith(".")):
         for path in sorted(p for p in folder.glob("[!.]*") if p.is_dir()):
@@ -45,6 +46,8 @@ def find(project: Project, *, stale: bool = False, live: bool = False) -> list[L
             lock = path.with_name(f".{key}.lock")
             if kind in KINDS:
                 found.append(_left(path, KINDS[kind], lock))
+            elif changed and kind.partition("-")[0] == CHANGED:
+                found.append(_left(path, KEPT_ASIDE, lock))
             elif live and path.name == "live":
                 found += [_left(p, "what the notebook wrote when it was run in JupyterLab") for p in _free(path)]
             elif stale and (path / PROOF).is_file() and _earlier(project, folder.name, path):

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from helpers import files
+
 PREFIX, LOCK = "ruc-", "lock"
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGE = 600.0  # seconds after which a folder without its name is nobody's
@@ -71,13 +73,18 @@ def holder(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def held(path: Path, waiting: Callable[[str], None] = lambda who: None, pause: float = 0.2) -> Iterator[Lock]:
-    """Hold the lock for as long as the block runs. waiting: told once who holds it, where it must be waited for."""
-    told = False
+def held(
+    path: Path, waiting: Callable[[str], None] = lambda who: None, pause: float = 0.2, limit: float | None = None
+) -> Iterator[Lock]:
+    """Hold the lock for as long as the block runs. waiting: told once who holds it, where it must be waited for. limit: seconds
+    to wait at most; then TimeoutError says for whom."""
+    told, begun = False, time.monotonic()
     while (lock := take(path)) is None:
         if not told:
             told = True
             waiting(holder(path))
+        if limit is not None and time.monotonic() - begun > limit:
+            raise TimeoutError(f"{limit:.0f} s passed waiting for {holder(path)}, which holds {path.name}")
         time.sleep(pause)
     try:
         yield lock
@@ -97,11 +104,12 @@ def folder() -> Iterator[tuple[Path, Lock]]:
     It gets its name once it is locked: `sweep` never takes it for one that was left.
     """
     for place in places():
-        if len(os.fsencode(place)) <= SOCKET and os.access(place, os.W_OK):
+        if len(os.fsencode(place)) <= SOCKET and os.access(place, os.W_OK) and not files.odd(place):
             break
     else:
         raise OSError(
-            36, f"the temporary folder {tempfile.gettempdir()} has too long a name; set TMPDIR to a shorter one"
+            36,
+            f"the temporary folder {tempfile.gettempdir()} has too long a name; set TMPDIR to a shorter one in UTF-8",
         )
     made = lock = None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # no Ctrl-C between a folder and its lock
@@ -118,6 +126,16 @@ def folder() -> Iterator[tuple[Path, Lock]]:
             shutil.rmtree(made, ignore_errors=True)
         if lock:
             lock.release()
+
+
+def written(path: Path, text: str) -> Path:
+    """A small file in a temporary folder. Raises OSError that says where, and what helps."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = f"cannot write to {path.parent.parent}: {error.strerror}; free some, or set TMPDIR to another folder"
+        raise OSError(error.errno, why) from error
+    return path
 
 
 def left() -> list[Path]:

@@ -1,12 +1,13 @@
 """The pairs: every NAME.ipynb is made from NAME.py, never the other way, and what somebody else wrote into one is not lost.
 
-A twin that is neither what was made here last, nor as git has it, was changed elsewhere, in JupyterLab for instance; so was one
-that holds outputs.
+A twin that is neither what was made here last, nor as git has it, nor of cells that were all made from some source, was changed
+elsewhere, in JupyterLab for instance; so was one that holds outputs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import subprocess
 import time
@@ -16,6 +17,7 @@ from helpers import files
 from helpers.run.project import KERNEL, Notebook, Project
 
 MADE = ".pairs.json"  # in the folder of runs: the digest of each twin as it was made last
+PLACES = 1000  # of a cell, more than any notebook has
 SHOWN = ("tags", "jupyter", "mystnb")  # of a cell's metadata
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
 
@@ -26,28 +28,37 @@ def make(project: Project, force: bool = False) -> tuple[list[str], list[str], l
     made, kept, copies, broken = [], [], [], []
     record = _record(project)
     for name in project.names:
-        notebook = project.notebook(name)
-        twin = notebook.path.with_suffix(".ipynb")
         try:
-            text = render(notebook, _read(twin))
+            done, copy = _make(project.notebook(name), record, force)
         except (OSError, ValueError) as error:
-            broken.append(f"{name}: {error}")
+            broken.append(f"{name}: {getattr(error, 'strerror', None) or error}")
             continue
-        if current(twin, text):
-            record |= {} if _outputs(_read(twin)) else {name: _digest(_read(twin))}
-            continue
-        if changed(twin, record.get(name)):
-            if not force:
-                kept.append(name)
-                continue
-            copies.append(_aside(twin))
-        files.write_atomic(twin, text)
-        record[name] = _digest(_read(twin))
-        made.append(name)
+        copies += [copy] if copy else []
+        if done is not None:
+            (made if done else kept).append(name)
     if record != _record(project):
         with contextlib.suppress(OSError):
             files.write_atomic(project.runs / MADE, files.strict_json(record))
     return made, kept, copies, broken
+
+
+def _make(notebook: Notebook, record: dict[str, str], force: bool) -> tuple[bool | None, Path | None]:
+    """Whether the twin was made, or stays as somebody changed it; None where it is current. And the copy that was kept. Raises
+    OSError, or ValueError for a source that cannot be read."""
+    name, twin = notebook.name, notebook.path.with_suffix(".ipynb")
+    if twin.is_dir():
+        raise IsADirectoryError(errno.EISDIR, f"{twin} is a folder, and the place of a twin; move it away")
+    text, copy = render(notebook, _read(twin)), None
+    if current(twin, text):
+        record |= {} if _outputs(_read(twin)) else {name: _digest(_read(twin))}
+        return None, None
+    if changed(twin, record.get(name)):
+        if not force:
+            return False, None
+        copy = _aside(twin)
+    files.write_atomic(twin, text)
+    record[name] = _digest(_read(twin))
+    return True, copy
 
 
 def render(notebook: Notebook, before: dict | None = None) -> str:
@@ -59,11 +70,22 @@ def render(notebook: Notebook, before: dict | None = None) -> str:
         code = {"execution_count": None} if cell.cell_type == "code" else {}
         out = {"outputs": []} if cell.cell_type == "code" else {}
         lines = cell.source.splitlines(keepends=True)
-        name = ids.pop(cell.source, None) or files.digest(f"{len(cells)} {cell.source}")[7:15]
+        name = ids.pop(cell.source, None) or _id(len(cells), cell.source)
         cells.append({"cell_type": cell.cell_type} | code | {"id": name, "metadata": meta} | out | {"source": lines})
     meta = {"kernelspec": KERNEL, "language_info": LANGUAGE}
     found = {"cells": cells, "metadata": meta, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _id(place: int, text: str) -> str:
+    """A cell's id, by where it stood when it was made and by what it said: Jupyter keeps it while the text changes."""
+    return files.digest(f"{place} {text}")[7:15]
+
+
+def _own(found: dict) -> bool:
+    """Whether every cell says what it said when it was made, by its id."""
+    places = range(max(PLACES, len(found["cells"])))
+    return all(any(cell.get("id") == _id(n, _text(cell)) for n in places) for cell in found["cells"])
 
 
 def _ids(before: dict | None) -> dict[str, str]:
@@ -80,12 +102,12 @@ def current(twin: Path, text: str) -> bool:
 
 
 def changed(twin: Path, made: str | None) -> bool:
-    """Whether somebody else wrote into a twin: it differs from what was made last, holds outputs, or cannot be read; and git
-    does not have it as it is. made: the digest of what was."""
+    """Whether somebody else wrote into a twin: it differs from what was made last and a cell from what it was made as, or it
+    holds outputs, or cannot be read; and git does not have it as it is. made: the digest of what was."""
     if not twin.is_file():
         return False
     found = _read(twin)
-    if found is not None and not _outputs(found) and _digest(found) == made:
+    if found is not None and not _outputs(found) and (_digest(found) == made or _own(found)):
         return False
     return not _committed(twin)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import shutil
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import click
 
 from helpers import files
+from helpers.run import streams
 
 COLORS = {
     "supported": "green",
@@ -70,12 +70,12 @@ def answers(act: Callable[..., Answer]) -> Callable:
     @functools.wraps(act)
     def command(*args, plain: bool, **kw) -> None:
         answer = act(*args, **kw)
-        if plain:
-            print(files.strict_json(answer.data | {"code": answer.code}))
-        else:
-            show(answer)
-        for fault in dict.fromkeys(answer.faults):
-            complain(fault)
+        told = [files.strict_json(answer.data | {"code": answer.code})] if plain else shown(answer)
+        try:
+            streams.say(told)
+        finally:
+            for fault in dict.fromkeys(answer.faults):
+                complain(fault)
         sys.exit(answer.code)
 
     return command
@@ -86,8 +86,9 @@ def command(name: str, example: str, **options) -> Callable:
     return lambda act: app.command(name, epilog=f"Example:  {example}", **options)(answers(act))
 
 
-def show(answer: Answer) -> None:
+def shown(answer: Answer) -> list[str]:
     """A table in the width of the terminal, and lines as they are: a path in one stays in one piece."""
+    text = []
     if answer.rows:
         from rich.console import Console
         from rich.markup import escape
@@ -96,17 +97,17 @@ def show(answer: Answer) -> None:
         table = Table(*answer.table, box=None, pad_edge=False)
         for row in answer.rows:
             table.add_row(*(_colored(escape(str(cell))) for cell in row))
-        Console(highlight=False).print(table)
-    for line in answer.lines:
-        print(line)
+        console = Console(highlight=False)
+        with console.capture() as made:
+            console.print(table)
+        text = made.get().splitlines()
+    return text + list(answer.lines)
 
 
 def complain(text: str, head: str = "ruc: ") -> None:
     """An error, wrapped to the terminal, on stderr. It is red on a terminal."""
     body = wrapped(head + text)
-    with contextlib.suppress(OSError):  # the disk that is full may be the one that stderr goes to
-        sys.stderr.write(("\x1b[31m" + body + "\x1b[0m" if sys.stderr.isatty() else body) + "\n")
-        sys.stderr.flush()
+    print(f"\x1b[31m{body}\x1b[0m" if sys.stderr.isatty() else body, file=sys.stderr, flush=True)
 
 
 def wrapped(text: str) -> str:

@@ -3,7 +3,8 @@
 runs/NAME/KEY/          notebook.ipynb, records/, verdicts.json, …, run.json
 runs/NAME/KEY.failed/   the last failed try: partial.ipynb, traceback.txt, log.txt
 runs/NAME/KEY.work/     checkpoints of a run that was interrupted, taken up by the next try
-runs/NAME/KEY.changed/  a finished run whose files no longer were what it proved, when it was run anew
+runs/NAME/KEY.changed…/ a finished run whose files no longer were what it left, put aside when it was run anew: each by a name
+                        of its own, as it may hold somebody's notes
 runs/NAME/.KEY.…        a run that goes on: its folder, and its lock
 """
 
@@ -20,7 +21,9 @@ from helpers.run import locks, processes
 
 PROOF = "run.json"
 NOTEBOOK = "notebook.ipynb"
+CHANGED = "changed"
 FIELDS = ("notebook", "key", "parts", "parameters", "started", "seconds", "provenance", "files")
+IGNORED = {".ipynb_checkpoints", "__pycache__"}  # what looking at a run may leave in it
 SMALL = 2**20  # bytes up to which a file's content is compared, and not its size alone
 
 
@@ -39,6 +42,12 @@ class Run:
         """One of the JSON files that the notebook left (verdicts.json, …), or None."""
         path = self.folder / name
         return files.read_json(path) if path.is_file() else None
+
+    def added(self) -> list[str]:
+        """Files that somebody put beside those of the run."""
+        own = {PROOF, *self.facts["files"]}
+        found = (p.relative_to(self.folder) for p in sorted(self.folder.rglob("*")) if p.is_file() or p.is_symlink())
+        return [str(p) for p in found if str(p) not in own and not {*p.parts} & IGNORED]
 
     def fault(self) -> str:
         """Which of its files is not what the proof says, in words; '' where all are."""
@@ -165,17 +174,29 @@ class Store:
         }
         files.write_atomic(folder / PROOF, files.strict_json(facts))
         folder.chmod(0o755)
-        final, changed = self.place(name, key), bool(self.fault(name, key))
+        final = self.place(name, key)
         old = final.with_name(f".{key}.old")
         shutil.rmtree(old, ignore_errors=True)
         if final.exists():
-            final.rename(old)
+            final.rename(self._aside(final) if self._touched(name, key) else old)
         folder.rename(final)
-        if changed:  # it may hold somebody's own notes
-            self._replace(old, final.with_name(f"{key}.changed"))
         for left in (old, final.with_name(f"{key}.failed"), final.with_name(f"{key}.work")):
             shutil.rmtree(left, ignore_errors=True)
         return Run(final, facts)
+
+    def _touched(self, name: str, key: str) -> bool:
+        """Whether a run's folder holds anything that the run did not leave: it may be somebody's own notes."""
+        try:
+            run = self._read(self.place(name, key))
+        except (OSError, ValueError):
+            return True
+        return bool(run.fault() or run.added())
+
+    @staticmethod
+    def _aside(final: Path) -> Path:
+        """A name for what is put aside, which no other copy has."""
+        names = (final.with_name(f"{final.name}.{CHANGED}{n}") for n in ("", *(f"-{i}" for i in range(2, 10_000))))
+        return next(path for path in names if not path.exists())
 
     def fail(self, folder: Path, name: str, key: str) -> Path:
         """Keep what a failed try left, in place of the last failed one; finished runs stay as they are."""

@@ -9,20 +9,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from helpers.run import channel, locks, processes, progress
+from helpers.run import channel, locks, processes, progress, surroundings
 
 Report = Callable[[dict], None]
-OTHERS = {"JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_DEFAULT_PROVISIONER_NAME", "PYTHONSTARTUP", "PYTHONINSPECT"}
 JOB = [sys.executable, "-P", "-m", "helpers.run.job"]
 LEAVE = 60.0  # seconds that a job has for going, once it has said its last
 
 
 class RunError(RuntimeError):
-    """A run that did not succeed. `kept` is the folder with its partial notebook and traceback."""
+    """A run that did not succeed. kept: the folder with its partial notebook and traceback. full: nothing could be saved."""
 
-    def __init__(self, message: str, kept: Path | None = None, code: int = 1):
+    def __init__(self, message: str, kept: Path | None = None, code: int = 1, full: bool = False):
         super().__init__(message + (f"\n  what was done so far: {kept}" if kept else ""))
-        self.kept, self.code = kept, code
+        self.kept, self.code, self.full = kept, code, full
 
 
 def follow(order: dict, folder: Path, limit: float, lock: locks.Lock, report: Report) -> int:
@@ -66,14 +65,14 @@ def _start(order: dict, short: Path, locked: list[int]) -> tuple[subprocess.Pope
     events, told = os.pipe()
     watched, life = os.pipe()
     try:
-        file = short / "job.json"
-        file.write_text(json.dumps(order | {"pipes": {"events": told, "life": watched}, "locks": locked}), "utf-8")
+        order = order | {"pipes": {"events": told, "life": watched}, "locks": locked}
+        file = locks.written(short / "job.json", json.dumps(order))
         child = subprocess.Popen(
             [*JOB, str(file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment(short),
+            env=surroundings.of_job(short),
             pass_fds=(told, watched, *locked),
             start_new_session=True,
         )
@@ -87,25 +86,13 @@ def _start(order: dict, short: Path, locked: list[int]) -> tuple[subprocess.Pope
     return child, events, life
 
 
-def environment(short: Path) -> dict[str, str]:
-    """This process's variables, and those of a job: without the user's own set-up of Jupyter and IPython, which would reach
-    into the run unrecorded.
-
-    Its threads wait by looking again and again, which starves another run on the same cores: with libgomp's own count two runs
-    at once took over seven times as long as one, with this one three times.
-    """
-    patient = {} if "OMP_WAIT_POLICY" in os.environ else {"GOMP_SPINCOUNT": "3000"}
-    own = {"JUPYTER_RUNTIME_DIR": short, "IPYTHONDIR": short / "ipython", "JUPYTER_CONFIG_DIR": short / "config"}
-    kept = {k: v for k, v in os.environ.items() if k not in OTHERS}
-    return patient | kept | {k: str(v) for k, v in own.items()} | {"PYTHONUNBUFFERED": "1", "JUPYTER_NO_CONFIG": "1"}
-
-
 def _raise(event: dict, last: dict, limit: float) -> None:
     if event["event"] == "late":
         raise RunError(f"time is up: {limit:.0f} s passed in {_where(last)}; raise it with --limit", code=4)
     if event["event"] == "failed":
-        cell = _where(last) if event["cell"] == channel.UNKNOWN else f"cell {event['cell']}"
-        raise RunError(f"failed in {cell}: {event['error']}", code=event["code"])
+        raise RunError(
+            f"failed in {_where(last)}: {event['error']}", code=event["code"], full=event.get("full") is True
+        )
 
 
 def _where(cell: dict) -> str:

@@ -80,12 +80,15 @@ def pairs(find, force) -> Answer:
 @click.option("--yes", is_flag=True, help="Remove what is shown.")
 @click.option("--stale", is_flag=True, help="Finished runs of earlier sources as well.")
 @click.option("--live", is_flag=True, help="What notebooks have written that were run in JupyterLab as well.")
+@click.option(
+    "--changed", is_flag=True, help="Finished runs that you changed, put aside when they were run anew, as well."
+)
 @click.pass_obj
-def clean(find, yes, stale, live) -> Answer:
+def clean(find, yes, stale, live, changed) -> Answer:
     """Show what failed, interrupted and killed runs left, with sizes; remove it with --yes. No finished run unless asked."""
     from helpers.run import leavings
 
-    found = leavings.find(find(), stale=stale, live=live)
+    found = leavings.find(find(), stale=stale, live=live, changed=changed)
     removed = leavings.remove(found) if yes else []
     rows = [(size(f.size), f.what, f.path) for f in found]
     data = [{"path": str(f.path), "bytes": f.size, "what": f.what, "removed": f in removed} for f in found]

@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from helpers.stores import signatures
+
 MAX_OPCODES = 20_000_000  # a 7-billion-parameter file in blocks of 256 rows has about half a million
 OUTRIGHT = {  # opcodes that make objects by other ways than a named global, or from outside the file
     "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER",
@@ -33,11 +35,11 @@ class PickleRefused(ValueError):
 def load(path: str | Path) -> Any:
     """Lists, tuples, dicts with text keys, numbers, text, bytes, and numpy arrays (stand-ins: see `array`) of a pickle.
 
-    Raises FileNotFoundError, or PickleRefused that names the global, the opcode or the fault; nothing has run then.
+    Raises OSError for what is no file, or PickleRefused that names the global, the opcode or the fault; nothing has run then.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+    if why := signatures.other(path):
+        raise PickleRefused(f"{path}: {why}")
     size = path.stat().st_size
     with path.open("rb") as f:
         try:
