@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import time
@@ -134,8 +135,9 @@ def remembered(kept: Work | None, key: object, compute) -> list[dict]:
         return compute()
     if new:
         for path in kept.folder.iterdir():
-            if time.time() - path.stat().st_mtime > WEEK:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another process sweeps here, or renames what it wrote
+                if time.time() - path.stat().st_mtime > WEEK:
+                    path.unlink()
     return rows
 
 
