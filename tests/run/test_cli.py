@@ -182,7 +182,6 @@ def test_every_command_answers_a_program(project_folder, root):
         ("nonsense", "error", 2),
         ("pairs", "made", 0),
         ("clean", "found", 0),
-        ("doctor", "checks", 0),
     ):
         done = ruc(*words.split(), "--json")
         told = json.loads(done.stdout)

@@ -22,7 +22,7 @@ def check_small(folder: Path, what: str, advice: str) -> None:
     """The config and the tokenizer's files: there, fetched, readable, and in need of no code that comes with them."""
     _check_fetched([folder / name for name in READ], what)
     config = _read_json(folder / "config.json", what, advice)
-    _check_own_code(folder, config, what)
+    _check_kind(folder, config, what)
     if (folder / "adapter_config.json").is_file():
         raise ValueError(
             f"{what} holds an adapter (adapter_config.json), which would not be used; merge it into its model first "
@@ -85,16 +85,33 @@ def _read_json(path: Path, what: str, advice: str) -> dict:
     return found
 
 
-def _check_own_code(folder: Path, config: dict, what: str) -> None:
-    """A kind that transformers does not know would need the code that comes with it."""
-    from transformers import CONFIG_MAPPING
+def _check_kind(folder: Path, config: dict, what: str) -> None:
+    """A kind that transformers does not know would need the code that comes with it, or a later version; and it has to be one
+    that predicts the next token."""
+    from transformers import CONFIG_MAPPING, __version__
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     kind = config.get("model_type")
+    if not isinstance(kind, str):
+        raise ValueError(
+            f"{what} cannot be loaded: config.json names no model_type, such as llama or gpt2; take the config that the "
+            "model was saved with"
+        )
     if "auto_map" in config and kind not in CONFIG_MAPPING:
         brought = ", ".join(sorted(p.name for p in folder.glob("*.py"))) or str(config["auto_map"])
         raise ValueError(
             f"{what} cannot be loaded: its model_type is {kind!r}, which transformers does not know, and the code that comes "
             f"with it ({brought}) is never run here; use a model of a kind that transformers knows"
+        )
+    if kind not in CONFIG_MAPPING:
+        raise ValueError(
+            f"{what} cannot be loaded: its model_type is {kind!r}, which transformers {__version__} does not know; use a "
+            "model of a kind that it knows, or look whether model_type in config.json is spelt right"
+        )
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise ValueError(
+            f"{what} is not a causal language model that transformers knows: its model_type is {kind!r}; use one that "
+            "predicts the next token, such as llama or gpt2"
         )
 
 

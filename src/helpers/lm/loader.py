@@ -92,6 +92,15 @@ def load(
     return LM(name, source, net, tokenizer, str(next(net.parameters()).device))
 
 
+def check(model: str, what: str = "") -> None:
+    """Whatever can be said against a folder without reading its weights; of a name on the hub nothing. what: how it is called
+    in the error. Raises as `load`."""
+    source, where = locate(model)
+    if source == "folder":
+        folders.check_small(Path(where), what or model, _advice(source))
+        folders.check_weights(Path(where), what or model, _advice(source))
+
+
 def _read(folder: Path, model: str, source: str, stored: folders.Shapes, **how) -> PreTrainedModel:
     """The model in eval mode, if the file has all that it needs and nothing else, and if it is causal."""
     with quiet(), explained(model, source):

@@ -1,7 +1,8 @@
 """Whether a notebook can work with some parameters, asked of the notebook itself before a kernel starts.
 
 The cell tagged `settings`, right after the parameters, builds the settings and the frozen configs and loads nothing; it and
-the cells before it are run here, in a folder that is removed. In a process of its own, so that the runner needs no torch:
+the cells before it are run here, in a folder that is removed. Before that the folders of models are looked into. In a process
+of its own, so that the runner needs no torch:
 
     python -P -m helpers.run.check JOB.json         exit code 2 and error.txt beside the job: refused, with the reason
 """
@@ -76,18 +77,21 @@ def _job(project: Project, notebook: Notebook, chosen: Mapping[str, object]) -> 
     if sources is None:
         return None
     tagged = next(c for c in notebook.cells if "parameters" in c.tags)
-    given = {k: v for k, v in chosen.items() if v != notebook.parameters[k].default}
+    known = notebook.parameters
+    given = {k: v for k, v in chosen.items() if v != known[k].default}
     return {
         "name": notebook.name,
         "cells": sources,
         "parameters": sources.index(tagged.source),
         "chosen": dict(chosen),
         "given": given,
+        "models": {k: v for k, v in chosen.items() if "HUB-NAME" in known[k].choices and known[k].is_file(v)},
         "root": str(project.root),
     }
 
 
 def _execute(job: Mapping) -> None:
+    _check_models(job["models"])
     space = {"__name__": "__main__"}
     with tempfile.TemporaryDirectory(prefix="ruc-") as folder, _surroundings(job["root"], folder):
         for i, source in enumerate(job["cells"]):
@@ -98,6 +102,19 @@ def _execute(job: Mapping) -> None:
                 raise ParameterError(_sentence(job, error)) from error
             if i == job["parameters"]:
                 space |= job["chosen"]
+
+
+def _check_models(found: Mapping[str, str]) -> None:
+    """Refuse the folder of a model that cannot be loaded, by what its small files and headers say."""
+    if not found:
+        return
+    from helpers.lm import loader
+
+    for name, folder in found.items():
+        try:
+            loader.check(folder, f"{name}={folder!r}")
+        except EXPECTED as error:
+            raise ParameterError(str(error)) from error
 
 
 def _sentence(job: Mapping, error: BaseException) -> str:

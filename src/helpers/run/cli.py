@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from helpers.run import streams
-from helpers.run.say import Answer, app, command, complain
+from helpers.run.say import Answer, Folder, app, command, complain
 
 if TYPE_CHECKING:
     from helpers.run.build import Status
@@ -40,13 +40,8 @@ def list_(find) -> Answer:
     found = build.status(project)
     titles = {s.name: build.title(project.notebook(s.name), s.run) for s in found}
     rows = [(s.name, titles[s.name], s.state) for s in found]
-    return Answer(
-        {"notebooks": [_told(s) | {"title": titles[s.name]} for s in found]},
-        (),
-        ("notebook", "title", "state"),
-        rows,
-        _faults(found),
-    )
+    data = {"notebooks": [_told(s) | {"title": titles[s.name]} for s in found]}
+    return Answer(data, (), ("notebook", "title", "state"), rows, _faults(found), 1 if _faults(found) else 0)
 
 
 def _told(status: Status) -> dict:
@@ -137,7 +132,7 @@ def exercise(find, notebook, number, limit) -> Answer:
 @click.option("--profile", default="quick", show_default=True, help="Which profile's runs the pages show.")
 @click.option("--png", is_flag=True, help="Add a picture beside every live figure (needs the png extra).")
 @click.option("--force", is_flag=True, help="Run every notebook anew.")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder for _build/, instead of the repository.")
+@click.option("--output", type=Folder(), help="Folder for _build/, instead of the repository.")
 @click.pass_obj
 def build(find, profile, png, force, output) -> Answer:
     """Run what is stale, then build the static book. A chapter that fails keeps its last good page."""
@@ -198,7 +193,10 @@ def claims(find, seed) -> Answer:
     from helpers.run import counting
 
     project = find()
-    known = criteria.load(project.root / "book" / "claims.yml").values()
+    path = project.root / "book" / "claims.yml"
+    if not path.is_file():
+        raise FileNotFoundError(f"there are no claims: {path} is gone; take it back with: git checkout book/claims.yml")
+    known = criteria.load(path).values()
     if seed is not None and seed not in (seeds := sorted({c.seed for c in known})):
         raise ValueError(f"no claim is of document {seed!r}; there are {', '.join(seeds)}")
     broken: dict[str, str] = {}

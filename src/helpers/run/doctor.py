@@ -37,20 +37,26 @@ class Check:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a chapter's profiles took: seconds, the device and the memory in bytes, where they are known."""
+    """What a chapter's profiles took: seconds, the device ('' where it is not known) and the memory in bytes."""
 
     name: str
     full: float | None
     device: str
     memory: int | None
     quick: float | None
+    quick_memory: int | None = None
 
     def __str__(self) -> str:
-        quick = f"quick {words(self.quick)} here" if self.quick else "quick has not run here"
+        quick = f"quick {words(self.quick)}{_of(self.quick_memory)} here" if self.quick else "quick has not run here"
         if self.full is None:
             return f"{self.name}: {quick}; full has no committed run to tell by"
-        memory = f", {size(self.memory)} of memory" if self.memory else ""
-        return f"{self.name}: {quick}; full took {words(self.full)} on {self.device}{memory}"
+        device = f" on {self.device}" if self.device else ""
+        memory = _of(self.memory) or ", its memory was not recorded"
+        return f"{self.name}: {quick}; full took {words(self.full)}{device}{memory}"
+
+
+def _of(memory: int | None) -> str:
+    return f", {size(memory)} of memory" if memory else ""
 
 
 def checks(project: Project) -> list[Check]:
@@ -89,11 +95,14 @@ def chapters(project: Project) -> list[Needs]:
             told = files.read_json(header) if header.is_file() else {}
         except ValueError:
             told = {}
-        here = [
-            r.facts["seconds"] for r in Store(project.runs).all(name) if r.facts["parameters"].get("profile") == "quick"
-        ]
-        device = str((told.get("provenance") or {}).get("device", "an unknown device"))
-        found.append(Needs(name, told.get("seconds"), device, told.get("memory"), here[0] if here else None))
+        here = {}
+        for run in reversed(Store(project.runs).all(name)):  # the newest last
+            here[run.facts["parameters"].get("profile")] = run.facts
+        quick, full = here.get("quick", {}), here.get("full", {})
+        device = str((told.get("provenance") or {}).get("device") or "")
+        memory = told.get("memory") or full.get("memory")
+        took = (told.get("seconds"), device, memory, quick.get("seconds"), quick.get("memory"))
+        found.append(Needs(name, *took))
     return found
 
 
@@ -135,7 +144,8 @@ def _disk(project: Project) -> Iterator[Check]:
     place = next(p for p in (project.runs, *project.runs.parents) if p.exists())
     free, well = shutil.disk_usage(place).free, os.access(place, os.W_OK)
     what = f"{size(free)} free at {project.runs}" + ("" if well else ", which cannot be written to")
-    yield Check("disk", what, well and free > execute.SPACE, "free some, or name another folder with --runs")
+    advice = "free some" if well else "it is read-only, or belongs to somebody else"
+    yield Check("disk", what, well and free > execute.SPACE, f"{advice}; or name another folder with --runs")
 
 
 def _locks(project: Project) -> Iterator[Check]:

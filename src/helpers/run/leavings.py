@@ -66,7 +66,10 @@ def remove(found: list[Left]) -> list[Left]:
     """Remove them; returns those that are gone. What a run has taken up in the meantime stays."""
     gone = []
     for left in found:
-        lock = locks.take(left.lock) if left.lock else None
+        try:
+            lock = locks.take(left.lock) if left.lock else None
+        except OSError:  # a disk that cannot be written to, or a folder in the lock's place
+            continue
         if (left.lock and lock is None) or any(map(files.held, [left.path, *left.path.glob("*/")])):
             continue
         processes.end(left.path)

@@ -42,7 +42,10 @@ class Lock:
 def take(path: Path) -> Lock | None:
     """The lock on this file, or None where another process, or another thread, holds it. Raises OSError for a bad place."""
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except IsADirectoryError as error:
+            raise IsADirectoryError(error.errno, f"{path} is a folder, and the place of a lock; remove it") from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -155,7 +158,10 @@ def left() -> list[Path]:
 
 def free(path: Path) -> bool:
     """Whether nobody holds this lock. The file stays."""
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # a disk that is read alone
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

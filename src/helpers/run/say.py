@@ -40,6 +40,20 @@ class Answer:
     code: int = 0
 
 
+class Folder(click.Path):
+    """A folder by name. An empty name, as of a variable that is not set, is no name of the working folder."""
+
+    def __init__(self):
+        super().__init__(path_type=Path)
+
+    def convert(self, value, param, context):
+        if not str(value).strip() and not isinstance(value, Path):
+            self.fail(
+                "the name is empty, and the name of a folder was expected; is a variable not set?", param, context
+            )
+        return super().convert(value, param, context)
+
+
 class _Commands(click.Group):
     """Commands in the order of their definition, which is the order in which they are used."""
 
@@ -48,9 +62,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, no_args_is_help=True)
-@click.option(
-    "--runs", type=click.Path(path_type=Path), help="Where runs are kept, instead of runs/ in the repository."
-)
+@click.option("--runs", type=Folder(), help="Where runs are kept, instead of runs/ in the repository.")
 @click.pass_context
 def app(context: click.Context, runs: Path | None) -> None:
     """Run the notebooks of Representations Under Constraint, and build the book from the runs."""
@@ -110,13 +122,14 @@ def complain(text: str, head: str = "ruc: ") -> None:
     print(f"\x1b[31m{body}\x1b[0m" if sys.stderr.isatty() else body, file=sys.stderr, flush=True)
 
 
-def wrapped(text: str) -> str:
-    """Lines no longer than the terminal is wide (80 where there is none), broken between words alone."""
+def wrapped(text: str, further: str = "  ") -> str:
+    """Lines no longer than the terminal is wide (80 where there is none), broken between words alone. further: what a line that
+    goes on begins with."""
     width = max(40, shutil.get_terminal_size((80, 24)).columns)
     lines = []
     for line in text.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]
-        options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent + "  "}
+        options = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": indent + further}
         lines += textwrap.wrap(line, width, **options) or [""]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ runs/NAME/.KEY.…        a run that goes on: its folder, and its lock
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -127,10 +128,12 @@ class Store:
                 os.close(handle)
                 os.unlink(probe)
         except OSError as error:
+            taken = next((p for p in (place.parent, *place.parents) if p.exists() and not p.is_dir()), None)
+            why = f"{error.strerror}; free space or permissions there"
+            if taken:
+                why = f"{taken} is a file, and a folder was expected; move it away"
             raise OSError(
-                error.errno,
-                f"cannot write to {self.folder}: {error.strerror}; free space or permissions there, "
-                "or name another folder with --runs",
+                error.errno, f"cannot write to {self.folder}: {why}, or name another folder with --runs"
             ) from error
         return place.with_name(f".{key}.lock")
 
@@ -145,7 +148,12 @@ class Store:
             key = path.name.split(".")[1]
             if not path.is_dir():
                 continue
-            lock = None if key == own else locks.take(path.with_name(f".{key}.lock"))
+            try:
+                lock = None if key == own else locks.take(path.with_name(f".{key}.lock"))
+            except OSError as error:
+                if error.errno in (errno.EROFS, errno.EISDIR):  # nobody can be at work where no lock can be made
+                    found.append(path)
+                continue
             if key == own or (lock and lock.fd is not None):
                 found.append(path)
             if lock:

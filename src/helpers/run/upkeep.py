@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from helpers.run.say import Answer, command, size
+from helpers.run.say import Answer, command, size, wrapped
 
 
 @command("reference", "ruc reference learned_encoding")
@@ -90,17 +90,14 @@ def clean(find, yes, stale, live, changed) -> Answer:
 
     found = leavings.find(find(), stale=stale, live=live, changed=changed)
     removed = leavings.remove(found) if yes else []
-    rows = [(size(f.size), f.what, f.path) for f in found]
     data = [{"path": str(f.path), "bytes": f.size, "what": f.what, "removed": f in removed} for f in found]
-    total = size(sum(f.size for f in found))
-    told = (
-        f"{total} removed"
-        if yes
-        else f"{total} in all; ruc clean --yes removes it"
-        if found
-        else "nothing is left over"
-    )
-    lines = [f"{a:>9}  {b}\n           {c}" for a, b, c in rows] + [told]
+    lines = [f"{size(f.size):>9}  {f.what}\n           {f.path}" for f in found]
+    if not found:
+        lines.append("nothing is left over")
+    elif yes:
+        lines.append(f"{size(sum(f.size for f in removed))} removed")
+    else:
+        lines.append(f"{size(sum(f.size for f in found))} in all; ruc clean --yes removes it")
     stuck = [f"could not remove {f.path}" for f in found if yes and f not in removed]
     return Answer({"found": data}, lines, faults=stuck, code=1 if stuck else 0)
 
@@ -108,15 +105,17 @@ def clean(find, yes, stale, live, changed) -> Answer:
 @command("doctor", "ruc doctor")
 @click.pass_obj
 def doctor(find) -> Answer:
-    """What this machine can run, what is in the way, and what each chapter's full profile needs and takes."""
+    """What this machine can run, what is in the way, and what each chapter's full profile needs and takes. Ends with 1 where
+    something is."""
     from helpers.run import doctor as module
 
     project = find()
     checks, chapters = module.checks(project), module.chapters(project)
     lines = [f"{'ok  ' if c.well else 'LOOK'}  {c.name:<10} {c.found}" for c in checks] + ["", *map(str, chapters)]
+    lines = [wrapped(line, "      ") for line in lines]
     faults = [f"{c.name}: {c.advice}" for c in checks if not c.well]
     data = {"checks": [vars(c) for c in checks], "chapters": [vars(c) for c in chapters]}
-    return Answer(data, lines, faults=faults)
+    return Answer(data, lines, faults=faults, code=1 if faults else 0)
 
 
 @command(
