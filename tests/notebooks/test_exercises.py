@@ -65,7 +65,8 @@ def own(tmp_path_factory, root):
 def runs(request, own, tmp_path_factory):
     """{label: a run to be} of the exercises that this session asks for."""
     project = Project(ROOT, tmp_path_factory.mktemp("exercises"))
-    asked = [i.callspec.params["exercise"] for i in request.session.items if "runs" in getattr(i, "fixturenames", ())]
+    mine = [i for i in request.session.items if i.path == request.path and "runs" in i.fixturenames]
+    asked = [i.callspec.params["exercise"] for i in mine]
 
     def go(name, given):
         return execute.run(
