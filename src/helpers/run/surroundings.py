@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import helpers
+
 OTHERS = {"JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JUPYTER_DEFAULT_PROVISIONER_NAME"}
 HARMLESS = {  # of Python's own: where it lies, and what changes no result
     "PYTHONHOME",
@@ -15,20 +17,20 @@ HARMLESS = {  # of Python's own: where it lies, and what changes no result
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONFAULTHANDLER",
 }
-OWN = str(Path(__file__).resolve().parents[2])  # the folder from which this very package was loaded
+OWN = str(Path(helpers.__path__[0]).absolute().parent)  # the folder from which this very package was loaded
 
 
 def of_python() -> dict[str, str]:
     """This process's variables, without those that change what Python does and which modules it finds: no key knows of them. Of
     PYTHONPATH the package's own folder stays, as for a checkout that is not installed."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") or k in HARMLESS}
-    own = {"PYTHONPATH": OWN} if OWN in map(os.path.realpath, _path()) else {}
+    own = {"PYTHONPATH": OWN} if len(strange()) < len(_path()) else {}
     return kept | own | {"PYTHONUTF8": "1"}
 
 
 def strange() -> list[str]:
     """Folders of PYTHONPATH that no run sees."""
-    return [folder for folder in _path() if os.path.realpath(folder) != OWN]
+    return [folder for folder in _path() if os.path.realpath(folder) != os.path.realpath(OWN)]
 
 
 def _path() -> list[str]:
