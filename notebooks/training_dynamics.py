@@ -49,10 +49,7 @@ k: int = 20  # 3..20: neighbours that an estimate of dimension looks at
 # %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"dataset": dataset, "steps": steps, "scale": scale, "samples_per_class": samples_per_class, "k": k}
 here = chapter.start("training_dynamics", profile=profile, device=device, seeds=seeds, **given)
-s = here.settings(
-    seeds=Per(2, 10),
-    steps=Per(300, 3000),
-)
+s = here.settings(seeds=Per(2, 10), steps=Per(300, 3000))
 own = dynamics.QUICK if profile == "quick" else dynamics.FULL
 size = {"seeds": s.seeds, "steps": s.steps, "each": samples_per_class, "k": k}
 config = (own if scale == "profile" else dynamics.DOCUMENT).at(**size)
@@ -204,12 +201,12 @@ chapter.table(tables.composed(sides), "The relation X > Y at the end of training
 
 # %% [markdown]
 # By the document's measure the arm as coded has {glue:text}`t7_relation_pedagogical`, a generator with random weights {glue:text}`t7_random_relation`, the AC-GAN {glue:text}`t7_relation_adversarial`. Both digits as requested: as coded {glue:text}`t7_joint_coded`,
-# random weights {glue:text}`t7_random_joint`; wired less AC-GAN {glue:text}`t7_joint_minus_acgan`, wired less conditional GAN {glue:text}`t7_joint_minus_cgan`. Without any splitter, which is the drawing alone, the wired arm has {glue:text}`t7_joint_alone`,
+# random weights {glue:text}`t7_random_joint`; wired less AC-GAN {glue:text}`t7_joint_minus_acgan`, wired less conditional GAN {glue:text}`t7_joint_minus_cgan`. Without any splitter, which is the drawing alone, the wired arm has
 # {glue:text}`t7_alone_minus_acgan` more than the AC-GAN and {glue:text}`t7_alone_minus_cgan` more than the conditional GAN.
 #
 # ## This build
 #
-# {glue:text}`whose` Here are its own curves and its arms at T.
+# The same code, on this machine.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 mine = log.at()
@@ -262,10 +259,10 @@ here.box()
 # :run: ruc run training_dynamics -p steps 150
 # :minutes: 1
 # :check: t7_random_relation above 0.8
-# Half the steps are half a school. Which arm's dimension at T will differ most from the figure above: one that still learns to draw, or the one that never does?
+# Half the steps are half a school. Which arm's dimension at T will differ most from this build's table: one that still learns to draw, or the one that never does?
 #
 # +++
-# Compare the table of arms, here and there. The measure of the last section will not notice: a generator with random weights passes it before and after.
+# Compare the two tables. The measure of composition will not notice: a generator with random weights passes it before and after.
 # :::
 #
 # :::{exercise} Nearer neighbours

@@ -228,8 +228,8 @@ class Log:
         return self.answer() or self.committed.get("")
 
     def lead(self, **where: object) -> Sides:
-        """The sides a page speaks of first: this run beside the reference that answers it; else the claims' own reference, alone;
-        else this run."""
+        """The sides a page speaks of first: this run beside the reference that answers it; else the claims' own reference
+        alone; else this run."""
         return self.at(**where) if self.answer() or not self.leading else self.alone(**where)
 
     def frame(self, label: str | None = None) -> pd.DataFrame:

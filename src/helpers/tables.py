@@ -77,9 +77,9 @@ def texts(
     """What models write after one prompt, as a table with a slider: a position a value of `slider`, a line a label.
 
     rows: a line each (`by`, `slider`) with its `text`, or an Output in its place; lines without a text and of other names
-    are left out. labels: what the values of `by` are called, in the table's order. told: the head above them. format: how a position is called,
-    "{:.0%}" or a function. start: the position shown first, counted from the end when negative. Every text is shown as it
-    is, markup included. Raises ValueError when a cell has two texts.
+    are left out. labels: what the values of `by` are called, in the table's order. told: the head above the texts. format: how
+    a position is called, "{:.0%}" or a function. start: the position shown first, counted from the end when negative. Every
+    text is shown as it is, markup included. Raises ValueError when a cell has two texts.
     """
     rows = rows[rows[by].isin(list(labels)) & rows[text].notna()] if len(rows) else rows
     positions = _positions(rows[slider]) if len(rows) else []

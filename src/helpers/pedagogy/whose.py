@@ -19,6 +19,6 @@ def told(log: Log, judged: Judged, images: str, seeds: int, steps: int) -> str:
     few = all(v.verdict not in DECIDED for v in judged.runs["this run"])
     return (
         f"Figures, numbers and verdicts are the committed run's: {name}, {head['seeds']} seeds, {head['settings']['steps']:,} "
-        f"steps. This build is on {images}, with {seeds} seeds and {steps:,} steps"
+        f"steps. This build is on {images}, with {seeds} seed{'s' * (seeds > 1)} and {steps:,} steps"
         + (", too few to judge." if few else "; its own verdicts stand in the table.")
     )
