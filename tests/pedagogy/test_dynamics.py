@@ -334,7 +334,7 @@ def test_figures_and_tables_draw_what_there_is(rows):
     assert figures.printed(sides.map(printed.curves)).data
     assert tables.predictions(sides)["the document"].iloc[0] == "strongly supported"
     for share in (1 / 3, 1.0):
-        assert {"wired", "real images"} < set(tables.arms(sides, share)["arm"])
+        assert {"wired", "AC-GAN"} < set(tables.arms(sides, share)["arm"])
     assert not len(tables.arms(Sides(rows.iloc[:0]), 1.0))
     assert len(tables.composed(sides).columns) == 7
 
