@@ -10,16 +10,16 @@ from helpers.sides import Sides
 
 VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
     "answer": ("T8", {
-        "supported": "Yes, if grounding reaches the generator: after a third of the steps both digits are right as often as at T.",
-        "refuted": "No: after a third of the steps both digits are right by more than two points otherwise than at T.",
+        "supported": "Yes, if grounding reaches the generator: at T/3 both digits are right as often as at T.",
+        "refuted": "No: at T/3 both digits are right by more than two points otherwise than at T.",
         "mixed": "By some of what was asked and not by the rest.",
         "undecided": "That is open.",
     }),
     "dawn": ("T8b", {
-        "supported": "After a thirtieth both digits are not yet right in half of the pictures: the phase has something to teach.",
-        "refuted": "After a thirtieth both digits are already right in half of the pictures or more: the phase's end marks nothing.",
-        "mixed": "After a thirtieth both digits are right by one standard.",
-        "undecided": "Whether a thirtieth would do is open.",
+        "supported": "At T/30 both digits are not yet right in half of the pictures: the phase has something to teach.",
+        "refuted": "At T/30 both digits are already right in half of the pictures or more: the phase's end marks nothing.",
+        "mixed": "At T/30 both digits are right by one standard.",
+        "undecided": "Whether T/30 would do is open.",
     }),
 }  # fmt: skip
 RISES = {  # what the last two thirds may have been for: a difference, T − T/3
