@@ -62,6 +62,7 @@ log = here.log(phases.CHAPTERS[here.name])
 # What is learned is a *splitter*, a small network that makes two latents out of one. It is trained on 41 of the 45 pairs, and tried on the other four.
 # The document's measure is the share of pictures in which a relation judge, the same one that taught the splitter, finds X > Y. Ours is stricter: *both digits are the ones that were asked
 # for*, by judges that taught nobody. T is the last training step, T/3 the end of the first phase; T/30 and T/300 lie within it.
+# *As coded* is a generator of the document's script; the *wired* one is of its text: the Judge's and the Witness's cross-entropy for the requested label both reach it, through the two networks held fixed.
 #
 # If the first phase is enough, the blue points are as high at T/3 as at T, and low at T/30. If they are high at T/30 too, nothing is learned about phases. If the
 # document's measure measures composition, it is low for a generator with random weights.
@@ -232,10 +233,8 @@ here.box()
 # Does the first third of the lesson teach all that the pupil will need? {glue:text}`answer` {verdict}`T8` At T both digits are right in {glue:text}`t8_joint_final`; T/3 less T is {glue:text}`t8_joint_difference`. {glue:text}`dawn` {verdict}`T8b`
 # At T/30 they are right in {glue:text}`t8_joint_early`, at T/300 in {glue:text}`t8_joint_dawn`. What were the other two thirds for? {glue:text}`rest` Known answers were told apart for {glue:text}`told_apart` claims.
 #
-# As the document's script is coded there is nothing to be ablated: no phase teaches its generator anything about labels.
-#
-# **Limits.** *Wired* is our reading of what the document means: the Judge's and the Witness's cross-entropy for the requested label both reach the generator; one of the two alone would be another. Each seed has one splitter, and a relation judge of its own; the two judges that score are the same for all. Training is
-# long for a task that small, so that T/3 may lie beyond all that there is to learn: the point at T/30 shows how far. A difference of two points is the margin that was fixed before any run.
+# **Limits.** *Wired* is our reading of what the document means; grounding through the judge alone, or the witness alone, would be another. Each seed has one splitter, and a relation judge of its own; the two judges that score are the same for all.
+# A difference of two points is the margin that was fixed before any run.
 #
 # **Open questions.** Which of the steps before T/30 is it in which composition comes? Is there a task of two parts in which the parts must know of each other, so that a generator of single digits could fail it?
 #
