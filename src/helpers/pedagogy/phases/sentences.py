@@ -10,7 +10,7 @@ from helpers.sides import Sides
 
 VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
     "answer": ("T8", {
-        "supported": "Yes, if grounding reaches the generator: at T/3 both digits are right as often as at T.",
+        "supported": "Yes, if grounding reaches the generator: at T/3 both digits are right as often as at T, to two points.",
         "refuted": "No: at T/3 both digits are right by more than two points otherwise than at T.",
         "mixed": "By some of what was asked and not by the rest.",
         "undecided": "That is open.",
@@ -65,7 +65,7 @@ def rest(sides: Sides) -> str:
     if rises:
         text = f"For a rise in {' and in '.join(rises)}."
     else:
-        text = f"For nothing that we could measure: from T/3 to T none of these rises beyond its scatter: {', '.join(found)}."
+        text = f"For nothing that we could measure. From T/3 to T none of these rises beyond its scatter: {', '.join(found)}."
     return text + (f" There is a fall in {' and in '.join(falls)}." if falls else "")
 
 
