@@ -32,7 +32,7 @@ import torch
 
 from helpers import chapter, data, figures, frames
 from helpers.chapter import Per
-from helpers.pedagogy import dynamics
+from helpers.pedagogy import dynamics, whose
 from helpers.pedagogy.dynamics import figures as draw
 from helpers.pedagogy.dynamics import printed, quantities, sentences, tables
 
@@ -49,10 +49,7 @@ k: int = 20  # 3..20: neighbours that an estimate of dimension looks at
 # %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
 given = {"dataset": dataset, "steps": steps, "scale": scale, "samples_per_class": samples_per_class, "k": k}
 here = chapter.start("training_dynamics", profile=profile, device=device, seeds=seeds, **given)
-s = here.settings(
-    seeds=Per(2, 10),
-    steps=Per(300, 3000),
-)
+s = here.settings(seeds=Per(2, 10), steps=Per(300, 3000))
 own = dynamics.QUICK if profile == "quick" else dynamics.FULL
 size = {"seeds": s.seeds, "steps": s.steps, "each": samples_per_class, "k": k}
 config = (own if scale == "profile" else dynamics.DOCUMENT).at(**size)
@@ -61,8 +58,9 @@ log = here.log(dynamics.CHAPTERS[here.name])
 # %% [markdown]
 # ## The one picture
 #
-# One body of a generator, one start and one stream of latents a seed; only the losses differ. *As coded* is the document's script. *Wired* is what its text says: the Judge's cross-entropy reaches the
-# generator through the frozen Judge. Beside them stand its adversary and a stronger one, the AC-GAN {footcite:p}`odena2017`. A judge that taught none of them is looked through.
+# One body of a generator, one start and one stream of latents a seed; only the losses differ. *As coded* is the document's script. *Wired* is what its text says: the Judge's and the Witness's cross-entropy
+# for the requested label both reach the generator, through the two networks held fixed. Beside them stand its adversary and a stronger one, the AC-GAN {footcite:p}`odena2017`. A judge that taught none of
+# them is looked through. T is the last training step, and T/3 the end of Phase 1.
 #
 # If heavy grounding compresses, the wired curve falls before the first dotted line and ends lowest. If training of any kind compresses, all fall. If the document's curve has another cause,
 # the arm as coded falls and the wired one does not.
@@ -70,21 +68,17 @@ log = here.log(dynamics.CHAPTERS[here.name])
 # %%
 images = data.load_images(dataset)
 dynamics.run_dynamics(config, images, log)
-sides = log.at(part=("dynamics", "composition", "instrument", "audit", "pictures"))
+dynamics.run_printed(config, images, log)  # the document's own generator, for the section "As printed"
+sides = log.lead()
+judged = log.verdict(lead=True)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-here.say("compared", log.say_run())
-here.say("images", f"{images.name}, {len(images.train):,} for training")
+here.say("whose", whose.told(log, judged, images.name, s.seeds, s.steps))
 known = quantities.known(sides.both)
 for name in quantities.TOLD:
     sides.say(name, known(name), ".2f")
 sides.say("pull", quantities.pull, ".0f")
-sentences.told(sides, "blind")
-whole = log.alone(part=("printed", "dynamics", "composition"))
-known = quantities.known(whole.both)
-for name in quantities.COMMITTED:
-    whole.say(name, known(name), ".2f")
-sentences.told(whole, "own_guess", "turns")
+sentences.told(sides, "blind", "own_guess", "turns")
 mean = lambda arm, column, share, spec=".1f": sides.mean(quantities.measured(arm, column, share), spec)
 seen = {arm: (mean(arm, "mackay", 1 / 3), mean(arm, "mackay", 1.0)) for arm in ("wired", "coded", "cGAN", "AC-GAN")}
 
@@ -93,15 +87,15 @@ figures.show(
     draw.answer(sides, float(quantities.real("mackay")(sides.this).mean())),
     f"Dimension within classes, means over seeds; dotted, the ends of the phases. All begin at {mean('wired', 'mackay', 0.0)}. At T/3 and at T the wired arm has {seen['wired'][0]} and "
     f"{seen['wired'][1]}, the arm as coded {seen['coded'][0]} and {seen['coded'][1]}, the conditional GAN {seen['cGAN'][0]} and {seen['cGAN'][1]}, the AC-GAN {seen['AC-GAN'][0]} and "
-    f"{seen['AC-GAN'][1]}." + sides.dashed,
+    f"{seen['AC-GAN'][1]}." + sides.dashed + sides.source,
 )  # fmt: skip
 
 # %% [markdown]
-# The images are {glue:text}`images`. In Phase 1 the wired arm's dimension falls by a share of {glue:text}`t1_wired_drop`, by {glue:text}`t1_wired_drop_minus_light` more than under a tenth of the grounding's weight;
-# as coded it falls by {glue:text}`t1_coded_drop`. {glue:text}`compared`
+# {glue:text}`whose` In Phase 1 the wired arm's dimension falls by a share of {glue:text}`t1_wired_drop`, by {glue:text}`t1_wired_drop_minus_light` more than under a tenth of the grounding's weight;
+# as coded it falls by {glue:text}`t1_coded_drop`. {glue:text}`own_guess`
 #
-# The document looks for the first time at a twentieth of its steps. From there on the wired arm of the committed run loses {glue:text}`t1b_wired_drop`; less what the arm as coded loses that is {glue:text}`t1b_drop_minus_coded`, less what
-# the conditional GAN loses {glue:text}`t1b_drop_minus_cgan`. {glue:text}`fork` {glue:text}`own_guess`
+# The document looks for the first time at a twentieth of its steps. From there on the wired arm loses {glue:text}`t1b_wired_drop`; less what the arm as coded loses that is {glue:text}`t1b_drop_minus_coded`, less what
+# the conditional GAN loses {glue:text}`t1b_drop_minus_cgan`.
 #
 # ### What do they draw?
 #
@@ -153,56 +147,50 @@ chapter.table(
 # They and ours stand in a file whose sha256 this run records.
 
 # %%
-dynamics.run_printed(config, images, log)
-paper = log.at(part=("printed", "dynamics"))
-curves = paper.map(printed.curves)
-written = dynamics.write(paper.this, log.folder / "results")
+curves = sides.map(printed.curves)
+written = dynamics.write(log.at(part=("printed", "dynamics")).this, log.folder / "results")
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-published = quantities.known(paper.both)
-paper.say("t1_drop", published("t1_drop"), ".2f")
-own = lambda rows: frames.last(frames.rows(rows, part="printed"), ("seed",))["correct"]
-paper.say("printed_correct", own, ".2f")
-told = lambda name: paper.mean(published(name), ".2f")
+sides.say("printed_correct", lambda rows: frames.last(frames.rows(rows, part="printed"), ("seed",))["correct"], ".2f")
+told = lambda name: sides.mean(known(name), ".2f")
 figures.show(
     draw.printed(curves),
     f"The document's two curves, by its own measures. Phase 1 lowers the pedagogical dimension by a share of {told('t1_drop')} and the count by {told('t2_count_drop')}; on average over all "
     f"checkpoints the adversary has {told('t4_difference')} dimensions and {told('t5_printed_difference')} counted holes more." + curves.dashed,
 )  # fmt: skip
-chapter.table(tables.predictions(paper), "The document's six predictions")
+chapter.table(tables.predictions(sides), "The document's six predictions")
 
 # %% [markdown]
-# By the document's thresholds the drop is {glue:text}`t1_drop`, from the first checkpoint to the first after a third. Its report gives 0.40. The generator of this run ends with a share of {glue:text}`printed_correct` right drawings, by judges that taught nobody; chance is one in as many as there are classes.
+# The drop is from the first checkpoint to the first after a third; the document's report gives 0.40. The generator ends with a share of {glue:text}`printed_correct` right drawings, by judges that taught nobody; chance is
+# one in as many as there are classes.
 #
-# In the committed run the count falls by {glue:text}`t9_printed_fall` over all phases, and the adversary less the pedagogical run is {glue:text}`t4_difference` in dimension and {glue:text}`t5_printed_difference` in the count. Less the arm as coded, which has the
-# adversary's body and is seen through its judge, it is {glue:text}`t4_one_body` and {glue:text}`t5_one_body`. {glue:text}`turns`
+# Over all phases the count falls by {glue:text}`t9_printed_fall`. The adversary less the arm as coded, which has the adversary's body and is seen through its judge, is {glue:text}`t4_one_body` in dimension and {glue:text}`t5_one_body` in the
+# count. {glue:text}`turns`
 #
 # ## Made precise
 #
-# The menu has every measure. Beside the *count* stands what a Gaussian cloud of the same dimension would count, beside the *dimension* the variance that is left, and beside the teaching judge others that taught nobody.
+# The menu has every measure. The document counts a hole as a bar of a barcode, in its longest tenth; beside this *count* stand the holes by the universal law and what a Gaussian cloud of the same dimension would
+# count, beside the *dimension* the variance that is left, and beside the teaching judge others that taught nobody. *A tenth* has a tenth of the grounding's weight throughout.
 
 # %%
-names = [arm for arm in draw.ARMS if arm in config.raising.arms]
 figures.show(
-    draw.measures(sides, names),
+    draw.measures(sides),
     f"Every arm by every measure. At T the wired arm has a share of {mean('wired', 'feature_variance', 1.0, '.2f')} of the real images' variance within classes, the conditional GAN "
     f"{mean('cGAN', 'feature_variance', 1.0, '.2f')}; the teaching judge takes {mean('wired', 'taught', 1.0, '.0%')} of the wired drawings for right, others {right('wired')}." + sides.dashed,
 )  # fmt: skip
-shown = chapter.table(
-    tables.arms(sides), "Every arm of this run, means over seeds, beside another sample of real images"
+first = chapter.table(
+    tables.arms(sides, 1 / 3), "Every arm at T/3, means over seeds, and another sample of real images"
 )
-shown + chapter.table(
-    tables.reach(samples_per_class, k), "What the estimate makes of Gaussian clouds of as many points"
-)
+last = chapter.table(tables.arms(sides, 1.0), "The same at T")
+first + last + chapter.table(tables.reach(samples_per_class, k), "The estimate of Gaussian clouds of as many points")
 
 # %% [markdown]
-# *Holes.* Wired, the count falls in Phase 1 by {glue:text}`t2_wired_count_drop`, and beyond the dimension by {glue:text}`t2_drop_beyond_dimension`; from the document's first look on, in the committed run, by {glue:text}`t2b_wired_count_drop`. From T/3 to T it falls by
-# {glue:text}`t9_count_fall`; a line through all looks between them, in the committed run, by {glue:text}`t9_fitted_fall`. *Stability.* After T/3 the wired dimension changes by a share of {glue:text}`t3_dimension_change` and the count by {glue:text}`t3_count_change`.
-# *Who has more?* The conditional GAN less the wired arm is {glue:text}`t4_cgan_minus_wired` in dimension, the AC-GAN {glue:text}`t4_acgan_minus_wired`; in the count {glue:text}`t5_count_difference`, beyond a Gaussian
-# cloud {glue:text}`t5_excess_difference`. Of the real variance the less varied arm of each pair keeps {glue:text}`t4_variety` and {glue:text}`t4b_variety`.
+# *Holes.* Phase 1 lowers the wired arm's count by {glue:text}`t2_wired_count_drop`, from the document's first look on by {glue:text}`t2b_wired_count_drop`; from T/3 to T a line through all looks has it fall by {glue:text}`t9_fitted_fall`.
+# *Who has more?* The conditional GAN less the wired arm is {glue:text}`t4_cgan_minus_wired` in dimension and {glue:text}`t5_count_difference` in the count. Of the real variance the less varied arm of this pair keeps {glue:text}`t4_variety`, of the
+# AC-GAN and the wired arm {glue:text}`t4b_variety`.
 #
 # *Phases of the adversary.* A break at T/3 or 2T/3 should be larger than breaks at other places. The share of seeds without one is {glue:text}`t6_no_break`; the statistic as fixed sees a planted step of a tenth in a share of
-# {glue:text}`t6_planted_break_found`. In the committed run the adversary's dimension changes by a share of {glue:text}`t6_change` after T/3.
+# {glue:text}`t6_planted_break_found`. The adversary's dimension changes by a share of {glue:text}`t6_change` after T/3.
 #
 # ### What composes?
 #
@@ -212,14 +200,25 @@ shown + chapter.table(
 chapter.table(tables.composed(sides), "The relation X > Y at the end of training, on pairs that were held out")
 
 # %% [markdown]
-# By the document's measure the arm as coded has {glue:text}`t7_relation_pedagogical`, a generator with random weights {glue:text}`t7_random_relation`, the AC-GAN {glue:text}`t7_relation_adversarial`. Both digits as requested: as coded {glue:text}`t7_joint_coded`,
-# random weights {glue:text}`t7_random_joint`; wired less AC-GAN {glue:text}`t7_joint_minus_acgan`, wired less conditional GAN {glue:text}`t7_joint_minus_cgan`. Without any splitter, which is the drawing alone, the wired arm has {glue:text}`t7_joint_alone`,
-# in the committed run {glue:text}`t7_alone_minus_acgan` more than the AC-GAN and {glue:text}`t7_alone_minus_cgan` more than the conditional GAN.
+# Both digits as requested, wired less AC-GAN: {glue:text}`t7_joint_minus_acgan`; wired less conditional GAN: {glue:text}`t7_joint_minus_cgan`. Without any splitter, which is the drawing alone, {glue:text}`t7_alone_minus_acgan` and
+# {glue:text}`t7_alone_minus_cgan`.
 #
+# ## This build
+#
+# The same code, on this machine.
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+mine = log.at()
+figures.show(
+    draw.answer(mine, float(quantities.real("mackay")(mine.this).mean())),
+    f"Dimension within classes in this build. The wired arm has {mine.mean(quantities.measured('wired', 'mackay', 1 / 3), '.1f')} at T/3.",
+)
+chapter.table(tables.arms(mine, 1.0), f"Every arm of this build at T, on {images.name}")
+
+# %% [markdown]
 # ## Verdict
 
 # %%
-judged = log.verdict()
 figures.show(
     judged.forest("What do the phases do to the dimension?", "share of the dimension", ("T1", "T1b", "t3_dimension")),
     "Changes in time, 95 % intervals over seeds. Green lies inside the shaded region, red wholly outside, yellow straddles its border, grey has too few seeds.",
@@ -241,9 +240,13 @@ judged.probe_table()
 here.box()
 
 # %% [markdown]
-# {glue:text}`compresses` {glue:text}`holes` {glue:text}`holes_begun` {glue:text}`stable` {glue:text}`refines` {glue:text}`rival` {glue:text}`other_rival` {glue:text}`more` {glue:text}`breaks` {glue:text}`composes` {glue:text}`rivals_fail` Known answers, planted into this run's own scatter and taken out of it, were told apart for {glue:text}`told_apart` claims.
+# Do the pupils of the kind teacher first leave things out? {glue:text}`fork` {verdict}`T1b` {glue:text}`refines` {verdict}`T9`
 #
-# **Limits.** *Wired* is our reading of what the document means; grounding through the witness alone would be another. Seeds have judges of their own, so that intervals hold over judges too; the two that score are the same for all. Phases here differ
+# {glue:text}`compresses` {verdict}`T1` {glue:text}`stable` {verdict}`T3` {glue:text}`holes` {verdict}`T2` {glue:text}`holes_begun` {verdict}`T2b` {glue:text}`rival` {verdict}`T4` {glue:text}`other_rival` {verdict}`T4b`
+# {glue:text}`more` {verdict}`T5` {glue:text}`breaks` {verdict}`T6` {glue:text}`composes` {verdict}`T7` {glue:text}`rivals_fail` {verdict}`T7b` Known answers, planted into the same scatter and taken out of it, were told apart for
+# {glue:text}`told_apart` claims.
+#
+# **Limits.** *Wired* is our reading of what the document means; grounding through the judge alone, or the witness alone, would be another. Seeds have judges of their own, so that intervals hold over judges too; the two that score are the same for all. Phases here differ
 # in a weight, under Adam; of phases of another kind this page says nothing. Nor does it judge the document's "necessary but not sufficient", "consistently higher" and "no systematic trends". At the scale `profile` networks are narrower than the document's, steps fewer,
 # and the rate is higher, for its own run as well; splitters learn in fewer steps, too. `scale=document` has its widths. All arms share one rate, which was tuned for none of them.
 #
@@ -255,10 +258,10 @@ here.box()
 # :run: ruc run training_dynamics -p steps 150
 # :minutes: 1
 # :check: t7_random_relation above 0.8
-# Half the steps are half a school. Which arm's dimension at T will differ most from the figure above: one that still learns to draw, or the one that never does?
+# Half the steps are half a school. Which arm's dimension at T will differ most from this build's table: one that still learns to draw, or the one that never does?
 #
 # +++
-# Compare the table of arms, here and there. The measure of the last section will not notice: a generator with random weights passes it before and after.
+# Compare the two tables. The measure of composition will not notice: a generator with random weights passes it before and after.
 # :::
 #
 # :::{exercise} Nearer neighbours

@@ -190,6 +190,24 @@ def test_an_own_run_is_judged_by_the_reference_another_alone(open_log, tmp_path)
     assert "own parameters" not in own.table().bundle["text/html"]
 
 
+def test_a_page_that_speaks_of_the_committed_run_first_shows_its_rows_and_verdicts(open_log, tmp_path):
+    alone = fill(open_log(model="other"))
+    assert alone.lead().source == ""
+    assert alone.verdict(lead=True).by == "this run"
+    commit(tmp_path / "reference", 0.0, {"model": "small", "text": "embedded", "file": "none"})
+    other = fill(open_log(model="other"))
+    assert "reference" in other.lead(part="main").source
+    judged = other.verdict(lead=True)
+    assert (judged.by, judged.own, verdict_of(judged)) == ("shown", True, claims.words.REFUTED)
+    markup = judged.table().bundle["text/html"]
+    assert "<th>this run</th>" in markup
+    assert f"verdict-{claims.words.SUPPORTED}" in markup
+    own = fill(open_log())
+    assert own.lead().reference is not None
+    assert "<th>this run</th>" not in own.verdict(lead=True).table().bundle["text/html"]
+    assert json.loads((tmp_path / "run" / "verdicts.json").read_text())["counts"] is True
+
+
 def test_probes_and_numbers_are_kept(open_log, tmp_path):
     judged = fill(open_log()).verdict()
     assert judged.passed == "1 of 1"

@@ -100,7 +100,8 @@ class Sides:
 
 @dataclass(frozen=True)
 class Judged:
-    """A chapter's verdicts. by: which run's are shown; own: whether this run has the claims' own parameters."""
+    """A chapter's verdicts. by: which run's are shown; own: whether that run has the claims' own parameters; beside: a run of
+    other parameters whose verdicts stand in the table, too."""
 
     runs: Mapping[str, list[claims.Verdict]]
     probes: list[claims.known.Probe]
@@ -108,6 +109,7 @@ class Judged:
     by: str
     own: bool
     sights: Sequence[claims.known.Sight] = ()
+    beside: str = ""
 
     @property
     def verdicts(self) -> list[claims.Verdict]:
@@ -158,6 +160,7 @@ class Judged:
         """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with
         the verdict that the claims' own have beside it."""
         own = {(v.id, v.criterion): v.verdict for v in self.runs.get("reference", ())}
+        other = {(v.id, v.criterion): v.verdict for v in self.runs.get(self.beside, ())}
         rows = []
         for v in self.verdicts:
             row = {"claim": v.id, "criterion": v.criterion, "verdict": prose.badge(v.verdict)}
@@ -165,6 +168,8 @@ class Judged:
                 row["with the claim's own parameters"] = prose.badge(
                     own.get((v.id, v.criterion), claims.words.AWAITING)
                 )
+            if other:
+                row[self.beside] = prose.badge(other[v.id, v.criterion])
             rows.append(row | {"why": v.reason})
         return prose.table(pd.DataFrame(rows), "", name="verdicts")
 

@@ -222,6 +222,16 @@ class Log:
         rows = self.frame(label) if known else self.frame().iloc[:0]
         return Sides(frames.rows(rows, **where), None, self.committed[label].title if known else "no reference yet")
 
+    @property
+    def leading(self) -> Committed | None:
+        """The reference that a page speaks of first: the one that answers this run's parameters, else the claims' own."""
+        return self.answer() or self.committed.get("")
+
+    def lead(self, **where: object) -> Sides:
+        """The sides a page speaks of first: this run beside the reference that answers it; else the claims' own reference
+        alone; else this run."""
+        return self.at(**where) if self.answer() or not self.leading else self.alone(**where)
+
     def frame(self, label: str | None = None) -> pd.DataFrame:
         """The study's tidy frame of this run, or of a committed reference ('' for the claims' own)."""
         key = "" if label is None else f"/{label}"
@@ -241,9 +251,10 @@ class Log:
             else ("No run at full scale is committed yet, so this run is shown and judged alone.")
         )
 
-    def verdict(self) -> Judged:
-        """Judge the chapter's claims by this run, by the reference that answers its parameters, and by the claims' own."""
-        found = self.answer()
+    def verdict(self, lead: bool = False) -> Judged:
+        """Judge the chapter's claims by this run, by the reference that answers its parameters, and by the claims' own. lead:
+        show the claims' own where none answers, as `lead` does, with this run's verdicts beside it."""
+        found = self.leading if lead else self.answer()
         runs = {"this run": None} | ({"shown": found.label} if found else {})
         runs |= {"reference": ""} if "" in self.committed else {}
         measured = {k: self.study.measure(self.frame(k), self.claims, self._beside(k)) for k in set(runs.values())}
@@ -255,8 +266,9 @@ class Log:
             shown.probes,
             self.study.planted,
             "shown" if found else "this run",
-            self.own,
+            self.own or bool(lead and found and not found.label),
             shown.sights,
+            beside="this run" if found and found is not self.answer() else "",
         )
 
     def examine(self, frame: pd.DataFrame, least: int = 3) -> dict[str, str]:

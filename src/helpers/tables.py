@@ -70,15 +70,16 @@ def texts(
     title: str = "What does the model write?",
     head: str = "stored as",
     prompt: str = "",
+    told: str = "",
     start: int = -1,
     caption: str = "",
 ) -> Output:
     """What models write after one prompt, as a table with a slider: a position a value of `slider`, a line a label.
 
     rows: a line each (`by`, `slider`) with its `text`, or an Output in its place; lines without a text and of other names
-    are left out. labels: what the values of `by` are called, in the table's order. format: how a position is called,
-    "{:.0%}" or a function. start: the position shown first, counted from the end when negative. Every text is shown as it
-    is, markup included. Raises ValueError when a cell has two texts.
+    are left out. labels: what the values of `by` are called, in the table's order. told: the head above the texts. format: how
+    a position is called, "{:.0%}" or a function. start: the position shown first, counted from the end when negative. Every
+    text is shown as it is, markup included. Raises ValueError when a cell has two texts.
     """
     rows = rows[rows[by].isin(list(labels)) & rows[text].notna()] if len(rows) else rows
     positions = _positions(rows[slider]) if len(rows) else []
@@ -87,7 +88,7 @@ def texts(
         _page(rows, labels, by, slider, text, position, name) for position, name in zip(positions, names, strict=True)
     ]
     start = min(max(start + len(cells) if start < 0 else start, 0), max(len(cells) - 1, 0))
-    above = f"after “{prompt}” the model writes" if prompt else "the model writes"
+    above = told or (f"after “{prompt}” the model writes" if prompt else "the model writes")
     pages = "".join(
         _table(page, name, (head, above), prefix, hidden=i != start)
         for i, (page, name) in enumerate(zip(cells, names, strict=True))

@@ -330,10 +330,12 @@ def test_a_pull_is_that_of_the_judge_over_alignment():
 def test_figures_and_tables_draw_what_there_is(rows):
     sides = Sides(rows)
     assert len(figures.answer(sides, 6.0).data) >= 4
-    assert figures.measures(sides, ["wired", "coded"]).data
+    assert figures.measures(sides).data
     assert figures.printed(sides.map(printed.curves)).data
     assert tables.predictions(sides)["the document"].iloc[0] == "strongly supported"
-    assert "wired" in tables.arms(sides)["arm"].iloc[2] or len(tables.arms(sides)) == len(ARMS)
+    for share in (1 / 3, 1.0):
+        assert {"wired", "AC-GAN"} < set(tables.arms(sides, share)["arm"])
+    assert not len(tables.arms(Sides(rows.iloc[:0]), 1.0))
     assert len(tables.composed(sides).columns) == 7
 
 

@@ -111,11 +111,30 @@ def test_known_answers_are_told_apart():
     assert controls.planted(world()[lambda r: r["part"] == "variety"]) == {}
 
 
-@pytest.mark.parametrize(
-    ("values", "place"), [([1, 1, 0.99], 0), ([0.9, 0.95], 1), ([0.81, 0.83], 2), ([0.2], 2), ([], None)]
-)
-def test_the_three_outcomes(values, place):
-    assert quantities.outcome(values) == ("" if place is None else quantities.OUTCOMES[place])
+def test_what_the_other_two_thirds_were_for_is_said_by_the_intervals():
+    rows = world()
+    assert sentences.rest(Sides(rows[rows["seed"] == 0])) == "That is open, for want of seeds."
+    told = {}
+    for by in (0.0, 0.1, -0.1):
+        changed = rows.copy()
+        taught = (changed["part"] == "variety") & (changed["arm"] == "wired") & changed["at"].isin(["first", "last"])
+        for column in ("taught", "coverage", "pixel_variance"):
+            noise = 1e-3 * changed["seed"] * (-1) ** changed["seed"]
+            changed.loc[taught, column] = (0.4 + (noise + by) * (changed["at"] == "last"))[taught]
+        told[by] = sentences.rest(Sides(changed))
+    assert told[0.0].startswith("For nothing that we could measure")
+    assert "fall" not in told[0.0]
+    assert told[0.1].startswith("For a rise in what a classifier learns")
+    assert "There is a fall in what a classifier learns" in told[-0.1]
+
+
+def test_the_least_of_the_document_s_measure():
+    rows = world(count=3)
+    low = rows.copy()
+    low.loc[(low["arm"] == "coded") & (low["variant"] == "swapped"), "relation"] = 0.4
+    assert quantities.least(low).tolist() == quantities.least(rows).tolist()
+    assert quantities.passing(low).tolist() == [0.4] * 3
+    assert not len(quantities.least(rows.iloc[:0])) + len(quantities.passing(rows.iloc[:0]))
 
 
 def test_figures_and_tables_are_drawn_from_any_part_of_the_rows():
@@ -128,12 +147,9 @@ def test_figures_and_tables_are_drawn_from_any_part_of_the_rows():
     both = figures.answer(Sides(rows, rows, "reference"), 10)
     assert len(both.data) == 4
     assert len(tables.controls(sides)) == len(tables.drawn(sides, "7 > 3")) == 10
-    found = tables.outcomes(sides).set_index("generator")
-    assert set(found["by X > Y, as printed"]) == {quantities.OUTCOMES[0]}, "the document's measure tells no two apart"
-    assert found.loc["random", "by both digits"] == quantities.OUTCOMES[2]
     empty = Sides(rows.iloc[:0])
     assert not figures.answer(empty, 10).data
-    assert not len(tables.controls(empty)) + len(tables.drawn(empty, "")) + len(tables.outcomes(empty))
+    assert not len(tables.controls(empty)) + len(tables.drawn(empty, ""))
 
 
 @pytest.mark.parametrize(

@@ -44,17 +44,17 @@ ARMS = {  # name, as it stands in the column `arm`
     "AC-GAN": Upbringing("adversarial", real=1, classes=1),
     "hybrid": Upbringing("adversarial", real=1, classes=1, judge=1),
 }
-SAID = {  # what each is, for tables
-    "untrained": "as it starts",
-    "coded": "as coded: the grounding has no gradient",
-    "coded, constant": "as coded, grounding 1 throughout",
-    "wired": "grounding through the judge and the witness, in phases",
-    "wired, constant": "wired, grounding 1 throughout",
-    "wired, light": "wired, a tenth of the grounding's weight",
-    "judge only": "the judge's cross-entropy alone",
+SAID = {  # its one name on a page
+    "untrained": "random",
+    "coded": "as coded",
+    "coded, constant": "as coded, no phases",
+    "wired": "wired",
+    "wired, constant": "wired, no phases",
+    "wired, light": "wired, a tenth",
+    "judge only": "judge alone",
     "cGAN": "conditional GAN",
-    "AC-GAN": "auxiliary-classifier GAN",
-    "hybrid": "AC-GAN with the judge's grounding in phases",
+    "AC-GAN": "AC-GAN",
+    "hybrid": "AC-GAN and judge",
 }
 MEASURES = {  # what a table calls it: (column, variant, set of pairs)
     "X > Y, as printed": ("relation", "splitter", "held"),

@@ -34,8 +34,9 @@ def strip(images: np.ndarray, gap: int = 2) -> np.ndarray:
 
 def shown(text: str, told: str, high: int = 40) -> Output:
     """A picture of `png` as a cell of a table. told: what it shows, in words; high: pixels on the page."""
-    look = f"height:{high}px;width:auto;image-rendering:pixelated;margin:0"
-    markup = f'<img src="data:image/png;base64,{html.escape(text)}" alt="{html.escape(told)}" style="{look}">'
+    look = f"height:{high}px;width:auto;image-rendering:pixelated;margin:0;padding:0;background:none"
+    source = f"data:image/png;base64,{html.escape(text)}"
+    markup = f'<img class="dark-light" src="{source}" alt="{html.escape(told)}" style="{look}">'
     return Output({"text/html": markup, "text/plain": f"[{told}]"})
 
 

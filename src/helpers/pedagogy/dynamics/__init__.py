@@ -11,9 +11,9 @@ from helpers.pedagogy.dynamics.config import Looking
 from helpers.pedagogy.dynamics.printed import write
 from helpers.pedagogy.dynamics.run import run_dynamics, run_printed
 from helpers.pedagogy.dynamics.scale import DOCUMENT, FULL, QUICK, Dynamics
+from helpers.pedagogy.whose import FASHION
 from helpers.study import Study
 
-FASHION = "sha256:5b6d2c4c694a91887af8ab7d039c04f80af3c29378d731c93a538d2e831aa469"  # of the npz file of Fashion-MNIST
 CHAPTERS = {
     "training_dynamics": Study(
         frame=quantities.frame,

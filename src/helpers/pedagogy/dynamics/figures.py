@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import plotly.graph_objects as go
 
 from helpers import figures
 from helpers.figures import SERIES
+from helpers.pedagogy.arms import SAID
 from helpers.pedagogy.dynamics.config import THIRDS
 from helpers.study import Sides
 
-ARMS = {  # arm: (name, colour); those of the answer first
-    "wired": ("wired", SERIES[0]),
-    "coded": ("as coded", SERIES[4]),
-    "cGAN": ("conditional GAN", SERIES[3]),
-    "AC-GAN": ("AC-GAN", SERIES[1]),
-    "wired, constant": ("wired, grounding 1 throughout", SERIES[2]),
-    "wired, light": ("wired, a tenth of the grounding's weight", SERIES[5]),
-    "judge only": ("judge alone", SERIES[6]),
-    "hybrid": ("AC-GAN and judge", SERIES[7]),
+COLOURS = {
+    "wired": 0,
+    "coded": 4,
+    "cGAN": 3,
+    "AC-GAN": 1,
+    "wired, constant": 2,
+    "wired, light": 5,
+    "judge only": 6,
+    "hybrid": 7,
 }
+ARMS = {arm: (SAID[arm], SERIES[i]) for arm, i in COLOURS.items()}  # (name, colour); those of the answer first
 MEASURES = {  # column: how a menu and an axis name it
     "mackay": "dimension within classes",
     "pooled": "dimension of all classes pooled, as printed",
@@ -37,20 +37,18 @@ PRINTED = {"dimension": "dimension (all classes, k = 20)", "holes": "mean holes,
 def answer(sides: Sides, real: float) -> go.Figure:
     """The dimension within classes of the four arms that the question is about; the real images' as a level."""
     fig = figures.figure("What lowers the dimension?", "training step", MEASURES["mackay"], height=460)
-    for arm in list(ARMS)[:4]:
-        name, color = ARMS[arm]
+    for arm, (name, color) in list(ARMS.items())[:4]:
         figures.compare(fig, sides, "mackay", "step", name, color, seeds=False, part="dynamics", arm=arm)
     figures.level(fig, real, "real images")
     return _phases(fig, sides).update_yaxes(rangemode="tozero")
 
 
-def measures(sides: Sides, arms: Sequence[str]) -> go.Figure:
-    """Every measure of some arms, one at a time, by a menu."""
+def measures(sides: Sides) -> go.Figure:
+    """Every measure of the arms that there are, one at a time, by a menu."""
     fig, sizes = figures.figure("What else happens meanwhile?", "training step", "", height=480), []
     for column in MEASURES:
         before = len(fig.data)
-        for arm in arms:
-            name, color = ARMS[arm]
+        for arm, (name, color) in ARMS.items():
             figures.compare(fig, sides, column, "step", name, color, seeds=False, part="dynamics", arm=arm)
         sizes.append(len(fig.data) - before)
     return figures.groups(_phases(fig, sides), list(MEASURES.values()), sizes)

@@ -26,17 +26,12 @@ FEWEST = 8  # placebos, of all seeds together
 BREAK = 0.1  # share of the dimension by which a planted break moves it
 CEILING = 0.95  # joint accuracy above which two arms cannot be told apart
 LEVEL = 95  # percentile of the placebo breaks
-TOLD = (  # what the prose tells of this run
-    "t1_wired_drop", "t1_wired_drop_minus_light", "t1_coded_drop", "t1_coded_schedule_minus_constant", "t2_wired_count_drop",
-    "t2_drop_beyond_dimension", "t3_dimension_change", "t3_count_change", "t4_cgan_minus_wired", "t4_acgan_minus_wired",
-    "t4_variety", "t4b_variety", "t5_count_difference", "t5_excess_difference", "t6_no_break", "t6_planted_break_found",
-    "t7_joint_minus_acgan", "t7_joint_minus_cgan", "t7_relation_pedagogical", "t7_relation_adversarial", "t7_joint_coded",
-    "t7_random_relation", "t7_random_joint", "t7_joint_alone", "t9_count_fall",
-)  # fmt: skip
-COMMITTED = (  # and of the committed run
-    "t1b_wired_drop", "t1b_drop_minus_coded", "t1b_drop_minus_cgan", "t2b_wired_count_drop", "t4_difference", "t4_one_body",
-    "t5_printed_difference", "t5_one_body", "t6_change", "t7_alone_minus_acgan", "t7_alone_minus_cgan", "t9_fitted_fall",
-    "t9_printed_fall",
+TOLD = (  # what the prose tells
+    "t1_wired_drop", "t1_wired_drop_minus_light", "t1_coded_drop", "t1_coded_schedule_minus_constant",
+    "t2_wired_count_drop", "t4_cgan_minus_wired", "t4_variety", "t4b_variety", "t5_count_difference", "t6_no_break",
+    "t6_planted_break_found", "t7_joint_minus_acgan", "t7_joint_minus_cgan", "t1b_wired_drop", "t1b_drop_minus_coded",
+    "t1b_drop_minus_cgan", "t2b_wired_count_drop", "t4_one_body", "t5_one_body", "t6_change", "t7_alone_minus_acgan",
+    "t7_alone_minus_cgan", "t9_fitted_fall", "t9_printed_fall",
 )  # fmt: skip
 BESIDE = {  # told and not judged
     "t1_coded_drop", "t4_one_body", "t5_one_body", "t6_change", "t7_alone_minus_acgan", "t7_alone_minus_cgan",

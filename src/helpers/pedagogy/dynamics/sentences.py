@@ -13,10 +13,10 @@ VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
         "undecided": "Counted from random weights, whether grounding compresses is open.",
     }),
     "fork": ("T1b", {
-        "supported": "From the document's first look on, heavy grounding compresses, and more than other training does.",
-        "refuted": "From the document's first look on, no mark of compression by grounding holds. These fail: {fails}.",
-        "mixed": "From the document's first look on, this holds: {holds}. This does not: {fails}.",
-        "undecided": "From the document's first look on, whether heavy grounding compresses is open.",
+        "supported": "Yes, from the document's first look on they leave things out, and more than other training makes them.",
+        "refuted": "No. From the document's first look on, what would show it fails: {fails}.",
+        "mixed": "By half. From the document's first look on, this holds: {holds}. This does not: {fails}.",
+        "undecided": "Whether they first leave things out is open, from the document's first look on.",
     }),
     "holes": ("T2", {
         "supported": "Counted from random weights, Phase 1 closes holes beyond what the dimension explains.",
@@ -37,10 +37,10 @@ VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
         "undecided": "Whether the wired arm stays where it is after the first phase is open.",
     }),
     "refines": ("T9", {
-        "supported": "After the first phase the count goes on falling, beyond the adversary's.",
-        "refuted": "After the first phase the count does not go on falling as claimed.",
-        "mixed": "After the first phase the count goes on falling by one of two standards.",
-        "undecided": "Whether the count goes on falling after the first phase is open.",
+        "supported": "And they then draw what is left more smoothly: the count goes on falling, beyond the adversary's.",
+        "refuted": "Nor do they then draw what is left more smoothly: the count does not go on falling as claimed.",
+        "mixed": "That they then draw what is left more smoothly holds by one of two standards.",
+        "undecided": "Whether they then draw more smoothly, so that the count goes on falling, is open.",
     }),
     "rival": ("T4", {
         "supported": "The document's adversary ends with the higher dimension.",

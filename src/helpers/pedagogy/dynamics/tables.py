@@ -13,7 +13,6 @@ from helpers.figures import Output
 from helpers.pedagogy import pictures
 from helpers.pedagogy.arms import ARMS, MEASURES, SAID
 from helpers.pedagogy.dynamics import printed, quantities
-from helpers.pedagogy.dynamics.config import THIRDS
 from helpers.pedagogy.dynamics.figures import ARMS as NAMES
 from helpers.study import Sides
 from helpers.tables import texts
@@ -33,20 +32,16 @@ def audit(sides: Sides) -> pd.DataFrame:
     return pd.DataFrame([{"term": r["term"]} | {c: cell(float(r[c])) for c in from_name} for _, r in rows.iterrows()])
 
 
-def arms(sides: Sides) -> pd.DataFrame:
-    """A row an arm of this run: what it is raised on, and what it has at T/3 and at T; real images last."""
+def arms(sides: Sides, share: float) -> pd.DataFrame:
+    """A row an arm: what it has at a share of training; real images last."""
     found = []
     for arm in ARMS:
-        row = {"arm": SAID[arm]}
-        for share, at in ((THIRDS[0], "T/3"), (1.0, "T")):
-            for column, name in COLUMNS.items():
-                values = quantities.at(sides.this, arm, column, share)
-                row[f"{name}, {at}"] = float(values.mean()) if len(values) else np.nan
-        found += [row] if np.isfinite(list(row.values())[1]) else []
+        values = {name: quantities.at(sides.this, arm, column, share) for column, name in COLUMNS.items()}
+        if len(values[COLUMNS["mackay"]]):
+            found.append({"arm": SAID[arm]} | {name: float(of.mean()) for name, of in values.items()})
     rows = frames.rows(sides.this, part="dynamics", arm="real")
     if len(rows):
-        real = {f"{name}, {at}": float(rows[column].mean()) for at in ("T/3", "T") for column, name in COLUMNS.items()}
-        found.append({"arm": "real images"} | real)
+        found.append({"arm": "real images"} | {name: float(rows[column].mean()) for column, name in COLUMNS.items()})
     return pd.DataFrame(found)
 
 
@@ -103,5 +98,5 @@ def drawn(sides: Sides, caption: str) -> Output:
     names = {arm: name for arm, (name, _) in NAMES.items() if arm in set(rows["arm"])} if len(rows) else {}
     return texts(
         rows.assign(text=shown), names, by="arm", slider="step", prefix="step ", format="{:.0f}", title="What do they draw?",
-        head="arm", caption=caption,
+        head="arm", told="draws, classes 0 to 9", caption=caption,
     )  # fmt: skip

@@ -8,9 +8,9 @@ from helpers.pedagogy.phases import controls, quantities
 from helpers.pedagogy.phases.config import LOOKS, Variety, looks
 from helpers.pedagogy.phases.run import run_phases
 from helpers.pedagogy.phases.scale import DOCUMENT, FULL, QUICK, Ablation
+from helpers.pedagogy.whose import FASHION
 from helpers.study import Study
 
-FASHION = "sha256:5b6d2c4c694a91887af8ab7d039c04f80af3c29378d731c93a538d2e831aa469"  # of the npz file of Fashion-MNIST
 CHAPTERS = {
     "phase_one_ablation": Study(
         frame=lambda rows: rows,

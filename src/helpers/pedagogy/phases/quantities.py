@@ -13,13 +13,11 @@ Quantities = dict[str, Sequence[float]]
 OVER = ("seed",)
 COMPOSED = {"part": "composition", "variant": "splitter", "pairs": "held"}  # the document's task, on what was held out
 WIRED = {"arm": "wired"}
-CEILING, ABOUT = 0.81, 0.05  # the document's adversarial arm, and how near to it counts as about so much
 WHOLE = 0.995  # what is 100 per cent when it is printed
 TOLD = (  # of those below, what the prose tells
     "t8_joint_difference", "t8_joint_final", "t8_joint_early", "t8_joint_dawn", "t8_more_of_the_same", "t8_relation_random",
     "t8_relation_coded", "t8_joint_coded",
 )  # fmt: skip
-OUTCOMES = ("1: all of it", "2: less, and more than the adversary's 81 %", "3: about 81 % or less")
 
 
 def measured(column: str, arm: str, at: str, **where: object) -> Callable[[pd.DataFrame], Sequence[float]]:
@@ -66,13 +64,21 @@ def named(name: str) -> Callable[[pd.DataFrame], Sequence[float]]:
     return lambda rows: judged(rows).get(name, [])
 
 
-def outcome(values: Sequence[float]) -> str:
-    """Which of the document's three outcomes an arm's mean accuracy is; empty without values."""
-    values = np.asarray(values, float)
-    if not len(values) or np.isnan(values).any():
-        return ""
-    mean = values.mean()
-    return OUTCOMES[0 if mean >= WHOLE else 1 if mean > CEILING + ABOUT else 2]
+def least(rows: pd.DataFrame) -> np.ndarray:
+    """A quantity: the document's measure of the generator that has least of it, seed by seed."""
+    found = frames.rows(rows, **COMPOSED)
+    return found.groupby("seed")["relation"].min().to_numpy() if len(found) else np.empty(0)
+
+
+def passing(rows: pd.DataFrame) -> np.ndarray:
+    """A quantity: the least that random weights and the coded arm at T/3 have of it, as requested and turned round."""
+    which = (("untrained", "start"), ("coded", "first"))
+    found = [
+        pd.Series(frames.per_seed(rows, "relation", arm=arm, at=at, **(COMPOSED | {"variant": variant})))
+        for arm, at in which
+        for variant in ("splitter", "swapped")
+    ]
+    return pd.concat(found, axis=1).min(axis=1).to_numpy()
 
 
 def _difference(rows: pd.DataFrame, column: str, a: tuple[str, str], b: tuple[str, str], **where: object) -> pd.Series:

@@ -10,7 +10,6 @@ from helpers import frames
 from helpers.pedagogy import pictures
 from helpers.pedagogy.arms import MEASURES
 from helpers.pedagogy.phases.figures import PLACES
-from helpers.pedagogy.phases.quantities import COMPOSED, outcome
 from helpers.study import Sides
 
 CONTROLS = tuple(name for name in MEASURES if name != "both digits, trained pairs")
@@ -20,18 +19,6 @@ def controls(sides: Sides) -> pd.DataFrame:
     """A row an arm and moment: the task, and what else would pass for it."""
     rows = frames.rows(sides.this, part="composition")
     return _table(rows, {name: (c, {"variant": v, "pairs": p}) for name in CONTROLS for c, v, p in (MEASURES[name],)})
-
-
-def outcomes(sides: Sides) -> pd.DataFrame:
-    """A row an arm and moment: which of the document's three outcomes it is, by its measure and by both digits."""
-    found = []
-    for (arm, at), place in PLACES.items():
-        where = {"arm": arm, "at": at} | COMPOSED
-        one, other = (frames.per_seed(sides.this, c, **where).to_numpy() for c in ("relation", "joint"))
-        if len(one):
-            told = {"by X > Y, as printed": outcome(one), "by both digits": outcome(other)}
-            found.append({"generator": place} | told)
-    return pd.DataFrame(found)
 
 
 def drawn(sides: Sides, requests: str) -> pd.DataFrame:
