@@ -86,7 +86,7 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 @pytest.mark.parametrize(
     ("given", "named"),
-    [(("text", b"/tmp/f\xff.txt"), "text='/tmp/f\\xff.txt'"), (("word", b"\xff"), "word='\\xff'")],
+    [(("text", b"/nowhere/f\xff.txt"), "text='/nowhere/f\\xff.txt'"), (("word", b"\xff"), "word='\\xff'")],
 )
 def test_bytes_that_are_no_text_are_refused_by_parameter(project, given, named):
     done = subprocess.run([*RUC, "run", "kinds", "-p", *given], capture_output=True, text=True)

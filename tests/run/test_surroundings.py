@@ -133,7 +133,7 @@ print("never")
 @pytest.mark.parametrize("end", ["import sys; sys.exit(0)", "import os; os._exit(0)"])
 def test_a_cell_that_ends_the_kernel_early_is_no_whole_run(project, end):
     (project.root / "notebooks" / "ends.py").write_text(ENDS.replace("END", end))
-    with pytest.raises(RunError, match=r"the kernel (ended before code cell|died)"):
+    with pytest.raises(RunError, match=r"the kernel (ended before cell|died)"):
         go(project, "ends")
     assert Store(project.runs).all("ends") == []
 
