@@ -159,10 +159,7 @@ class Book:
         assert self.wait(self.start(self.draw.choice((0, 200, 2000)))) != 70
 
     def corrupt(self):
-        aside = (
-            ".failed",
-            ".work",
-        )  # pieces of a run that did not end are its notebook's to check, and this one's does not
+        aside = ".failed", ".work"  # its notebook checks pieces of a run that did not end, and this one does not
         found = [p for p in self.runs.glob("[!.]*/**/*") if p.is_file() and not any(kind in str(p) for kind in aside)]
         if not found:
             return
