@@ -8,6 +8,7 @@ import io
 import matplotlib.image
 import numpy as np
 import pytest
+from PIL import Image
 
 from helpers.pedagogy import pictures
 
@@ -35,3 +36,16 @@ def test_a_picture_is_told_in_words():
     found = pictures.shown(pictures.png(np.zeros((2, 2), np.uint8)), "7 > 3").bundle
     assert 'alt="7 &gt; 3"' in found["text/html"]
     assert found["text/plain"] == "[7 > 3]"
+
+
+@pytest.mark.parametrize("wide", [1, 6, 7])
+def test_a_lean_picture_is_the_same_to_half_a_grey(wide):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, wide)).astype(np.uint8)
+    read = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures.lean(pictures.png(pixels))))).convert("L"))
+    assert read.shape == pixels.shape
+    assert np.abs(read.astype(int) - pixels).max() <= 8
+
+
+def test_a_lean_picture_is_small():
+    noise = pictures.png(np.random.default_rng(0).integers(0, 256, (28, 298)).astype(np.uint8))
+    assert len(pictures.lean(noise)) < 0.55 * len(noise)
