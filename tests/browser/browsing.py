@@ -1,6 +1,7 @@
 """What the tests of the built site share: its pages, and a visit that draws every figure."""
 
 import json
+import os
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -35,6 +36,13 @@ PAGES = (
     "book/glossary",
     "book/bibliography",
     *(f"book/chapters/{name}" for name in FIGURES),
+)
+# for tests that take seconds a page: with RUC_TEST_ALL=1 every page, else one chapter of each part
+ONE_A_PART = {"dtdr_emergence", "training_dynamics", "joint_qa", "separability_grokking", "learned_encoding"}
+SOME = (
+    PAGES
+    if os.environ.get("RUC_TEST_ALL")
+    else tuple(page for page in PAGES if "chapters" not in page or page.rpartition("/")[2] in ONE_A_PART)
 )
 INTO_VIEW = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"
 
