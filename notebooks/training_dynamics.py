@@ -170,12 +170,12 @@ chapter.table(tables.predictions(sides), "The document's six predictions")
 # ## Made precise
 #
 # The menu has every measure. The document counts a hole as a bar of a barcode, in its longest tenth; beside this *count* stand the holes by the universal law and what a Gaussian cloud of the same dimension would
-# count, beside the *dimension* the variance that is left, and beside the teaching judge others that taught nobody. *A tenth* has a tenth of the grounding's weight throughout.
+# count, beside the *dimension* the variance that is left, and beside the teaching judge others that taught nobody. The tables have every arm; *a tenth* has a tenth of the grounding's weight throughout.
 
 # %%
 figures.show(
     draw.measures(sides),
-    f"Every arm by every measure. At T the wired arm has a share of {mean('wired', 'feature_variance', 1.0, '.2f')} of the real images' variance within classes, the conditional GAN "
+    f"The same arms by every measure. At T the wired arm has a share of {mean('wired', 'feature_variance', 1.0, '.2f')} of the real images' variance within classes, the conditional GAN "
     f"{mean('cGAN', 'feature_variance', 1.0, '.2f')}; the teaching judge takes {mean('wired', 'taught', 1.0, '.0%')} of the wired drawings for right, others {right('wired')}." + sides.dashed,
 )  # fmt: skip
 first = chapter.table(

@@ -16,7 +16,7 @@ from helpers import claims
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PROSE, CHAPTER = 160_000, 450_000  # bytes of a page, its icons included; the ledger grows with what is judged
+PROSE, CHAPTER = 160_000, 400_000  # bytes of a page, its icons included; the ledger grows with what is judged
 POINT = """const gd = arguments[0], shown = t => t.visible === true && t.x && t.x.length > 2;
 const trace = gd._fullData.find(shown), i = Math.floor(trace.x.length / 2);
 return [gd._fullLayout.xaxis.d2p(trace.x[i]), gd._fullLayout.yaxis.d2p(trace.y[i])]"""  # pixels within the axes
