@@ -1,6 +1,5 @@
 """What a chapter measures and what it is compared with: a `Study` says how it goes from records to verdicts, and a `Log`
-keeps the records and finds the committed reference that answers the same parameters.
-"""
+keeps the records and finds the committed reference that answers the same parameters."""
 
 from __future__ import annotations
 
