@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from helpers.softprompt import quantities
+
 JOINT = {  # name: the claim, and the sentence for each of its verdicts
     "joint": ("M2", {
         "supported": "One content can hold a question and its answer, and the model says both.",
@@ -10,7 +12,7 @@ JOINT = {  # name: the claim, and the sentence for each of its verdicts
             "One content holds a question and its answer where it has many "
             "vectors or where it has few, not in both cases."
         ),
-        "undecided": "Whether one content holds a question and its answer is open.",
+        "undecided": "The claim on pairs stays undecided by its letter all the same; in the table its reason stands beside it.",
     }),
     "first": ("M3b", {
         "supported": "Where the printed rule is first met, the pair is said.",
@@ -25,7 +27,7 @@ JOINT = {  # name: the claim, and the sentence for each of its verdicts
         "supported": "Single questions can be reached in a trained model, and not in an untrained one.",
         "refuted": "Single questions are not reached as often as the plan needs.",
         "mixed": "Single questions can be reached in part.",
-        "undecided": "Whether single questions are reached because the model knows such texts is open.",
+        "undecided": "Single questions: whether they are reached because the model knows such texts is open.",
     }),
     "rule": ("M3", {
         "supported": "The printed rule marks pairs that are said.",
@@ -38,7 +40,29 @@ JOINT = {  # name: the claim, and the sentence for each of its verdicts
         "refuted": "A low loss does not mean that the text is said.",
         "mixed": "Those of the lowest losses are said, and among contents of one size the loss does not order the others well.",
         "undecided": "Whether a low loss means that the text is said is open.",
+        "too few": "So few low losses do not decide whether a low loss means that the text is said.",
+        "awaiting": "Without low losses nothing is known of what they mean.",
     }),
+}  # fmt: skip
+SEEN = {  # name: a quantity, a border, and the sentence above it, below it, and where the interval holds it
+    "says_both": (
+        quantities.named("m2_exact_both"), 0.5,
+        "Yes: one content makes the model say both texts of more pairs than the document's target asks for.",
+        "No: one content makes the model say both texts of fewer pairs than the document's target asks for.",
+        "Whether one content makes the model say both texts of as many pairs as the document's target asks for is open.",
+    ),
+    "transfer_own": (
+        quantities.named("transfer_gain"), 0,
+        "So a question's content holds something of its own answer.",
+        "So a question's content does not know its answer: after it the answer is dearer than after another question's.",
+        "So these pairs do not show that a question's content holds anything of its own answer.",
+    ),
+    "transfer_away": (
+        quantities.named("transfer_from_start"), 0,
+        "A content that was made for a question makes an answer cheaper than vectors that were not optimised do.",
+        "A content that was made for a question leads away from an answer: vectors that were not optimised serve it better.",
+        "Whether a content that was made for a question serves an answer better than vectors that were not optimised is open.",
+    ),
 }  # fmt: skip
 ABLATIONS = {  # name: the claim, and the sentence for each of its verdicts
     "share": ("M6", {
