@@ -29,7 +29,7 @@
 from helpers import chapter, figures, quiz, softprompt
 from helpers.chapter import Per
 from helpers.softprompt import figures as draw
-from helpers.softprompt import quantities, sentences, shapes, sweeps, tables, targets
+from helpers.softprompt import quantities, sentences, shapes, tables, targets
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -74,10 +74,7 @@ sides = log.at()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("compared", log.say_run())
-for name in ("m5_slope_block", "m5_slope_within_block"):
-    sides.say(name, quantities.ablated(name), "+.2f")
-for name in ("m5_share_1", "m5_share_64"):
-    sides.say(name, quantities.ablated(name), ".0%")
+sides.say_all(sentences.TOLD["sweep"])
 mean = lambda name, spec: sides.mean(quantities.ablated(name), spec)
 
 # %%
@@ -87,7 +84,7 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# {glue:text}`compared` With one vector {glue:text}`m5_share_1` of pairs are said, with 64 {glue:text}`m5_share_64`. The slope of log2 $K$ on log2 bits is {glue:text}`m5_slope_block` over all pairs, and {glue:text}`m5_slope_within_block` when
+# {glue:text}`compared` With one vector {glue:text}`m5_share_1` of pairs are said, from one start each; with two {glue:text}`m5_share_2`, with 64 {glue:text}`m5_share_64`. The more pairs two vectors say, the fewer are left for a slope to be seen in. The slope of log2 $K$ on log2 bits is {glue:text}`m5_slope_block` over all pairs, and {glue:text}`m5_slope_within_block` when
 # every pair is measured from the mean of its family. {glue:text}`bits`
 #
 # ## Whose answer it is
@@ -97,9 +94,8 @@ figures.show(
 # the two are one, and random tokens lie to the right of both.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-for name in sweeps.LOGS:
-    sides.say(name, quantities.ablated(name), "+.2f")
-sides.say("m_teacher_equals_free", quantities.ablated("m_teacher_equals_free"), ".0%")
+sides.say_all(sentences.TOLD["sharing"])
+sides.tell_all(sentences.SEEN_APART, "planted")
 
 # %%
 figures.show(
@@ -115,6 +111,10 @@ chapter.table(tables.vectors(sides.this), told)
 # %% [markdown]
 # In units of log2 $K$, a matched pair differs from a shuffled one by {glue:text}`m6_known_matched_minus_shuffled`, random tokens differ from a matched pair by {glue:text}`m6_known_random_minus_matched`, and a question that is its
 # own answer by {glue:text}`m6_known_repeat_minus_matched`. An interval that holds zero says that the pairing made no difference that so many pairs can show. {glue:text}`control`
+#
+# By family the three differences are, for materials, {glue:text}`matched_minus_shuffled_fact`, {glue:text}`random_minus_matched_fact` and {glue:text}`repeat_minus_matched_fact`; for sums, {glue:text}`matched_minus_shuffled_sum`,
+# {glue:text}`random_minus_matched_sum` and {glue:text}`repeat_minus_matched_sum`. {glue:text}`planted`
+#
 # Where random tokens need fewer vectors than sums do, room is not all that is missing: they are less probable by far, as the table says. A model that is sure of another word may be harder to turn than one that is sure of none; that would
 # explain it, and is not shown here. Teacher-forced and free-running exactness agree in {glue:text}`m_teacher_equals_free` of texts.
 #
@@ -122,7 +122,7 @@ chapter.table(tables.vectors(sides.this), told)
 #
 # Where the two texts fight over the vectors, the document averages the loss over paraphrases, so that what is only wording cancels. A dull reason why this would look good: more texts are more computing. So one start is averaged over three wordings of
 # each side for half of its updates, and then goes on with the asked wording alone; against it stand two plain starts, with as many updates in a row, and together the same cost. To tell meaning from noise, a third arm is averaged with sentences of other pairs.
-# The storyteller knows one wording of each question. The *quizmaster*, a model of its size, was trained for this page on stories whose questions come in four. One vector says its pairs, given time, so all have one, and updates are counted out.
+# The storyteller knows one wording of each question. The *quizmaster*, a model of its size, was trained for this page on stories whose questions come in four. All have one vector, and updates are counted out.
 
 # %%
 master = quiz.quizmaster(here.device)
@@ -134,13 +134,12 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-told = {"m7_gain": "+.0%", "m7_sham": "+.0%", "m7_base": ".0%", "m7_gain_by_conflict": "+.3f", "conflict": "+.2f"}
-for name, spec in told.items():
-    sides.say(name, quantities.ablated(name), spec)
+sides.tell_all(sentences.SEEN_APART, "wording")
+sides.say_all(sentences.TOLD["words"])
 
 # %% [markdown]
 # Plain starts say {glue:text}`m7_base` of the pairs; with other wordings the share changes by {glue:text}`m7_gain`, with other pairs' sentences by {glue:text}`m7_sham`. The gradients of the two losses have a cosine of
-# {glue:text}`conflict`; a cosine that is lower by one standard deviation goes with a gain that is larger by {glue:text}`m7_gain_by_conflict`. {glue:text}`words`
+# {glue:text}`conflict`; a cosine that is lower by one standard deviation goes with a gain that is larger by {glue:text}`m7_gain_by_conflict`. {glue:text}`words` Against other pairs' sentences paraphrases differ by {glue:text}`words_over_sham`. {glue:text}`wording`
 #
 # ## Harder tasks
 #
@@ -156,12 +155,13 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-for name, spec in (("m8_tau_block", "+.2f"), ("bits_apart", ".0%"), ("length_apart", ".0%")):
-    sides.say(name, quantities.ablated(name), spec)
+sides.say_all(sentences.TOLD["tiers"])
+sides.tell_all(sentences.SEEN_APART, "even")
 chapter.table(tables.tasks(sides.this), "The tiers: what is equal in a block, and what is not")
 
 # %% [markdown]
-# Kendall's τ of a block is {glue:text}`m8_tau_block`. In it bits differ by {glue:text}`bits_apart` between the least and the most, lengths by {glue:text}`length_apart`. {glue:text}`tiers` Read the last two columns of the table together: what the model can work out, and what it needs to be told.
+# Kendall's τ of a block is {glue:text}`m8_tau_block`. In it bits differ by {glue:text}`bits_apart` between the least and the most, lengths by {glue:text}`length_apart`. {glue:text}`tiers` In log2 $K$ extraction needs {glue:text}`needed_extractive`, knowledge {glue:text}`needed_knowledge`, arithmetic {glue:text}`needed_arithmetic`, Sudoku {glue:text}`needed_sudoku` and ARC {glue:text}`needed_arc`, where a task that no $K$ says counts as one doubling
+# above the largest. {glue:text}`even` Read the last two columns of the table together: what the model can work out, and what it needs to be told.
 #
 # ## Where solutions lie
 #
@@ -191,13 +191,12 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-for name in (*sweeps.PLACES, "moved"):
-    solved.say(name, quantities.ablated(name), ".2f")
+solved.say_all(sentences.TOLD["places"])
 
 # %% [markdown]
-# The cosine between two starts' solutions exceeds that between pairs by {glue:text}`m9_cosine_within_minus_between`. The nearest token of a slot has a cosine of {glue:text}`m9_nearest_token`, and would have one if the slots were words. On the line to another start's solution the loss
-# rises by {glue:text}`m9_barrier` nats, from a start close by {glue:text}`m9_barrier_near_start`, to another pair's content {glue:text}`m9_barrier_other_pair`. A start and its own end have a cosine of {glue:text}`moved`: at one a solution would be its start, at zero it would have forgotten it.
-# A second network that is to guess contents, as the document plans, needs one target a pair; the first two numbers say how far two valid ones lie apart.
+# Two solutions of one pair have a cosine of {glue:text}`within`, those of two pairs {glue:text}`between`. The cosine between two starts' solutions exceeds that between pairs by {glue:text}`m9_cosine_within_minus_between`. The nearest token of a slot has a cosine of {glue:text}`m9_nearest_token`, and would have one if the slots were words. On the line to another start's solution the loss
+# rises by {glue:text}`m9_barrier` nats, from a start close by {glue:text}`m9_barrier_near_start`, to another pair's content {glue:text}`m9_barrier_other_pair`. It rises by less than one nat for {glue:text}`barrier_below_one` of pairs. (The verdict reads as many of these pairs as the claim plans for, so its means may differ a little.) A start and its own end have a cosine of {glue:text}`moved`: at one a solution would be its start, at zero it would have forgotten it.
+# A second network that is to guess contents, as the document plans, needs one target a pair; the cosine and the barrier say how far two valid ones lie apart.
 #
 # ## Modes, rates, models
 #
@@ -262,7 +261,8 @@ judged.probe_table()
 # With four times the updates of the quick run, which share rises more: that of pairs that one vector says, or that of eight?
 #
 # +++
-# That of eight. One vector lacks room for most pairs, and no patience makes up for it; eight have the room, and lacked the time.
+# That of eight. With the page's updates one vector says {glue:text}`m5_share_1` of pairs from one start, two say {glue:text}`m5_share_2`; on the page before, one vector says more of them from several starts.
+# Which of the two is missing, room or a way there, these runs do not separate; more starts help.
 # :::
 #
 # :::{exercise} A smaller step

@@ -11,6 +11,7 @@ import pandas as pd
 from helpers import claims, figures, frames, panels, prose, stats
 
 DECIDED = (claims.words.SUPPORTED, claims.words.REFUTED, claims.words.MIXED, claims.words.UNDECIDED)
+FEW = (claims.words.TOO_FEW, claims.words.AWAITING)  # verdicts that may have a sentence of their own
 Quantity = Callable[[pd.DataFrame], Sequence[float]]
 
 
@@ -129,7 +130,7 @@ class Judged:
 
         Raises KeyError for a claim that the chapter does not judge, ValueError unless every verdict has its sentence.
         """
-        if set(sentences) != set(DECIDED):
+        if not set(DECIDED) <= set(sentences) <= {*DECIDED, *FEW}:
             raise ValueError(f"{name}: sentences for {', '.join(DECIDED)} are needed, got {', '.join(sentences)}")
         by = {run: {v.id: v for v in found if v.criterion == "precise"} for run, found in self.runs.items()}
         verdict = by[self.by][claim]

@@ -35,7 +35,15 @@ SHARES = (  # that the pages speak of
         "m2_other_content",
     ),
     *("m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass"),
-    *("m_teacher_equals_free", "shift_second", "separate_halves"),
+    *(
+        "m_teacher_equals_free",
+        "shift_second",
+        "separate_halves",
+        "low_losses",
+        "least_is_another",
+        "single_at_smallest",
+    ),
+    *("one_start_at_smallest", "two_alone_one_each"),
 )
 NEAR_HALF = 0.6  # share of single targets up to which a K counts as the one at which half of them are said
 Quantities = dict[str, list[float]]
@@ -171,6 +179,12 @@ def more(rows: pd.DataFrame) -> dict[str, pd.Series]:
         "met_steps": frames.per_seed(frames.rows(rows, part="joint", step=0), "met"),
         "shift_second": frames.per_seed(shift, "second_q"),
         "both_at_smallest": any_of(rows, "exact", part="half"),
+        "one_start_at_smallest": frames.per_seed(rows, "exact", part="half", step=0),
+        "single_at_smallest": single_at_half(rows),
+        "two_alone_one_each": alone(rows, 1),
+        "low_losses": low_losses(rows),
+        "least_is_another": least_is_another(rows),
+        "first_word_wrong": first_word_wrong(rows),
         "transfer_gain": transfer(rows, "another pair's"),
         "transfer_from_start": transfer(rows, "not optimised"),
         "separate_halves": separate(rows),
@@ -185,10 +199,46 @@ def transfer(rows: pd.DataFrame, other: str) -> pd.Series:
 def separate(rows: pd.DataFrame) -> pd.Series:
     """Of every pair: whether both texts are said from contents of their own with half of the joint content's vectors each."""
     whole = frames.rows(rows, part="joint")["k"]
-    if not len(whole):
+    return alone(rows, int(whole.iloc[0]) // 2) if len(whole) else pd.Series(dtype=float)
+
+
+def alone(rows: pd.DataFrame, k: int) -> pd.Series:
+    """Of every pair: whether both texts are said, each from a content of its own with K vectors."""
+    of_k = frames.rows(rows, part="single", k=k)
+    return of_k.set_index("seed")[["exact_q", "exact_a"]].min(axis=1) if len(of_k) else pd.Series(dtype=float)
+
+
+def single_at_half(rows: pd.DataFrame) -> pd.Series:
+    """Of every pair: the share of its two texts said, each from its own content, at the K of the part "half"."""
+    half = frames.rows(rows, part="half")
+    of_k = frames.rows(rows, part="single", k=half["k"].iloc[0]) if len(half) else half
+    return of_k.set_index("seed")[["exact_q", "exact_a"]].mean(axis=1) if len(of_k) else pd.Series(dtype=float)
+
+
+def low_losses(rows: pd.DataFrame) -> pd.Series:
+    """Of every pair, 0 or 1: whether both losses of its best start are low."""
+    chosen = best(rows)
+    return (chosen.set_index("seed")["worst"] < LOW).astype(float) if len(chosen) else pd.Series(dtype=float)
+
+
+def least_is_another(rows: pd.DataFrame) -> pd.Series:
+    """Of every pair, 0 or 1: whether some start says it and the one of least loss does not."""
+    chosen = best(rows)
+    if not len(chosen):
         return pd.Series(dtype=float)
-    of_half = frames.rows(rows, part="single", k=int(whole.iloc[0]) // 2)
-    return of_half.set_index("seed")[["exact_q", "exact_a"]].min(axis=1) if len(of_half) else pd.Series(dtype=float)
+    said = any_of(rows, "exact", part="joint")
+    return (said - chosen.set_index("seed")["exact"]).dropna()
+
+
+def first_word_wrong(rows: pd.DataFrame) -> pd.Series:
+    """Of every pair that is watched: of the looks at which its question is not said, the share with a wrong first word."""
+    looks = frames.rows(rows, part="watch")
+    if not len(looks) or "wanted" not in looks:
+        return pd.Series(dtype=float)
+    texts = zip(looks["wanted"], looks["said_q"], strict=True)
+    shown = [(str(said).split()[:1] != wanted.split()[:1], wanted.startswith(str(said))) for wanted, said in texts]
+    wrong = pd.DataFrame(shown, columns=["wrong", "said"], index=looks["seed"].to_numpy())
+    return wrong[~wrong["said"]]["wrong"].astype(float).groupby(level=0).mean()
 
 
 def blocks(rows: pd.DataFrame, of: Callable[[pd.DataFrame], float], parts: tuple[str, ...]) -> list[float]:

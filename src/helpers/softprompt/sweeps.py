@@ -51,6 +51,11 @@ def sharing(rows: pd.DataFrame) -> dict[str, pd.Series]:
     for a, b in (("matched", "shuffled"), ("random", "matched"), ("repeat", "matched")):
         there = len(needed[a]) and len(needed[b])
         out[f"m6_known_{a}_minus_{b}"] = (needed[a] - needed[b]).dropna() if there else NONE
+    family = frames.rows(rows, part="known", kind="matched").groupby("seed")["family"].first()
+    for name in LOGS:
+        for kind in ("fact", "sum"):
+            kept = out[name][out[name].index.map(family) == kind] if len(out[name]) else NONE
+            out[f"{name.removeprefix('m6_known_')}_{kind}"] = kept
     return out
 
 
@@ -93,6 +98,7 @@ def paraphrases(rows: pd.DataFrame) -> dict[str, pd.Series]:
         "m7_gain": gain,
         "m7_gain_by_conflict": ((gain - gain.mean()) * against).dropna(),
         "m7_sham": (sham - base).dropna(),
+        "words_over_sham": (with_words - sham).dropna(),
         "conflict": cosine.dropna(),
     }
 
@@ -116,6 +122,8 @@ def tiers(rows: pd.DataFrame) -> dict[str, list[float]]:
             float(np.mean([tau(row[o]) for o in order])) for row, order in zip(needed, orders, strict=True)
         ],
     }
+    out |= {f"needed_{tier}": table["needed"][tier].tolist() for tier in TIERS}
+    out["extractive_over_sudoku"] = (table["needed"]["extractive"] - table["needed"]["sudoku"]).tolist()
     for name in ("bits", "length"):
         values = table[name].to_numpy(float)
         out[f"{name}_apart"] = (values.max(1) / values.min(1) - 1).tolist()
@@ -142,4 +150,7 @@ def geometry(rows: pd.DataFrame) -> dict[str, pd.Series]:
         "m9_barrier_near_start": of("barrier_near"),
         "m9_barrier_other_pair": of("barrier_other"),
         "moved": of("moved"),
+        "within": of("within"),
+        "between": of("between"),
+        "barrier_below_one": (of("barrier") < 1).astype(float),
     }
