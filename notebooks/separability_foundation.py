@@ -32,7 +32,7 @@ from helpers import chapter, figures
 from helpers.chapter import Per
 from helpers.separability import foundation, plots
 from helpers.separability.foundation import figures as draw
-from helpers.separability.foundation import quantities
+from helpers.separability.foundation import quantities, sentences
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -95,6 +95,8 @@ sides = log.at()
 here.say("compared", log.say_run())
 for name in quantities.NAMES:
     sides.say(name, quantities.named(name), ".2g")
+sides.say_all(sentences.SAID)
+sides.tell_all(sentences.TOLD)
 mean = lambda name: sides.mean(quantities.named(name), ".2f")
 
 # %%
@@ -133,7 +135,6 @@ figures.show(
 for clamp in ("naive", "token_norm", "mean_preserving"):
     sides.say(f"last_{clamp}", quantities.put_on(clamp, "resid_post"), ".3g")
 sides.say("free", quantities.of_arm("psi_accuracy", "constraint"), ".3g")
-sides.say("log2_mid", quantities.over_control("A_activation_resid_mid_L0", "constraint"), ".2g")
 
 # %% [markdown]
 # Put on after training, at that place, the constrained model's {glue:text}`free` becomes {glue:text}`last_naive` under the naive
@@ -154,7 +155,14 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# In the middle the ratio is {glue:text}`log2_mid`, after the block {glue:text}`s3_ratio`. {glue:text}`pays`
+# With three patterns fixed the vectors are {glue:text}`log2_mid` times as long as the control's in the middle, and {glue:text}`s3_ratio` times after
+# the block. {glue:text}`pays`
+#
+# Is that the price of frozen routing? Two other models say. One never had the three heads: it is {glue:text}`removed_mid` times as loud as the control in the
+# middle and {glue:text}`removed_after` times after the block, and its accuracy is {glue:text}`removed_accuracy`, its difference to the model with
+# fixed patterns {glue:text}`removed_better`. {glue:text}`better_without` In the other the three heads' weights are frozen at their start, so that they still look here and there: it
+# is {glue:text}`weights_mid` times as loud in the middle, {glue:text}`weights_after` times after the block, and loses {glue:text}`cost_weights`.
+# {glue:text}`loudness`
 #
 # Could the instrument read a larger stream? Write the same network three times as large: all that goes into the stream is
 # tripled, and what reads it divides by its length. Its accuracy changes by {glue:text}`s3_louder_accuracy`, and the binary logarithm of its
@@ -174,14 +182,14 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Put on afterwards, the norm clamp leaves {glue:text}`s4_accuracy`. The sham, which takes no amplitude away, leaves
-# {glue:text}`s4_sham_constrained` of the constrained accuracy, and {glue:text}`s4_sham_ratio` of the free control's. Where the first is below
-# one and the second is not, the constrained model suffers from tokens that are all equally long, at any length. Trained with the clamp, it reaches {glue:text}`s4_accuracy_trained`, and with
-# the sham {glue:text}`s4_sham_trained` of the constrained accuracy. {glue:text}`collapse`
+# Put on afterwards, the norm clamp leaves {glue:text}`s4_accuracy`: of the constrained model's accuracy {glue:text}`lost_norm` is lost. The sham, which takes
+# no amplitude away, costs it {glue:text}`lost_sham`, and leaves {glue:text}`s4_sham_ratio` of the free control's. {glue:text}`sham_says` Trained with the
+# clamp, it reaches {glue:text}`s4_accuracy_trained`, and with the sham {glue:text}`s4_sham_trained` of the constrained accuracy. {glue:text}`collapse`
 #
-# The mean-preserving clamp in the middle keeps {glue:text}`s5_corrected_ratio` of the constrained accuracy above chance, and the naive one
-# lies {glue:text}`s5_minus_naive` below it. Preserving a random vector instead of the mean gives {glue:text}`s5_random_minus_naive` over the naive one.
-# Put on afterwards it keeps {glue:text}`s5_after_ratio`, and the naive one lies {glue:text}`s5_after_minus_naive` below it. {glue:text}`keeps`
+# Put on the trained model in the middle, the mean-preserving clamp leaves an accuracy of {glue:text}`kept_preserving`, and the naive one
+# {glue:text}`kept_naive`. {glue:text}`bar` {glue:text}`other_way` Trained with the mean-preserving clamp, the model keeps
+# {glue:text}`s5_corrected_ratio` of the constrained accuracy above chance; its accuracy less that of the naive one is {glue:text}`trained_difference`, and
+# preserving a random vector in place of the mean gives {glue:text}`s5_random_minus_naive` over the naive one. {glue:text}`either` {glue:text}`keeps`
 #
 # **Mean against variance.** The document says that the mean shift is the mechanism and variance its by-product. The two
 # parts add up, $\mathrm{E}\|r\|^2 = \|\mu\|^2 + \mathrm{E}\|r-\mu\|^2$, so each can lose the same amount. The mean holds
@@ -195,6 +203,8 @@ figures.show(
 # term. The document also gives G two readings, "one less the drift of attention" and "still exploring", and they exclude each
 # other; we take the first, the stability of attention on prompts that never change. A law must predict a condition
 # that it has not seen. If the sum is the law, it does so better than the product and better than G alone.
+#
+# Mind what this G does: it is {glue:text}`g_control` in the control, and {glue:text}`g_fixed` with three patterns fixed. {glue:text}`stiff`
 
 # %%
 figures.show(
@@ -222,40 +232,7 @@ figures.show(
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("pays", "S3", {
-    "supported": "Frozen routing is paid for in amplitude, in the middle of the block and after it.",
-    "refuted": "Frozen routing is not paid for in amplitude, neither in the middle of the block nor after it.",
-    "mixed": "Whether amplitude is twice the control's depends on where it is read. It is: {holds}. It is not: {fails}.",
-    "undecided": "Whether it pays in amplitude is open.",
-})  # fmt: skip
-judged.tell("collapse", "S4", {
-    "supported": "Clamping the norm is catastrophic, as the document says.",
-    "refuted": "Clamping the norm is not catastrophic by the document's bar: trained with it a model keeps what it has, and put on afterwards it costs much and leaves more than a twentieth.",
-    "mixed": "Clamping the norm is catastrophic in one way and not in the other. It is: {holds}. It is not: {fails}.",
-    "undecided": "Whether clamping the norm is catastrophic is open.",
-})  # fmt: skip
-
-# %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("keeps", "S5", {
-    "supported": "A clamp that keeps the mean keeps the accuracy, and one that does not loses it.",
-    "refuted": "Keeping the mean does not keep the accuracy.",
-    "mixed": "That the mean-preserving clamp keeps accuracy and beats the naive one holds in part. What holds: {holds}. What does not: {fails}.",
-    "undecided": "Whether keeping the mean is what matters is open.",
-})  # fmt: skip
-judged.tell("mechanism", "S14", {
-    "supported": "The mean carries most of the norm and is what the model needs.",
-    "refuted": "The mean carries less than half of the norm, and clamping it is no worse.",
-    "mixed": "The claim holds in part. What holds: {holds}. What does not: {fails}.",
-    "undecided": "Whether the mean is the mechanism is open.",
-})  # fmt: skip
-
-# %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("law", "S13", {
-    "supported": "The sum predicts best, wherever A is read.",
-    "refuted": "The sum predicts no better than its rivals, wherever A is read.",
-    "mixed": "The sum is no law: whether it predicts better hangs on the rival and on the place at which A is read. It does: {holds}. It does not: {fails}. Open: {open}.",
-    "undecided": "Whether the sum is a law is open.",
-})  # fmt: skip
+judged.tell_all(sentences.VERDICTS)
 judged.table()
 
 # %% [markdown]
@@ -266,7 +243,17 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# The two known answers were told apart for {glue:text}`told_apart` claims. {glue:text}`pays` {glue:text}`collapse`
+# The two known answers were told apart for {glue:text}`told_apart` claims.
+#
+# {glue:text}`solves` Its accuracy is {glue:text}`s1_accuracy`. Fixing three patterns costs {glue:text}`cost_patterns`, freezing three heads' weights
+# {glue:text}`cost_weights`; the document expects 55 to 65 % with frozen heads, and with fixed patterns accuracy is {glue:text}`s2_accuracy_patterns`. {glue:text}`price`
+#
+# {glue:text}`pays` In the middle of the block the ratio is {glue:text}`log2_mid` with three patterns fixed, {glue:text}`removed_mid` without those heads, and
+# {glue:text}`weights_mid` with their weights frozen. {glue:text}`loudness`
+#
+# {glue:text}`collapse` {glue:text}`keeps` {glue:text}`other_way` Clamping the mean costs {glue:text}`mean_cost` more than as large a clamp of the rest, and the mean
+# holds {glue:text}`mean_holds` of the squared norm, where the claim asks for more than half. {glue:text}`mechanism`
+#
 # {glue:text}`law`
 #
 # **Limits.** One block, four heads and a synthetic task; patterns that are fixed at random, not at ones that a trained model would
@@ -281,7 +268,7 @@ judged.probe_table()
 # With heads twice as wide, does fixing three of them cost more or less?
 #
 # +++
-# The first figure's line of fixed patterns at three heads, against this page's. A wider head that stays free can carry more of what the others did.
+# Here it costs {glue:text}`cost_patterns`. The check looks at that cost in the new run; the first figure has it on the line of fixed patterns at three heads. A wider head that stays free can carry more of what the others did.
 # :::
 #
 # :::{exercise} A clamp that changes nothing
@@ -301,5 +288,5 @@ judged.probe_table()
 # Give all models twice the time. Does the constraint's price shrink?
 #
 # +++
-# The sentence under the first figure gives the accuracy with three patterns fixed. The control has long ended where it can; what the constrained ones still gain is time, not amplitude.
+# The check looks at the control's accuracy, here {glue:text}`s1_accuracy`. With three patterns fixed it is {glue:text}`s2_accuracy_patterns` here; the sentence under the first figure says what twice the time makes of it.
 # :::

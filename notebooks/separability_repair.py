@@ -33,7 +33,7 @@ from helpers import chapter, figures
 from helpers.chapter import Per
 from helpers.separability import repair
 from helpers.separability.repair import figures as draw
-from helpers.separability.repair import quantities, tables
+from helpers.separability.repair import quantities, sentences, tables
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -108,8 +108,8 @@ chapter.table(
 mean = lambda q, spec=".0%": sides.mean(q, spec)
 plain = sides.where(judged=True)
 back = lambda part: plain.mean(quantities.given_back(part), ".0%")
-for name, part in (("by_norm", "norm"), ("by_heads", "heads"), ("by_mlps", "mlps")):
-    plain.say(name, quantities.given_back(part), ".2f")
+plain.say_all(sentences.OF_JUDGED)
+plain.tell_all(sentences.TOLD, "who", "beyond")
 
 # %%
 figures.show(
@@ -153,11 +153,11 @@ figures.show(
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 tale = sides.where(model="storyteller")
-tale.say("tale_ratio", quantities.ratio, ".2f")
-tale.say("tale_repaired", quantities.repaired, ".2f")
-plain.say("late_ratio", quantities.ratio, ".2f")
+tale.say_all(sentences.OF_TALE)
+tale.tell_all(sentences.TALE)
 here.say("planted_ratio", plain.mean(quantities.planted_ratio, ".2f"))
-sides.say("spared", quantities.spared, ".2f")
+sides.say_all(sentences.OF_ALL)
+sides.tell_all(sentences.TOLD, "spare", "differ")
 
 # %% [markdown]
 # In the late blocks the ratio is {glue:text}`late_ratio`. Could the instrument have seen a rise? A stream that is made twice as long before the late blocks, with no head ablated, is read there as {glue:text}`planted_ratio`:
@@ -190,7 +190,11 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# Does a reason to keep spares make repair? The toys that were trained with heads left out answer it: their repaired share less that of the plain ones from the same seeds is {glue:text}`spared`.
+# Over all its templates the judged model loses {glue:text}`cost_found` of its logit difference without the heads that were found, and {glue:text}`cost_random` without matched random ones: a difference of
+# {glue:text}`cost_beyond`. {glue:text}`beyond`
+#
+# Does a reason to keep spares make repair? The toys that were trained with heads left out answer it: their repaired share less that of the plain ones from the same seeds is {glue:text}`spared`. {glue:text}`spare` Other heads
+# give back {glue:text}`spare_heads` of the direct effect there, where in the plain ones they give {glue:text}`by_heads`.
 #
 # ## Verdict
 
@@ -202,24 +206,7 @@ figures.show(
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("costs", "S6", {
-    "supported": "Taking out the three heads costs more than three tenths of the logit difference, whichever way they are ablated.",
-    "refuted": "Taking out the three heads costs less than three tenths of the logit difference.",
-    "mixed": "Taking out the three heads costs more than three tenths of the logit difference by one kind of ablation and less by another. More: {holds}. Less: {fails}.",
-    "undecided": "Whether the three heads carry more than three tenths of the logit difference is open.",
-})  # fmt: skip
-judged.tell("shouts", "S7", {
-    "supported": "Later layers compensate by amplitude: the stream is longer, and other heads and MLPs give back part of the loss.",
-    "refuted": "Later layers do not compensate by amplitude: the stream is not longer by what the document asks, and other heads and MLPs give back too little. What the final norm gives back, by dividing by less, is no work of theirs.",
-    "mixed": "Amplitude and the work of later layers do not go together. What holds: {holds}. What does not: {fails}.",
-    "undecided": "Whether later layers compensate by amplitude is open.",
-})  # fmt: skip
-judged.tell("bystanders", "S8", {
-    "supported": "Random heads of the same blocks and loudness are bystanders.",
-    "refuted": "Random heads of the same blocks and loudness are no bystanders: taking them out changes norm or answer.",
-    "mixed": "Random heads leave one of norm and answer as it was, and not the other. What holds: {holds}. What does not: {fails}.",
-    "undecided": "Whether random heads are bystanders is open.",
-})  # fmt: skip
+judged.tell_all(sentences.VERDICTS)
 judged.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -231,8 +218,13 @@ display(
 here.box()
 
 # %% [markdown]
-# {glue:text}`costs` {glue:text}`shouts` {glue:text}`bystanders` The two known answers were told apart for {glue:text}`told_apart` claims. The unit is a model that was trained from its own seed, so the second table gives a verdict on the toys alone; of every other model
-# there is one, and its numbers stand in the table of the account. Where those disagree, self-repair is a property of a model and of how it was trained, not of transformers.
+# **Who stepped in?** By the direct path the three heads take {glue:text}`direct_share` of the logit difference, and {glue:text}`lost_share` is lost in the end. Of what they take {glue:text}`repaired_share` comes back: the final norm's
+# division gives {glue:text}`by_norm` of it, other heads give {glue:text}`by_heads` and MLPs {glue:text}`by_mlps` (below zero they take). The late stream is {glue:text}`late_ratio` times as long as it was. {glue:text}`who`
+#
+# {glue:text}`costs` Found heads cost {glue:text}`cost_found`, matched random ones {glue:text}`cost_random`. {glue:text}`shouts` {glue:text}`bystanders` The two known answers were told apart for {glue:text}`told_apart` claims.
+#
+# The unit is a model that was trained from its own seed, so the second table gives a verdict on the toys alone; of every other model there is one. In the storyteller three heads take {glue:text}`tale_lost` of the logit difference,
+# {glue:text}`tale_direct` by the direct path; the repaired share is {glue:text}`tale_repaired`, and the late stream is {glue:text}`tale_ratio` times as long. {glue:text}`tale_says` {glue:text}`differ`
 #
 # **Limits.** A toy with three blocks has no head that does nothing, and three heads are a large part of it; nothing here is a statement about GPT-2. Heads are found by their direct
 # path only. The logit difference is one direction: a model may repair another.
@@ -256,7 +248,7 @@ here.box()
 # Does the toy repair before it has learned the task well?
 #
 # +++
-# *Repaired* stands in the table beneath the first figure. If you have GPT-2 small on disk, or the storyteller, `-p model FOLDER` (or `storyteller`) asks it of them; GPT-2 takes a GPU or half an hour.
+# The check looks at the logit difference with nothing ablated: has the task been learned at all? Of the direct effect {glue:text}`repaired_share` comes back on this page; for the new run *repaired* stands in the table beneath the first figure. If you have GPT-2 small on disk, or the storyteller, `-p model FOLDER` (or `storyteller`) asks it of them; GPT-2 takes a GPU or half an hour.
 # :::
 #
 # ## References

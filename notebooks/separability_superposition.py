@@ -135,7 +135,11 @@ if model != "none":
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides, names = log.at(), [n for n in log.frame()["model"].dropna().unique() if n != quantities.STORIES]
 ratio, found = quantities.value("s11_log2_ratio"), quantities.count()
-for name, quantity in (("ratio", ratio), ("found", found), ("copiers", quantities.copiers)):
+most, above = quantities.most("zero"), quantities.beyond_null("zero")
+told = zip(
+    ("ratio", "found", "copiers", "largest", "above_box"), (ratio, found, quantities.copiers, most, above), strict=True
+)
+for name, quantity in told:
     sides.say(name, quantity, ".2f")
 sides.say("surprise", quantities.average("surprise"), ".2f")
 for name in ("s11_planted_found", "s11_false_found", "s12_log_ratio", "s12_p_models"):
@@ -184,7 +188,6 @@ here.say("other", tables.elsewhere(sides, names))
 # If there were suppressors as printed, some heads would lie above the dotted boxes, and near the upper line.
 
 # %%
-most = quantities.most("zero")
 figures.show(
     draw.census(sides),
     f"A point is a head of one model; dotted boxes hold 95 % of random removals. The largest ratio with a zero in the head's "
@@ -192,6 +195,8 @@ figures.show(
 )
 
 # %% [markdown]
+# The largest ratio of a model is {glue:text}`largest`, where the document asks for {glue:text}`threshold`; a share of {glue:text}`above_box` of the heads lies above the box of their layer.
+#
 # ## Superposition where it can be seen
 #
 # In the document the variance of suppressors stands for something else, the cost of superposition. That can be had without heads. In the model
@@ -229,7 +234,7 @@ figures.show(
 # Along sparsity its rank correlation with the norm of a held feature
 # is {glue:text}`norm_sparsity`, with the activation {glue:text}`amplitude_sparsity` and with interference {glue:text}`interference_sparsity`. Along
 # the number of dimensions, at one sparsity, these are {glue:text}`norm_m`, {glue:text}`amplitude_m` and {glue:text}`interference_m`, and with the activation
-# *a dimension* {glue:text}`density_m`. Two mechanisms are at work. Features that share directions interfere, and to cut that off the ReLU needs a
+# *a dimension* {glue:text}`density_m`. Two mechanisms may be at work. Features that share directions interfere, and to cut that off the ReLU needs a
 # lower threshold, and so a larger feature. The activation as a whole follows how much there is to say, and rare features say little. Wherever two of
 # these numbers differ in sign, *amplitude* is two things, and a law about it must say which.
 #
@@ -256,7 +261,7 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# {glue:text}`loud` {glue:text}`one` Labels drawn at random over the heads of every model reach its ratio with p = {glue:text}`s12_p_models`. Within the first model that has a
+# A model holds {glue:text}`found` suppressors, and the mean log₂ of their variance over their neighbours' is {glue:text}`ratio`. {glue:text}`loud` {glue:text}`one` Labels drawn at random over the heads of every model reach its ratio with p = {glue:text}`s12_p_models`. Within the first model that has a
 # suppressor the mean log ratio over stories is {glue:text}`s12_log_ratio`, which speaks of that one head; another model's may say the opposite. Known answers were told apart for {glue:text}`told_apart` claims.
 #
 # **Limits.** Our models are small and their language is a grammar; in larger ones suppression may be rarer, stronger, or bound to single contexts that an average

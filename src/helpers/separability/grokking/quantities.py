@@ -222,7 +222,7 @@ def _arms(rows: pd.DataFrame) -> Iterator[dict]:
             "memorised at": _median([r.memorised for r in found]),
             "half held out at": _median([r.crossed(0.5) for r in found]),
             "A at the end / when memorised": float(np.mean(kept)),
-            "the latter read at": _median([r.steps[0] for r in found]),
+            "step at which “memorised” was read": _median([r.steps[0] for r in found]),
             "share of its fall before 15 %": _median([r.fall[0] for r in found]),
         }
 
