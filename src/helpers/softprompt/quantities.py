@@ -21,31 +21,12 @@ TIERS = {
     "excellent": (0.9, 0.15, 1.2),
 }  # converged, ratio, balance
 SHARES = (  # that the pages speak of
-    *(
-        "m1_exact_q",
-        "m1_exact_a",
-        "m1_untrained_q",
-        "m2_untrained_model",
-        "m1_untrained_a",
-        "m3_random_meets_q",
-        "m3_random_meets_a",
-        "m2_converged",
-        "m2_exact_both",
-        "both_at_smallest",
-        "m2_other_content",
-    ),
-    *("m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass"),
-    *(
-        "m_teacher_equals_free",
-        "shift_second",
-        "separate_halves",
-        "low_losses",
-        "least_is_another",
-        "single_at_smallest",
-    ),
-    *("one_start_at_smallest", "two_alone_one_each"),
-)
-NEAR_HALF = 0.6  # share of single targets up to which a K counts as the one at which half of them are said
+    "m1_exact_q", "m1_exact_a", "m1_untrained_q", "m2_untrained_model", "m1_untrained_a", "m3_random_meets_q",
+    "m3_random_meets_a", "m2_converged", "m2_exact_both", "both_at_smallest", "m2_other_content",
+    "m3_rule_met_not_decoded", "m3_first_met_not_decoded", "m4_pass", "m4_pass_low_loss", "m4_shifted_labels_pass",
+    "m_teacher_equals_free", "shift_second", "separate_halves", "low_losses", "least_is_another",
+    "single_at_smallest", "one_start_at_smallest", "two_alone_one_each",
+)  # fmt: skip
 Quantities = dict[str, list[float]]
 
 
