@@ -27,6 +27,7 @@ SHARES = (  # that the pages speak of
     "m_teacher_equals_free", "shift_second", "separate_halves", "low_losses", "least_is_another",
     "single_at_smallest", "one_start_at_smallest", "two_alone_one_each",
 )  # fmt: skip
+NEAR_HALF = 0.6  # share of single targets up to which a K counts as the one at which half of them are said
 Quantities = dict[str, list[float]]
 
 
