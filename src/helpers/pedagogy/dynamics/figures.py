@@ -23,7 +23,6 @@ COLOURS = {
 ARMS = {arm: (SAID[arm], SERIES[i]) for arm, i in COLOURS.items()}  # (name, colour); those of the answer first
 MEASURES = {  # column: how a menu and an axis name it
     "mackay": "dimension within classes",
-    "pooled": "dimension of all classes pooled, as printed",
     "count": "holes, the document's count",
     "excess": "count − that of a Gaussian cloud of the same dimension",
     "holes": "holes significant under the universal law",

@@ -19,6 +19,7 @@ from helpers.tables import texts
 from helpers.topology import dimension
 
 COLUMNS = {"mackay": "dimension", "count": "count", "correct": "right classes", "feature_variance": "variance, of real"}
+LOOKS = 5  # of which a table shows the drawings
 COMPOSED = tuple(name for name in MEASURES if not name.startswith("pair known"))
 
 
@@ -85,8 +86,13 @@ def composed(sides: Sides) -> pd.DataFrame:
 
 
 def drawn(sides: Sides, caption: str) -> Output:
-    """What the first seed's generators draw of each class, with a slider over training."""
+    """What the first seed's generators draw of each class, at LOOKS steps, with a slider over them."""
     rows = frames.rows(sides.this, part="pictures")
+    if len(rows):
+        steps = np.unique(rows["step"])  # not all: a page carries every picture
+        rows = rows[
+            rows["step"].isin(steps[np.linspace(0, len(steps) - 1, min(LOOKS, len(steps))).round().astype(int)])
+        ]
     shown = (
         [
             pictures.shown(png, f"{NAMES[arm][0]}, step {step}")
