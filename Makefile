@@ -11,7 +11,7 @@ book: .venv/ready
 PAIR := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 test: .venv/ready
 	$(PAIR)
-	TRITON_INTERPRET=1 $(PAIR) tests/fused/test_fused.py tests/codec/test_pairs.py tests/topology/test_kernels.py -k "not one_path"
+	TRITON_INTERPRET=1 $(PAIR) --dist load tests/fused/test_fused.py tests/codec/test_pairs.py tests/topology/test_kernels.py -k "not one_path"
 
 # make lab LAB="--no-browser --ip 0.0.0.0": what is in LAB goes on to JupyterLab
 lab: .venv/ready pairs
