@@ -79,3 +79,16 @@ def test_json_with_bytes_that_are_not_text(tmp_path):
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="is corrupt"):
         files.read_json(file)
+
+
+def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    path, read = tmp_path / "a", []
+    whole = files.digest
+    monkeypatch.setattr(files, "digest", lambda p: read.append(p) or whole(p))
+    path.write_text("one")
+    assert files.digest_once(path) == files.digest_once(path) == whole(path)
+    assert read == [path]
+    path.write_text("other")
+    assert files.digest_once(path) == whole(path)
+    assert files.digest_once(tmp_path) == whole(tmp_path), "a folder is read anew"
+    assert read[:3] == [path, path, tmp_path]

@@ -10,6 +10,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,17 @@ def digest(data: bytes | str | Path) -> str:
     else:
         sha.update(data.encode() if isinstance(data, str) else data)
     return f"sha256:{sha.hexdigest()}"
+
+
+def digest_once(path: Path) -> str:
+    """As `digest`; the same file is read once in a process, as long as its size and its time stay."""
+    facts = path.stat()
+    return digest(path) if path.is_dir() else _digest_of(path, facts.st_mtime_ns, facts.st_size)
+
+
+@cache
+def _digest_of(path: Path, time: int, size: int) -> str:
+    return digest(path)
 
 
 def write_atomic(path: str | Path, data: bytes | str, *, sync: bool = True) -> Path:

@@ -153,7 +153,7 @@ class Judged:
         unit of theirs, is left out.
         """
         found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
-        tests = [(name, o) for name, o in found if o.quantity != f"{name.lower()}_controls"]
+        tests = [(name, o) for name, o in found if o.quantity != claims.known.control(name)]
         chosen = [o for name, o in tests if not of or name in of or o.quantity.startswith(tuple(of))]
         return panels.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
 

@@ -109,7 +109,7 @@ def content(value: object) -> object:
     if isinstance(value, str) and value in data.FILES:
         return f"sha256:{data.FILES[value].sha256}"
     if isinstance(value, str) and ("/" in value or "." in value) and Path(value).expanduser().exists():
-        return files.digest(Path(value).expanduser())
+        return files.digest_once(Path(value).expanduser())
     return value
 
 

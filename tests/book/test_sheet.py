@@ -195,7 +195,8 @@ def test_a_control_that_failed_is_drawn_as_none_of_the_verdicts(found, env):
         verdict="refuted", estimate=0.0, low=0.0, high=0.0, says="a planted and an absent effect told apart"
     )
     for test, words in ((planted, "cannot tell an effect that we planted"), (outcome(says="the ring"), "the ring")):
-        found.counting = {"E1": verdict("E1", "undecided", [test], failed=True)}
+        control = "e1_controls" if test is planted else "e1_ring"
+        found.counting = {"E1": verdict("E1", "undecided", [test], failed=control)}
         drawn = made(picture.Picture, env).markup(found)
         assert "drawn-control" in drawn
         assert "drawn-refuted" not in drawn

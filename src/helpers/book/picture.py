@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from itertools import groupby
 
-from helpers import numbers
+from helpers import claims, numbers
 from helpers.book.badges import badge
 from helpers.book.sheet import (
     SEEDS,
@@ -26,7 +26,6 @@ from helpers.book.sheet import (
 from helpers.claims import Claim
 
 CONTROL = "its control failed"  # drawn in place of a verdict
-PLANTS = "planted and an absent effect"  # in what such a control says
 FAR = 4.0  # zero is marked while it is at most so many margins away
 
 
@@ -56,7 +55,7 @@ class Picture(FromSheet):
             share = f'<span class="held">{held(known)} tests hold</span>' if held(known) and not broken else ""
             region = html.escape(numbers.tidy(test["region"]))
             told = f'<span class="says">{html.escape(test["says"])}</span> <b>{numbers_of(test)}</b>, wanted {region} {share}'
-            told = failed(told) if broken else told
+            told = failed(told, known["failed"] == claims.known.control(name)) if broken else told
             n = "" if test.get("interval") in ("exact", "p") else str(test["n"])
         cells = (
             f'<th scope="row"><a href="{href}"><b>{name}</b> {html.escape(claim.claim)}</a></th>',
@@ -86,9 +85,9 @@ def margin(claim: Claim, test: Mapping) -> float:
     return size or (max(ends) - min(ends)) / 2 or 1.0 if ends else size or 1.0
 
 
-def failed(told: str) -> str:
-    """What a control's failure means: of the one that plants the claim's own effect, and of any other."""
-    if PLANTS in told:
+def failed(told: str, planted: bool) -> str:
+    """What a control's failure means. planted: whether it is the one that plants the claim's own effect."""
+    if planted:
         return "The test cannot tell an effect that we planted from none, so it decides nothing."
     return f"A control failed, so the test decides nothing: {told}"
 

@@ -65,7 +65,12 @@ def probed(probes: Iterable[Probe], sights: Iterable[Sight] = ()) -> dict[str, l
     """Quantities '<claim>_controls' for the criteria's controls: one where both known answers were given, else zero; zero, too,
     where a test that cries wolf at its border has to decide near it (`Sight.doubtful`)."""
     doubtful = {s.id for s in sights if s.doubtful}
-    return {f"{p.id.lower()}_controls": [float(p.passed and p.id not in doubtful)] for p in probes}
+    return {control(p.id): [float(p.passed and p.id not in doubtful)] for p in probes}
+
+
+def control(claim: str) -> str:
+    """The quantity that says whether a claim's tests tell a planted answer from an absent one."""
+    return f"{claim.lower()}_controls"
 
 
 @dataclass(frozen=True)

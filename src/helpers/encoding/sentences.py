@@ -77,21 +77,24 @@ _pairs = lambda rows: frames.per_seed(
     end=True,
     part="limits",
 ).to_numpy()
-NUMBERS = {  # name: the quantity, and the sentences above zero, below it, and where that is open
+NUMBERS = {  # name: the quantity, the border, and the sentences above it, below it, and where that is open
     "identity": (
         _identity,
+        0.0,
         "That is the finding of this page: a code that knows only which token it is beats the published compressor.",
         "So the published compressor keeps something that identity alone does not.",
         "The two cannot be told apart: the published compressor keeps what identity alone keeps.",
     ),
     "past_pairs": (
         _pairs,
+        0.0,
         "The full width has not passed a table of pairs: what this says of codes it says of a model of pairs.",
         "The full width has passed what a table of pairs knows of the text.",
         "Whether the full width has passed a table of pairs is open.",
     ),
     "printed_stronger": (
         _stuck,
+        0.0,
         "Units of the code that are dead stay dead, so the arm without one is the stronger baseline.",
         "",
         "",
@@ -139,4 +142,4 @@ explained = lambda d: {"explained": (quantities.chosen("explained", d=d, **_kept
 
 def told(sides: Sides, *names: str) -> None:
     """Put the sentences of NUMBERS that the numbers pick into the prose, by their names."""
-    sides.tell_all({name: (quantity, 0.0, *texts) for name, (quantity, *texts) in NUMBERS.items()}, *names)
+    sides.tell_all(NUMBERS, *names)

@@ -119,8 +119,8 @@ def chapters(
 
 def _last_good(project: Project, notebook: Notebook, plan: execute.Planned | None) -> Run | None:
     """The newest whole run that a page can show instead of one that failed: of the same parameters, else one that counts."""
-    runs = [run for run in Store(project.runs).all(notebook.name) if not run.fault()]
-    same = (r for r in runs if plan and r.facts["parameters"] == plan.chosen)
+    runs = Store(project.runs).all(notebook.name)
+    same = (r for r in runs if plan and r.facts["parameters"] == plan.chosen and not r.fault())
     found = next(same, None) or counting.newest(notebook, runs)
     return found if plan else found or _shown(project, notebook.name, runs)
 
@@ -131,7 +131,7 @@ def _shown(project: Project, name: str, runs: list[Run]) -> Run | None:
         key = files.read_json(project.root / CHAPTERS / SHEET)[name]["run"]["key"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return next((run for run in runs if run.facts["key"] == key), None)
+    return next((run for run in runs if run.facts["key"] == key and not run.fault()), None)
 
 
 def assemble(project: Project, pages: list[Page], *, png: bool = False) -> None:

@@ -28,7 +28,7 @@ def parts(project: Project, notebook: Notebook, chosen: Mapping[str, object]) ->
     reached = sources.modules(notebook.python)
     for module in sorted(reached):
         path = sources.source(module)
-        found[module] = _digest(path)
+        found[module] = files.digest_once(path)
         if path.name == "__init__.py" and (path.parent / "assets").is_dir():
             found[f"{module} assets"] = files.digest(path.parent / "assets")
     return found | commits(notebook, chosen) | inputs(project, notebook.name, CLAIMS in reached)
@@ -99,17 +99,6 @@ def claimed(project: Project) -> dict[str, str]:
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Names of the parts that differ, those that came or went included."""
     return sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
-
-
-def _digest(path: Path) -> str:
-    """A module's digest; the same file is read once, as long as its size and its time stay."""
-    facts = path.stat()
-    return _digest_of(path, facts.st_mtime_ns, facts.st_size)
-
-
-@cache
-def _digest_of(path: Path, time: int, size: int) -> str:
-    return files.digest(path)
 
 
 @cache

@@ -107,6 +107,4 @@ NUMBERS = {  # name: the quantity, a border, and the sentences above it, below i
 
 def told(sides: Sides, *names: str) -> None:
     """Put the sentences of NUMBERS that the numbers pick into the prose, by their names."""
-    for name in names:
-        quantity, border, above, below, between = NUMBERS[name]
-        sides.tell(name, quantity, border, above=above, below=below, between=between)
+    sides.tell_all(NUMBERS, *names)

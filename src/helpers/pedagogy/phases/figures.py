@@ -31,15 +31,18 @@ VARIETY = {  # how a menu names a column, and what real images have there
     "density": "density, 1 for the real law",
     "correct": "right classes, by judges that trained nothing",
 }
-ACCURACIES = {"relation": ("X > Y, as printed", SERIES[1], 14), "joint": ("both digits as requested", SERIES[0], 7)}
+ACCURACIES = {  # column: its name, its colour, and whether it is drawn as rings, in which the others are seen
+    "relation": ("X > Y, as printed", SERIES[1], True),
+    "joint": ("both digits as requested", SERIES[0], False),
+}
 
 
 def answer(sides: Sides, classes: int) -> go.Figure:
     """The document's measure and the joint accuracy on held-out pairs, arm by arm and moment by moment; a point a seed, and
     chance of both digits as a dotted line."""
     fig = figures.figure("Is the first phase enough to compose?", "accuracy on held-out pairs", "", height=520)
-    for column, (name, color, size) in ACCURACIES.items():
-        _points(fig, sides, column, name, color, COMPOSED, size)
+    for column, (name, color, rings) in ACCURACIES.items():
+        _points(fig, sides, column, name, color, COMPOSED, rings)
     fig.add_vline(x=classes**-2, line={"color": INK, "width": 1, "dash": "dot"})
     return fig.update_xaxes(range=[-0.03, 1.03]).update_yaxes(autorange="reversed")
 
@@ -55,22 +58,16 @@ def variety(sides: Sides) -> go.Figure:
     return figures.groups(fig, list(VARIETY.values()), sizes)
 
 
-def _points(fig: go.Figure, sides: Sides, column: str, name: str, color: str, where: dict, size: int = 8) -> None:
-    """One column at every place: seeds as points, rings where they are large, so that what lies under them is seen; diamonds
-    for the reference beside this run."""
+def _points(fig: go.Figure, sides: Sides, column: str, name: str, color: str, where: dict, rings: bool = False) -> None:
+    """One column at every place: seeds as points, or as rings around them; diamonds for the reference beside this run."""
+    look = {"color": color, "opacity": 0.7, "size": 14 if rings else 7, "line": {"width": 2 if rings else 0}}
     for label, rows in sides.both.items():
-        symbol = ("circle-open" if size > 10 else "circle") if rows is sides.this else "diamond-open"
+        symbol = "diamond-open" if rows is not sides.this else "circle-open" if rings else "circle"
         found = {place: frames.per_seed(rows, column, arm=a, at=t, **where) for (a, t), place in PLACES.items()}
         found = {place: values.to_numpy() for place, values in found.items() if len(values)}
         if found:
             y = [place for place, values in found.items() for _ in values]
             more = "" if rows is sides.this else f", {label}"
-            marker = {
-                "color": color,
-                "symbol": symbol,
-                "size": size,
-                "opacity": 0.7,
-                "line": {"width": 2 * (size > 10)},
-            }
+            marker = look | {"symbol": symbol}
             x = np.concatenate(list(found.values()))
             fig.add_scatter(x=x, y=y, name=f"{name}{more}", mode="markers", marker=marker)

@@ -104,6 +104,7 @@ OF_TALE = {
     "tale_direct": (taken, ".0%"),
 }
 OF_ALL = {"spared": (spared, ".2f"), "spare_heads": (spare_heads, ".2f")}
+DIFFER = "The two kinds of model differ: self-repair is a property of a model and of how it was trained, not of transformers."
 TOLD = {  # name in the prose: the quantity, the border, and the sentences above it, below it and across it
     "who": (
         by_division, 0,
@@ -128,14 +129,8 @@ TOLD = {  # name in the prose: the quantity, the border, and the sentences above
     ),
     "differ": (
         between_models, 0,
-        (
-            "The two kinds of model differ: self-repair is a property of a model and of how it was trained, not "
-            "of transformers."
-        ),
-        (
-            "The two kinds of model differ: self-repair is a property of a model and of how it was trained, not "
-            "of transformers."
-        ),
+        DIFFER,
+        DIFFER,
         "That the two kinds of model differ is not seen.",
     ),
 }  # fmt: skip
