@@ -32,7 +32,7 @@ from helpers import chapter, figures
 from helpers.chapter import Per
 from helpers.separability import superposition as heads
 from helpers.separability.superposition import figures as draw
-from helpers.separability.superposition import quantities, tables
+from helpers.separability.superposition import quantities, sentences, tables
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -134,37 +134,23 @@ if model != "none":
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 sides, names = log.at(), [n for n in log.frame()["model"].dropna().unique() if n != quantities.STORIES]
-ratio, found = quantities.value("s11_log2_ratio"), quantities.count()
-most, above = quantities.most("zero"), quantities.beyond_null("zero")
-told = zip(
-    ("ratio", "found", "copiers", "largest", "above_box"), (ratio, found, quantities.copiers, most, above), strict=True
-)
-for name, quantity in told:
-    sides.say(name, quantity, ".2f")
-sides.say("surprise", quantities.average("surprise"), ".2f")
-for name in ("s11_planted_found", "s11_false_found", "s12_log_ratio", "s12_p_models"):
-    sides.say(name, quantities.value(name), ".2g")
+sides.say_all(sentences.OF_HEADS)
 
 # %%
 figures.show(
     draw.heads(sides, names),
-    f"Each point is a head. {sides.mean(found, '.1f')} a model are suppressors; the mean of log₂ of their variance over their "
-    f"layer's, models without any counted as 0, is {sides.mean(ratio, '.2f')}, where the document expects more than 1.",
+    f"Each point is a head. {sides.mean(quantities.count(), '.1f')} a model are suppressors; the mean of log₂ of their variance over their "
+    f"layer's, models without any counted as 0, is {sides.mean(quantities.value('s11_log2_ratio'), '.2f')}, where the document expects more than 1.",
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 judged = log.verdict()
-judged.tell("loud", "S11", {
-    "supported": "Suppressors do shout: they vary more than twice as much as the heads beside them.",
-    "refuted": "Suppressors do not shout: on average they vary less than twice as much as the heads beside them.",
-    "mixed": "Suppressors shout by one test and not by another. What holds: {holds}. What does not: {fails}.",
-    "undecided": "Whether suppressors vary more than twice as much as their neighbours is open.",
-})  # fmt: skip
+judged.tell_all(sentences.VERDICTS)
 chapter.table(tables.alone(sides.this), "Does the answer hang on the rule? Each reading of “by function” for itself")
 
 # %% [markdown]
-# {glue:text}`loud` The models reach {glue:text}`surprise` nats a token, hold {glue:text}`found` suppressors each, of which a share of {glue:text}`copiers` is known by
-# what it does to words already told alone (copy suppressors), and the mean log₂ ratio is {glue:text}`ratio`. The table asks whether another reading of *by function* would have said something else; a row whose last number is above 1
+# {glue:text}`loud` The models reach {glue:text}`surprise` nats a token, hold {glue:text}`found` suppressors each, of which {glue:text}`copiers` are known by
+# what they do to words already told alone (copy suppressors), and the mean log₂ ratio is {glue:text}`ratio`. The table asks whether another reading of *by function* would have said something else; a row whose last number is above 1
 # would speak for the document, one below zero for its opposite. {glue:text}`other`
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -191,7 +177,7 @@ here.say("other", tables.elsewhere(sides, names))
 figures.show(
     draw.census(sides),
     f"A point is a head of one model; dotted boxes hold 95 % of random removals. The largest ratio with a zero in the head's "
-    f"place is {sides.mean(most, '.2f')}, mean over models; {sides.mean(quantities.beyond_null('zero'), '.0%')} of heads lie above the box of their layer.",
+    f"place is {sides.mean(quantities.most('zero'), '.2f')}, mean over models; {sides.mean(quantities.beyond_null('zero'), '.0%')} of heads lie above the box of their layer.",
 )
 
 # %% [markdown]
@@ -215,9 +201,8 @@ figures.show(
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-for column in quantities.AMPLITUDES:
-    squeezed.say(f"{column}_sparsity", quantities.follows(column, "sparsity"), "+.2f")
-    squeezed.say(f"{column}_m", quantities.follows(column, "m"), "+.2f")
+squeezed.say_all(sentences.OF_BOTTLENECKS)
+squeezed.tell_all(sentences.SEEN)
 
 # %% [markdown]
 # Now the question: does superposition cost amplitude? If it does in the document's sense, every line rises, whatever is put on the other axis.
@@ -235,8 +220,7 @@ figures.show(
 # is {glue:text}`norm_sparsity`, with the activation {glue:text}`amplitude_sparsity` and with interference {glue:text}`interference_sparsity`. Along
 # the number of dimensions, at one sparsity, these are {glue:text}`norm_m`, {glue:text}`amplitude_m` and {glue:text}`interference_m`, and with the activation
 # *a dimension* {glue:text}`density_m`. Two mechanisms may be at work. Features that share directions interfere, and to cut that off the ReLU needs a
-# lower threshold, and so a larger feature. The activation as a whole follows how much there is to say, and rare features say little. Wherever two of
-# these numbers differ in sign, *amplitude* is two things, and a law about it must say which.
+# lower threshold, and so a larger feature. The activation as a whole follows how much there is to say, and rare features say little. {glue:text}`two_things`
 #
 # ## Verdict
 
@@ -248,12 +232,6 @@ figures.show(
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-judged.tell("one", "S12", {
-    "supported": "Over models their ratio lies above one, and permuted labels do not reach it.",
-    "refuted": "Over models suppressors are no louder than the heads beside them.",
-    "mixed": "Whether suppressors are louder than their neighbours at all depends on the test. What holds: {holds}. What does not: {fails}.",
-    "undecided": "Whether suppressors are louder than their neighbours at all is open: an interval over models, and labels permuted over their heads, leave room for no difference.",
-})  # fmt: skip
 judged.table()
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
@@ -261,7 +239,7 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# A model holds {glue:text}`found` suppressors, and the mean log₂ of their variance over their neighbours' is {glue:text}`ratio`. {glue:text}`loud` {glue:text}`one` Labels drawn at random over the heads of every model reach its ratio with p = {glue:text}`s12_p_models`. Within the first model that has a
+# A model holds {glue:text}`found` suppressors, and the mean log₂ of their variance over their neighbours' is {glue:text}`ratio`, and the ratio itself {glue:text}`variance` on average; {glue:text}`with_any` of the models have any. {glue:text}`loud` {glue:text}`one` Labels drawn at random over the heads of every model reach its ratio with p = {glue:text}`s12_p_models`. Within the first model that has a
 # suppressor the mean log ratio over stories is {glue:text}`s12_log_ratio`, which speaks of that one head; another model's may say the opposite. Known answers were told apart for {glue:text}`told_apart` claims.
 #
 # **Limits.** Our models are small and their language is a grammar; in larger ones suppression may be rarer, stronger, or bound to single contexts that an average
