@@ -39,11 +39,13 @@ from helpers.dtdr.quantities import (
     by_mask,
     curve,
     gap,
+    gaps,
     grace,
     loss,
     p_domain,
     reach,
     text_width,
+    together,
     width,
 )  # fmt: skip
 
@@ -113,17 +115,20 @@ def over_shares(a: Damage, b: Damage, shares: Sequence[float]) -> Quantity:
     """One damage minus another, the mean over those of these shares at which both were tried; a value a mask."""
 
     def values(rows: pd.DataFrame) -> np.ndarray:
-        found = [v for f in shares if len(v := gap(a, b, f)(rows))]
-        return np.mean(found, axis=0) if found else np.array([])
+        return _mean([gaps(a, b, f)(rows) for f in shares])
 
     return values
 
 
 def independent(rows: pd.DataFrame) -> np.ndarray:
     """D4: fills whose priors do not hold the answer minus zero fill, the mean over shares and priors."""
-    found = [gap(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES]
+    return _mean([gaps(prior, TRANSFORMED, f)(rows) for prior in INDEPENDENT for f in SHARES])
+
+
+def _mean(found: Sequence[pd.Series]) -> np.ndarray:
+    """The mean over those of several quantities that were tried: a value a mask that all of these have."""
     tried = [values for values in found if len(values)]
-    return np.mean(tried, axis=0) if tried else np.array([])
+    return together(*tried).mean(axis=0) if tried else np.array([])
 
 
 OF_LADDER = {"d5_share_gap": models.silence} | {f"d5b_loss_gap_{f:g}": models.gap(TRANSFORMED, RAW, f) for f in LATE}

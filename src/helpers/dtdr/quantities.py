@@ -83,8 +83,20 @@ def gap(a: Damage, b: Damage, at: float, column: str = "nll", base: float | None
     """One damage at a level minus another, at its level `base` where that is given and otherwise at the same one: paired by
     model and mask, the mean over models.
     """
+    return lambda rows: gaps(a, b, at, column, base)(rows).to_numpy()
+
+
+def gaps(
+    a: Damage, b: Damage, at: float, column: str = "nll", base: float | None = None
+) -> Callable[[pd.DataFrame], pd.Series]:
+    """The same, indexed by mask: what is put together with others goes by masks, for some damages are tried by fewer."""
     one, other = a.columns | {a.level: at}, b.columns | {b.level: at if base is None else base}
-    return lambda rows: by_mask(frames.paired(rows, column, one, other))
+    return lambda rows: frames.each(frames.paired(rows, column, one, other))
+
+
+def together(*values: pd.Series) -> np.ndarray:
+    """(quantities, masks) of the masks that have a value in each."""
+    return pd.concat(values, axis=1, join="inner").to_numpy().T
 
 
 def reach(damage: Damage, share: float) -> Quantity:
@@ -156,14 +168,15 @@ def p_domain(rows: pd.DataFrame) -> np.ndarray:
 
 def grace(rows: pd.DataFrame) -> np.ndarray:
     """D8: how much more one spoiled code in a thousand costs the transformed store than plain INT8; less than zero is grace."""
-    transformed, plain = (gap(hit, whole, THOUSANDTH, base=1.0)(rows) for hit, whole in STORES)
-    return transformed - plain if len(transformed) == len(plain) else np.array([])
+    transformed, plain = together(*(gaps(hit, whole, THOUSANDTH, base=1.0)(rows) for hit, whole in STORES))
+    return transformed - plain
 
 
 def hiss(rows: pd.DataFrame) -> np.ndarray:
     """How much more noise on all codes, a tenth of a block's deviation, costs the transformed store than plain INT8."""
-    both = [gap(noisy, whole, TENTH, base=1.0)(rows) for noisy, whole in ((HISS, TRANSFORMED), (HISS_RAW, RAW))]
-    return both[0] - both[1] if len(both[0]) == len(both[1]) else np.array([])
+    both = ((HISS, TRANSFORMED), (HISS_RAW, RAW))
+    transformed, plain = together(*(gaps(noisy, whole, TENTH, base=1.0)(rows) for noisy, whole in both))
+    return transformed - plain
 
 
 def part_of_shape(rows: pd.DataFrame) -> np.ndarray:

@@ -177,7 +177,7 @@ TOLD = {  # name: the quantity, the border, and the sentences above it, below it
         "Whether shuffling alone mends it is open.",
     ),
     "which_first": (
-        lambda rows: quantities.rise(PLANES, 4)(rows) - quantities.rise(TRANSFORMED, 0.6)(rows),
+        gap(PLANES, TRANSFORMED, 4, base=0.6),
         0.0,
         "So the order of sending hardly matters.",
         "What looks like a threshold of how much is one of which part first.",
