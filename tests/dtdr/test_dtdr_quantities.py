@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from helpers.codec import fills
-from helpers.dtdr import judged, kinds, models, regression
+from helpers.dtdr import judged, kinds, models, regression, sentences
 from helpers.dtdr import quantities as q
 from helpers.dtdr.damage import Keep, Noise, Planes, Spoil
 from helpers.dtdr.named import INDEPENDENT, SHARES
@@ -197,3 +197,28 @@ def test_falls_are_counted():
     rows = q.frame(pd.DataFrame(made.rows(Keep(), [0.1, 0.2, 0.3, 0.4], made.curve, np.random.default_rng(0), masks=1)))
     rows["cosine_last"] = [0.3, 0.1, 0.095, 0.9]
     assert q.falls(Keep(), "cosine_last")(rows).tolist() == [1]
+
+
+@pytest.mark.parametrize("part", [lambda rng: made.emergence(rng, models=3), lambda rng: made.guided(rng, 1, 1)])
+def test_every_quantity_goes_by_masks_where_some_damages_were_tried_by_fewer(part):
+    """At full scale 48 masks try what is judged and 12 the rest: any damage may be the one with fewer."""
+    rows = part(np.random.default_rng(0)).assign(rep4=0.5, rep4_apart=0.5, cosine_last=0.5, top10=5.0)
+    rows = rows.assign(sense=10 - 8 * rows["kept"])
+    damages = ["damage", "domain", "order", "fill", "prior"]
+    named = {f"number {k}": v[0] for k, v in q.NUMBERS.items()} | {f"told {k}": v[0] for k, v in sentences.TOLD.items()}
+    for name in ("told deeper", "told below_nothing"):  # of other frames: a row a model, and outliers alone
+        del named[name]
+
+    def all_of(rows):
+        return {k: np.asarray(quantity(rows), float) for k, quantity in named.items()} | {
+            k: np.asarray(v, float) for k, v in judged.of(rows, *(f"d{i}" for i in range(1, 11)), "d5b").items()
+        }
+
+    whole = all_of(rows)
+    measured = 0
+    for _, own in [*rows.fillna(dict.fromkeys(damages, "")).groupby(damages)][::4]:
+        uneven = rows.drop(own.index[own["seed"] >= 2])
+        for name, values in all_of(uneven).items():
+            assert len(values) <= max(len(whole[name]), 1), name
+            measured += len(values) not in (0, len(whole[name]))
+    assert measured > 4  # some quantities did lose masks

@@ -2,12 +2,13 @@
 below it, or across it."""
 
 import numpy as np
+import pandas as pd
 
 from helpers.dtdr import kinds, quantities, tables
 from helpers.dtdr.damage import Keep
 from helpers.dtdr.judged import JUDGED
 from helpers.dtdr.named import ANCHORED_ROWS, PLANES, RAW, ROWS, TRANSFORMED
-from helpers.dtdr.quantities import NUMBERS, gap, readable, text_width, width
+from helpers.dtdr.quantities import NUMBERS, Quantity, gap, readable, text_width, width
 from helpers.sides import Sides
 
 VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
@@ -66,7 +67,18 @@ VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
 
 SHAPE = "So an error's shape, how it is shared out among large and small weights,"
 EQUAL = 0.05  # nats, or shares kept: what counts as no difference where nothing else is said
-_sooner = lambda damage: lambda rows: text_width(damage)(rows) - np.mean(width(damage)(rows))
+
+
+def _sooner(damage: Keep) -> Quantity:
+    """How much wider texts turn than losses do, a value a mask with texts."""
+
+    def values(rows: pd.DataFrame) -> np.ndarray:
+        texts = text_width(damage)(rows)
+        return texts - np.mean(width(damage)(rows)) if len(texts) else texts
+
+    return values
+
+
 _near = lambda rows: np.maximum(*(np.abs(JUDGED[f"d6_difference_{f:g}"](rows)) for f in (0.9, 0.95)))
 TOLD = {  # name: the quantity, the border, and the sentences above it, below it, and where that is open
     "one_curve": (

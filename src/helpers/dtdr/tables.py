@@ -122,12 +122,15 @@ def dose(rows: pd.DataFrame) -> pd.DataFrame:
     """A row for every size of outlier channels and mask: transformed minus raw loss with 80 % kept (`lost`), and with one code
     in a thousand spoiled (`spoiled`). Only masks that all sizes have count; empty where one size is all.
     """
-    pairs = {"lost": quantities.gap(TRANSFORMED, RAW, 0.8), "spoiled": quantities.gap(SPOILED, SPOILED_RAW, THOUSANDTH)}
+    pairs = {
+        "lost": quantities.gaps(TRANSFORMED, RAW, 0.8),
+        "spoiled": quantities.gaps(SPOILED, SPOILED_RAW, THOUSANDTH),
+    }
     sizes, out = dict(list(rows.groupby("outliers"))), [pd.DataFrame(columns=["outliers", "seed", *pairs], dtype=float)]
     masks = min((own["seed"].nunique() for own in sizes.values()), default=0)
     for size, own in sizes.items() if len(sizes) > 1 else ():
         values = {name: quantity(own[own["seed"] < masks]) for name, quantity in pairs.items()}
-        out.append(pd.DataFrame({"outliers": size, "seed": range(masks)} | values))
+        out.append(pd.DataFrame(values).rename_axis("seed").reset_index().assign(outliers=size))
     return pd.concat(out[1:] or out, ignore_index=True)
 
 
