@@ -38,14 +38,14 @@ def tiny(name, given):
 
 def smallest():
     """Every exercise at the smallest scale, but for what is then the same as another or as the shared run. Without
-    RUC_TEST_ALL=1 the first of two parts: all of them take a quarter of an hour."""
+    RUC_TEST_ALL=1 the first of one part: all of them take a quarter of an hour."""
     found = []
     for name, given in printed():
         small = tiny(name, given)
         if small != tiny(name, {}) and (name, small) not in found:
             found.append((name, small))
     first = {PARTS.get(name, name): (name, given) for name, given in reversed(found)}
-    return found if os.environ.get("RUC_TEST_ALL") else sorted(first.values(), key=found.index)[1:3]
+    return found if os.environ.get("RUC_TEST_ALL") else sorted(first.values(), key=found.index)[2:3]
 
 
 def label(exercise):

@@ -211,7 +211,6 @@ def test_wrong_parameters_fail_before_a_kernel_starts(name, given, words, tmp_pa
 @pytest.mark.parametrize(
     ("name", "kind", "content", "words"),
     [
-        ("encoding_limits", "text", b"\x00\x01\x02\xff" * 500, "is not UTF-8 text"),
         ("encoding_limits", "fasta", b">one\nACGT!!QQ\n", "line 2: '!' is no base"),
     ],
 )
