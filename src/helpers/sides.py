@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import claims, figures, frames, panels, prose, stats
+from helpers.claims.guards import control, refuting
 
 DECIDED = (claims.words.SUPPORTED, claims.words.REFUTED, claims.words.MIXED, claims.words.UNDECIDED)
 FEW = (claims.words.TOO_FEW, claims.words.AWAITING)  # verdicts that may have a sentence of their own
@@ -148,12 +149,12 @@ class Judged:
             self.tell(name, *sentences[name])
 
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
-        """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
+        """Intervals of the precise criteria's tests, and of controls that failed: all, or those of some claims and of quantities that begin with some names,
         such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probe of its own tests, which has no
         unit of theirs, is left out.
         """
-        found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
-        tests = [(name, o) for name, o in found if o.quantity != claims.known.control(name)]
+        found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in (*v.outcomes, *v.failed)]
+        tests = [(name, o) for name, o in found if o.quantity not in (control(name), refuting(name))]
         chosen = [o for name, o in tests if not of or name in of or o.quantity.startswith(tuple(of))]
         return panels.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
 

@@ -83,10 +83,11 @@ class Test:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What a claim must satisfy. `controls` are tests of the instrument: unless they pass, nothing is decided.
+    """What a claim must satisfy. `controls` are tests of the instrument: unless they pass, nothing is decided (but see `guards`).
 
     unit: what a value stands for. planned: units fixed before the run; with fewer nothing is decided, of more the first so
     many count. least: units that any interval needs; its kind's by default. arithmetic: it compares settings, not findings.
+    unprobed: its known answers hold nothing back, unless a control names them.
     """
 
     text: str
@@ -96,6 +97,7 @@ class Criterion:
     least: int | None = None
     planned: int | None = None
     arithmetic: bool = False
+    unprobed: bool = False
 
     def __post_init__(self):
         for name in ("least", "planned"):
