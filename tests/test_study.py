@@ -293,6 +293,18 @@ def test_a_parameter_that_the_study_does_not_compare_must_be_the_default(open_lo
     assert not log.own
 
 
+def test_rows_of_replaced_criteria_are_folded_below_the_table(open_log):
+    log = fill(open_log())
+    assert "<details" not in log.verdict().table().bundle["text/html"]
+    old = claims.Earlier("2026-01-01", "too coarse", CLAIM.precise)
+    log.claims = {"X1": replace(CLAIM, earlier=(old,))}
+    above, _, below = log.verdict().table().bundle["text/html"].partition('<details class="before"><summary>')
+    assert "<td>precise</td>" in above
+    assert "earlier" not in above
+    assert "<tr><td>X1</td><td>earlier 2026-01-01</td>" in below, "as the book finds it, to anchor it"
+    assert '<table class="verdicts"' in below
+
+
 def test_rows_outside_the_judged_part_do_not_count(open_log):
     log = fill(open_log(), gap=0.5)
     for arm in "ab":

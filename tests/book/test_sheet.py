@@ -163,6 +163,24 @@ def test_the_ledger_has_columns_for_what_verdicts_carry_and_none_for_what_they_d
     assert full.count("<th") == bare.count("<th") + 3
 
 
+def test_a_criterion_that_was_replaced_is_folded_with_its_text_and_its_reasons(found, env):
+    old = claims.Earlier("2026-11-25", "it was vague", claims.Criterion("the old one"))
+    found.claims["E1"] = replace(found.claims["E1"], earlier=(old,))
+    found.counting = {"E1": verdict("E1", "refuted", [outcome(verdict="refuted")])}
+    found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-11-25", reason="gap: 0.1 < more")]}
+    row = re.search(r'<tr id="E1".*?</tr>', made(ledger.Ledger, env).markup(found), re.S)[0]
+    summary, told = re.search(r'<details class="before"><summary>(.*?)</summary>(.*?)</details>', row, re.S).groups()
+    assert re.findall(r">([a-z]+)<", summary) == ["undecided", "refuted"]
+    assert "<a" not in summary, "a link inside of a control is reached by no key"
+    for piece in (
+        "Until 2026-11-25: the old one",
+        "it was vague",
+        "gap: 0.1 &lt; more",
+        "#verdict-E1-earlier-2026-11-25",
+    ):
+        assert piece in told
+
+
 def test_the_ledger_gives_arithmetic_no_badge(found, env):
     known = found.claims["E2"]
     found.claims["E2"] = replace(known, printed=replace(known.printed, tests=()))

@@ -83,7 +83,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What a claim must satisfy. `controls` are tests of the instrument: unless they pass, nothing is decided (but see `guards`).
+    """What a claim must satisfy. `controls` are tests of the instrument; `guards` says what each forbids until it passes.
 
     unit: what a value stands for. planned: units fixed before the run; with fewer nothing is decided, of more the first so
     many count. least: units that any interval needs; its kind's by default. arithmetic: it compares settings, not findings.

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from helpers import numbers, stats
+from helpers.claims import guards
 from helpers.claims.criteria import SAMPLED, Claim, Criterion, Test
-from helpers.claims.guards import guards
 from helpers.claims.words import ARITHMETIC, AWAITING, MIXED, REFUTED, SUPPORTED, TOO_FEW, UNDECIDED
 
 PRECISE = "precise"  # the criterion that known answers are made for
@@ -219,7 +219,7 @@ def by_criterion(
             units = f"{o.n} of {wanted} {criterion.unit}s"
             return Verdict(name, kind, TOO_FEW, f"{units}: {lines}", outcomes, units=units)
     verdict = _together(name, kind, outcomes, former)
-    asked = guards(name, replace(criterion, unprobed=criterion.unprobed or kind != PRECISE), quantities, former)
+    asked = guards.of(name, replace(criterion, unprobed=criterion.unprobed or kind != PRECISE), quantities, former)
     missed = [(o, forbids) for test, forbids in asked if (o := seen(test, 1)).verdict != SUPPORTED]
     barring = tuple(o for o, forbids in missed if verdict.verdict in forbids)
     if barring:
@@ -227,7 +227,7 @@ def by_criterion(
         reason = f"the control{'s' * (len(barring) > 1)} {said} did not pass"
         return Verdict(name, kind, UNDECIDED, reason, outcomes, failed=barring)
     for o, forbids in missed:  # what it would not have let pass is said beside what it lets pass
-        verdict = replace(verdict, reason=f"{verdict.reason} (not to be {forbids[0]} with {_missed(o)})")
+        verdict = replace(verdict, reason=f"{verdict.reason} (it could not be {forbids[0]}: {_missed(o)})")
     return verdict
 
 

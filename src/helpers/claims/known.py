@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ import numpy as np
 from helpers import stats
 from helpers.claims.criteria import Claim, Criterion, Test
 from helpers.claims.guards import border, border_refuting, control, refuting
-from helpers.claims.judge import LEVEL, Outcome, by_criterion
+from helpers.claims.judge import LEVEL, Outcome, by_criterion, examine
 from helpers.claims.words import MIXED, REFUTED, SUPPORTED
 
 RESAMPLES = 4000
@@ -79,14 +80,17 @@ def _inside(outcomes: Sequence[Outcome]) -> list[bool]:
 
 
 def probed(probes: Iterable[Probe], sights: Iterable[Sight] = ()) -> dict[str, list[float]]:
-    """The quantities of `guards`: whether a claim's known answers let it be supported (one, else zero), and refuted; and how often
-    its tests would err on their borders, those of them that lie near enough for it to matter."""
+    """The quantities of `guards`: whether a claim's known answers let it be supported (one, else zero), and refuted; and how
+    often its tests would err on their borders, those of them that lie near enough for it to matter."""
     out = {}
     for p in probes:
         out |= {control(p.id): [float(p.passed)], refuting(p.id): [float(p.right)]}
+    by_claim = defaultdict(list)
     for s in sights:
-        for name, share in ((border(s.id), s.false), (border_refuting(s.id), s.fell * s.tests)):
-            out[name] = [max(out.get(name, [0.0])[0], share if s.near else 0.0)]
+        by_claim[s.id].append(s)
+    for name, seen in by_claim.items():
+        out[border(name)] = [max(s.false * s.near for s in seen)]
+        out[border_refuting(name)] = [min((s.fell * s.near for s in seen if s.refutes), default=0.0)]
     return out
 
 
@@ -94,8 +98,8 @@ def probed(probes: Iterable[Probe], sights: Iterable[Sight] = ()) -> dict[str, l
 class Sight:
     """How sharp one test is on its own units: how often it supports an effect that lies on the border, how often one at twice
     the margin (`planted`; None where the claim names no smallest effect), and the least distance from the border that is seen
-    with power .8. near: whether the measured mean lies within that distance of a border. fell: how often it refutes an effect
-    that lies on the border, beside tests - 1 others.
+    with power .8. near: whether the measured mean lies within that distance of a border. fell: how often it refutes, alone, an
+    effect that lies on the border; refutes: whether it refutes the one that was measured, beside the claim's others.
     """
 
     id: str
@@ -108,7 +112,7 @@ class Sight:
     visible: float
     near: bool = False
     fell: float = 0.0
-    tests: int = 1
+    refutes: bool = False
 
 
 def sights(claims: Mapping[str, Claim], quantities: Quantities, seed: int = 0) -> list[Sight]:
@@ -138,13 +142,13 @@ def _sight(name: str, test: Test, values: np.ndarray, seed: int, tests: int) -> 
     away = (x - x.mean()) * math.sqrt(n / (n - 1))
     drawn = away[rng.integers(0, n, (RESAMPLES, n))]  # (R, n)
     off, spread = drawn.mean(axis=1), drawn.std(axis=1, ddof=1)  # (R,)
-    half, wide = (stats.half_width(spread, n, level) for level in (LEVEL, 1 - (1 - LEVEL) / tests))
+    half = stats.half_width(spread, n, LEVEL)
 
     def supported(mean: float) -> float:
         return float(((mean + off - half > above) & (mean + off + half < below)).mean())
 
     def refuted(mean: float) -> float:
-        return float(((mean + off + wide < above) | (mean + off - wide > below)).mean())
+        return float(((mean + off + half < above) | (mean + off - half > below)).mean())
 
     borders = [b for b in (above, below) if math.isfinite(b)]
     planted = None if test.planted is None else scale(test.planted)
@@ -152,5 +156,6 @@ def _sight(name: str, test: Test, values: np.ndarray, seed: int, tests: int) -> 
     return Sight(
         name, test.quantity, test.says or test.quantity, n, max(map(supported, borders)),
         None if planted is None else supported(planted), test.planted, math.exp(min(visible, 700)) if test.log else visible,
-        bool(min(abs(x.mean() - b) for b in borders) < visible), max(map(refuted, borders)), tests,
+        bool(min(abs(x.mean() - b) for b in borders) < visible), max(map(refuted, borders)),
+        examine(test, values, tests=tests).verdict == REFUTED,
     )  # fmt: skip
