@@ -308,6 +308,17 @@ def test_every_control_that_failed_stands_in_the_card_and_in_the_picture(found, 
     assert drawn.index("the ring") < drawn.index("the floor")
 
 
+def test_the_methods_page_names_the_claims_without_known_answers(found, env):
+    found.counting = {k: verdict(k) for k in ("E1", "E2")}
+    chapter = found.claims["E1"].chapter
+    found.references = [{"notebook": chapter, "label": "", "quantities": {"e1_controls": [1.0]}}]
+    text = made(methods.Unprobed, env).markup(found)
+    assert "E2</a>" in text
+    assert "E1</a>" not in text
+    found.references[0]["quantities"]["e2_controls"] = [1.0]
+    assert made(methods.Unprobed, env).markup(found) == ""
+
+
 def test_of_every_unit_the_ends_are_no_interval():
     assert sheet.numbers_of(outcome(interval="every", low=-0.87, high=0.11)) == "−0.870 … 0.110"
 
