@@ -361,6 +361,8 @@ claims:
         ("{quantity: q, above: 1}], planned: -1, controls: [", "", "planned: -1"),
         ("{quantity: q, above: 1}], planned: 8.7, controls: [", "", "planned: 8.7"),
         ("{quantity: q, above: 1}], least: true, controls: [", "", "least: True"),
+        ("{quantity: q, above: 1, least: -3}", "", "q: least: -3"),
+        ("{quantity: q, above: 1, least: 2.5}", "", "q: least: 2.5"),
         ("{quantity: q, above: 1}], arithmetic: 'no', controls: [", "", "arithmetic: 'no'"),
         ("{quantity: q, above: 1}", "  fixed: soon", "fixed: 'soon' is no date"),
         ("{quantity: q, above: 1}", "- a claim", "a claim is not well formed"),
