@@ -227,10 +227,9 @@ def test_a_forest_leaves_out_the_probe_that_did_not_pass(open_log):
     log.study = replace(STUDY, controls=lambda frame: {"X1": planted(frame)["X1"][::-1]})  # the wrong way round
     log.claims = {"X1": replace(CLAIM, precise=replace(CLAIM.precise, controls=(PROBE,)))}
     judged = log.verdict()
-    assert [o.quantity for v in judged.verdicts if v.criterion == "precise" for o in v.outcomes] == [
-        "x1_gap",
-        "x1_controls",
-    ]
+    (precise,) = (v for v in judged.verdicts if v.criterion == "precise")
+    assert [o.quantity for o in precise.outcomes] == ["x1_gap"]
+    assert [o.quantity for o in precise.failed] == ["x1_controls"]
     assert len([trace for trace in judged.forest("title", "nats").data if trace.error_x.array]) == 1
 
 
@@ -292,6 +291,18 @@ def test_a_parameter_that_the_study_does_not_compare_must_be_the_default(open_lo
     log.defaults = {"condition": "all", "seeds": 3}
     assert log.differs == {"condition": "A"}
     assert not log.own
+
+
+def test_rows_of_replaced_criteria_are_folded_below_the_table(open_log):
+    log = fill(open_log())
+    assert "<details" not in log.verdict().table().bundle["text/html"]
+    old = claims.Earlier("2026-01-01", "too coarse", CLAIM.precise)
+    log.claims = {"X1": replace(CLAIM, earlier=(old,))}
+    above, _, below = log.verdict().table().bundle["text/html"].partition('<details class="before"><summary>')
+    assert "<td>precise</td>" in above
+    assert "earlier" not in above
+    assert "<tr><td>X1</td><td>earlier 2026-01-01</td>" in below, "as the book finds it, to anchor it"
+    assert '<table class="verdicts"' in below
 
 
 def test_rows_outside_the_judged_part_do_not_count(open_log):

@@ -102,6 +102,13 @@ def table(frame: pd.DataFrame, caption: str, digits: int = 3, name: str = "data"
     return Output({"text/html": markup, "text/plain": f"{caption}\n{plain.to_string(index=False)}"})
 
 
+def folded(shown: Output, summary: str) -> Output:
+    """An output behind a line that opens it; print shows it open."""
+    text = html.escape(summary)
+    markup = f'<details class="before"><summary>{text}</summary>{shown.bundle["text/html"]}</details>'
+    return Output({"text/html": markup, "text/plain": f"{summary}\n{shown.bundle['text/plain']}"})
+
+
 def _column(values: list, digits: int) -> list[str]:
     """One column's cells as markup."""
     known = [float(v) for v in values if isinstance(v, (float, np.floating))]

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from helpers import claims, figures, frames, panels, prose, stats
+from helpers.claims import guards
 
 DECIDED = (claims.words.SUPPORTED, claims.words.REFUTED, claims.words.MIXED, claims.words.UNDECIDED)
+BEFORE = "What criteria that were replaced give on the same data"
 FEW = (claims.words.TOO_FEW, claims.words.AWAITING)  # verdicts that may have a sentence of their own
 Quantity = Callable[[pd.DataFrame], Sequence[float]]
 
@@ -148,18 +150,18 @@ class Judged:
             self.tell(name, *sentences[name])
 
     def forest(self, title: str, x: str, of: Sequence[str] = (), like: str = ""):
-        """Intervals of the precise criteria's tests: all, or those of some claims and of quantities that begin with some names,
-        such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probe of its own tests, which has no
-        unit of theirs, is left out.
+        """Intervals of the precise criteria's tests, and of failed controls: all, or those of some claims and of quantities
+        that begin with some names, such as "d4_recovered"; and of these, those whose names end `like` this. A claim's probes
+        of its own tests, which have no unit of theirs, are left out.
         """
-        found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in v.outcomes]
-        tests = [(name, o) for name, o in found if o.quantity != claims.known.control(name)]
+        found = [(v.id, o) for v in self.verdicts if v.criterion == "precise" for o in (*v.outcomes, *v.failed)]
+        tests = [(name, o) for name, o in found if o.quantity not in guards.own(name)]
         chosen = [o for name, o in tests if not of or name in of or o.quantity.startswith(tuple(of))]
         return panels.forest([o for o in chosen if o.quantity.endswith(like)], title, x)
 
     def table(self) -> figures.Output:
         """A row a claim and criterion: the verdict and its reason; where the run's parameters are not the claims' own, with
-        the verdict that the claims' own have beside it."""
+        the verdict that the claims' own have beside it. Criteria that were replaced are folded below."""
         own = {(v.id, v.criterion): v.verdict for v in self.runs.get("reference", ())}
         other = {(v.id, v.criterion): v.verdict for v in self.runs.get(self.beside, ())}
         rows = []
@@ -172,7 +174,11 @@ class Judged:
             if other:
                 row[self.beside] = prose.badge(other[v.id, v.criterion])
             rows.append(row | {"why": v.reason})
-        return prose.table(pd.DataFrame(rows), "", name="verdicts")
+        now, before = ([r for r in rows if r["criterion"].startswith("earlier") == past] for past in (False, True))
+        shown = prose.table(pd.DataFrame(now), "", name="verdicts")
+        if not before:
+            return shown
+        return shown + prose.folded(prose.table(pd.DataFrame(before), "", name="verdicts"), BEFORE)
 
     def probe_table(self) -> figures.Output:
         """A row a claim: what was planted and the verdict on it, what is left without the effect and the verdict on that. Below

@@ -163,6 +163,24 @@ def test_the_ledger_has_columns_for_what_verdicts_carry_and_none_for_what_they_d
     assert full.count("<th") == bare.count("<th") + 3
 
 
+def test_a_criterion_that_was_replaced_is_folded_with_its_text_and_its_reasons(found, env):
+    old = claims.Earlier("2026-11-25", "it was vague", claims.Criterion("the old one"))
+    found.claims["E1"] = replace(found.claims["E1"], earlier=(old,))
+    found.counting = {"E1": verdict("E1", "refuted", [outcome(verdict="refuted")])}
+    found.earlier = {"E1": [verdict("E1", "undecided", criterion="earlier 2026-11-25", reason="gap: 0.1 < more")]}
+    row = re.search(r'<tr id="E1".*?</tr>', made(ledger.Ledger, env).markup(found), re.S)[0]
+    summary, told = re.search(r'<details class="before"><summary>(.*?)</summary>(.*?)</details>', row, re.S).groups()
+    assert re.findall(r">([a-z]+)<", summary) == ["undecided", "refuted"]
+    assert "<a" not in summary, "a link inside of a control is reached by no key"
+    for piece in (
+        "Until 2026-11-25: the old one",
+        "it was vague",
+        "gap: 0.1 &lt; more",
+        "#verdict-E1-earlier-2026-11-25",
+    ):
+        assert piece in told
+
+
 def test_the_ledger_gives_arithmetic_no_badge(found, env):
     known = found.claims["E2"]
     found.claims["E2"] = replace(known, printed=replace(known.printed, tests=()))
@@ -194,9 +212,10 @@ def test_a_control_that_failed_is_drawn_as_none_of_the_verdicts(found, env):
     planted = outcome(
         verdict="refuted", estimate=0.0, low=0.0, high=0.0, says="a planted and an absent effect told apart"
     )
-    for test, words in ((planted, "cannot tell an effect that we planted"), (outcome(says="the ring"), "the ring")):
-        control = "e1_controls" if test is planted else "e1_ring"
-        found.counting = {"E1": verdict("E1", "undecided", [test], failed=control)}
+    planted |= {"quantity": "e1_controls"}
+    ring = outcome(quantity="e1_ring", says="the ring")
+    for broken, words in (([planted], "cannot tell an effect that we planted"), ([ring], "the ring")):
+        found.counting = {"E1": verdict("E1", "undecided", [outcome()], failed=broken)}
         drawn = made(picture.Picture, env).markup(found)
         assert "drawn-control" in drawn
         assert "drawn-refuted" not in drawn
@@ -258,12 +277,12 @@ def test_changes_stand_in_order_of_time_and_a_shared_one_stands_once(found, env)
 
 
 def test_a_control_that_failed_is_named_before_any_test(found):
-    tests = [outcome(quantity="a", verdict="refuted"), outcome(quantity="e1_controls", interval="exact")]
-    open_ = verdict("E1", "undecided", tests, failed="e1_controls")
-    assert sheet.control_failed(open_)
+    tests = [outcome(quantity="a", verdict="refuted"), outcome(quantity="b", interval="exact")]
+    open_ = verdict("E1", "undecided", tests, failed=[outcome(quantity="e1_controls", interval="exact")])
+    assert sheet.failed_controls(open_)
     assert sheet.deciding(open_)["quantity"] == "e1_controls"
     assert sheet.deciding(verdict("E1", "undecided", tests))["quantity"] == "a"
-    assert not sheet.control_failed(verdict("E1", "undecided", tests, reason="the control arm forgets: 0.5"))
+    assert not sheet.failed_controls(verdict("E1", "undecided", tests, reason="the control arm forgets: 0.5"))
     failed = claims.judge(
         {
             "E1": replace(
@@ -273,7 +292,31 @@ def test_a_control_that_failed_is_named_before_any_test(found):
         },
         {"q": [1.0], "c": [0.0]},
     )
-    assert [v.failed for v in failed if v.criterion == "precise"] == ["c"]
+    assert [o.quantity for v in failed if v.criterion == "precise" for o in v.failed] == ["c"]
+
+
+def test_every_control_that_failed_stands_in_the_card_and_in_the_picture(found, env):
+    broken = [outcome(quantity=f"e1_{k}", says=f"the {k}") for k in ("ring", "floor")]
+    planted = outcome(quantity="e1_controls", says="told apart")
+    found.counting = {"E1": verdict("E1", "undecided", [outcome(says="the test")], failed=[*broken, planted])}
+    card = badges.card(env, found, "E1")
+    assert "<dt>controls failed</dt>" in card
+    assert card.index("the ring") < card.index("the floor") < card.index("told apart")
+    assert "the test" not in card, "what the tests say decides nothing then"
+    drawn = made(picture.Picture, env).markup(found)
+    assert "cannot tell an effect that we planted" in drawn
+    assert drawn.index("the ring") < drawn.index("the floor")
+
+
+def test_the_methods_page_names_the_claims_without_known_answers(found, env):
+    found.counting = {k: verdict(k) for k in ("E1", "E2")}
+    chapter = found.claims["E1"].chapter
+    found.references = [{"notebook": chapter, "label": "", "quantities": {"e1_controls": [1.0]}}]
+    text = made(methods.Unprobed, env).markup(found)
+    assert "E2</a>" in text
+    assert "E1</a>" not in text
+    found.references[0]["quantities"]["e2_controls"] = [1.0]
+    assert made(methods.Unprobed, env).markup(found) == ""
 
 
 def test_of_every_unit_the_ends_are_no_interval():

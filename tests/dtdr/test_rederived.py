@@ -242,12 +242,12 @@ def test_kinds_of_damage(books, damaged, ledger):
 
 
 def test_one_curve_for_all(damaged, ledger):
-    """Its instrument is too coarse: with no effect at all neither test would be outside, so nothing is decided."""
+    """Its instrument is coarse: with no effect at all neither test would be outside. That forbids a support; a refutation it
+    does not, for a planted effect is not refuted, and means go where the effect is."""
     found = [mixing(damaged), beside_noise(damaged)]
-    absent = [one(x - x.mean(), 0.05, INF, 2) for x in found]
-    control = REFUTED in absent and SUPPORTED not in absent
-    verdict = decided(*((x, 0.05, INF) for x in found)) if control else UNDECIDED
-    assert verdict == ledger["D7", "precise"]
+    planted, absent = ([one(x - x.mean() + at, 0.05, INF, 2) for x in found] for at in (0.3, 0.0))
+    assert (*planted, *absent) == (SUPPORTED, SUPPORTED, UNDECIDED, UNDECIDED)
+    assert decided(*((x, 0.05, INF) for x in found)) == ledger["D7", "precise"] == REFUTED
     assert p_of_names(damaged) > 0.05
     assert ledger["D7", "earlier"] == UNDECIDED
 

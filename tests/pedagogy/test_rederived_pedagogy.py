@@ -244,6 +244,7 @@ def test_the_verdicts_are_those_of_the_text(found, header):
             above(f"t1b_{k}", b)
             for k, b in (("wired_drop", 0.1), ("drop_minus_coded", 0.05), ("drop_minus_cgan", 0.05))
         ],
+        "T2": (above("t2_wired_count_drop", 1.0), above("t2_drop_beyond_dimension", 0.5)),
         "T2b": (above("t2b_wired_count_drop", 1.0), above("t2b_drop_beyond_dimension", 0.5)),
         "T3": ((f["t3_dimension_change"], -0.1, 0.1), (f["t3_count_change"], -0.5, 0.5)),
         "T4": (above("t4_cgan_minus_wired", 0.25),),
@@ -253,8 +254,10 @@ def test_the_verdicts_are_those_of_the_text(found, header):
         "T8b": ((last["t8_joint_early"], -INF, 0.5),),
     }
     mine = {k: decided(*v) for k, v in tests.items()}
-    failed = {"T2": header[NAMES[0]]["t2_controls"] == [0], "T9": header[NAMES[0]]["t9_controls"] == [0]}
-    failed |= {"T4b": f["t4b_variety"].mean() < 0.1, "T6": np.mean(f["t6_planted_break_found"]) < 0.8}
+    missed = [header[NAMES[0]][f"{k}_controls"] == [0] for k in ("t2", "t9")]
+    assert all(missed), "neither tells its known answers apart, and so cannot be supported"
+    mine |= {"T9": decided(above("t9_count_fall", 0.25), above("t9_fall_minus_adversarial", 0.25))}
+    failed = {"T4b": f["t4b_variety"].mean() < 0.1, "T6": np.mean(f["t6_planted_break_found"]) < 0.8}
     failed |= {"T7": f["t7_at_ceiling"].mean() > 0.5}
     assert all(failed.values()), failed
     mine |= dict.fromkeys(failed, UNDECIDED)
@@ -263,4 +266,4 @@ def test_the_verdicts_are_those_of_the_text(found, header):
         book |= {v.id: v.verdict for v in claims.judge(claims.of(name), header[name]) if v.criterion == "precise"}
     assert mine == book
     assert (mine["T1"], mine["T3"], mine["T8"]) == (MIXED, SUPPORTED, SUPPORTED)
-    assert {mine[k] for k in ("T1b", "T2b", "T4", "T5", "T7b", "T8b")} == {REFUTED}
+    assert {mine[k] for k in ("T1b", "T2", "T2b", "T4", "T5", "T7b", "T8b")} == {REFUTED}

@@ -15,8 +15,10 @@ from helpers.book.sheet import (
     Sheet,
     chapter,
     claim_at,
+    control_line,
     deciding,
     depend,
+    failed_controls,
     held,
     linked,
     look,
@@ -44,7 +46,9 @@ def card(env, found: Sheet, name: str) -> str:
     """What a badge opens: the claim in its words, the verdict, the test that decides it, n and scope, and where to read on."""
     claim, known = found.claims[name], found.verdict(name)
     rows = [("verdict", f"{word(known['verdict'])} {by(found, name)}")]
-    if test := deciding(known):
+    if broken := failed_controls(known):
+        rows += [(f"control{'s' * (len(broken) > 1)} failed", "; ".join(map(control_line, broken)))]
+    elif test := deciding(known):
         wanted = f"wanted {html.escape(numbers.tidy(test['region']))}"
         rows.append((html.escape(test["says"] or test["quantity"]), f"<b>{numbers_of(test)}</b>, {wanted}"))
         if share := held(known):

@@ -107,9 +107,25 @@ class Ledger(FromSheet):
         return f', <a href="{href}">changed {" and ".join(days)}</a>' if days else ""
 
     def _change(self, found: Sheet, c: claims.Claim) -> str:
-        """'undecided → refuted': what criteria that were replaced give on the same data, and what counts now."""
-        before = [self._badge(c, v, v["criterion"]) for v in found.earlier.get(c.id, ())]
-        return " → ".join([*before, word(found.verdict(c.id)["verdict"])]) if before else ""
+        """'undecided → refuted': what criteria that were replaced give on the same data, and what counts now; folded behind it
+        what they said, and why they went."""
+        given = found.earlier.get(c.id, ())
+        if not given:
+            return ""
+        words = " → ".join(word(v["verdict"]) for v in (*given, found.verdict(c.id)))
+        stated = {f"earlier {e.until}": e for e in c.earlier}
+        told = "".join(self._before(c, v, stated.get(v["criterion"])) for v in given)
+        return f'<details class="before"><summary>{words}</summary>{told}</details>'
+
+    def _before(self, c: claims.Claim, given: dict, stated: claims.Earlier | None) -> str:
+        """One criterion that was replaced: its text, why it went, and what it gives, with a link to its row in the chapter."""
+        text = (
+            f"Until {stated.until}: {html.escape(stated.criterion.text)} <i>{html.escape(stated.why)}</i> "
+            if stated
+            else ""
+        )
+        reason = html.escape(numbers.tidy(given["reason"]))
+        return f'<p class="reason">{text}{self._badge(c, given, given["criterion"])} {reason}</p>'
 
 
 def _alone(found: Sheet, c: claims.Claim) -> str:

@@ -114,6 +114,19 @@ class Multiplicity(FromSheet):
         return f"<p>{text}</p>"
 
 
+class Unprobed(FromSheet):
+    """{unprobed}: the claims that committed runs have judged without known answers."""
+
+    def markup(self, found: Sheet) -> str:
+        made = {r["notebook"]: r.get("quantities") or {} for r in found.references if not r["label"]}
+        none = [
+            f'<a href="{claim_at(self.env, found, name)}">{name}</a>'
+            for name in found.judged
+            if claims.guards.control(name) not in made.get(found.claims[name].chapter, {})
+        ]
+        return f"<p>No known answers were made for {', '.join(none)}.</p>" if none else ""
+
+
 def false_refutation(verdict: Mapping) -> float:
     """The chance that a claim is refuted whose quantities all lie on their borders. A judge that widens its intervals with
     the number of tests (`wide`) keeps it at one side of one interval."""
@@ -158,4 +171,5 @@ def setup(app) -> None:
     app.add_directive("worked", Worked)
     app.add_directive("multiplicity", Multiplicity)
     app.add_directive("changes", Changes)
+    app.add_directive("unprobed", Unprobed)
     app.add_role("margin", MarginRole())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from helpers import claims, numbers
@@ -15,9 +15,10 @@ from helpers.book.sheet import (
     Sheet,
     chapter,
     claim_at,
-    control_failed,
+    control_line,
     deciding,
     distance,
+    failed_controls,
     held,
     link_to,
     numbers_of,
@@ -50,12 +51,12 @@ class Picture(FromSheet):
         test = deciding(known)
         href = chapter(self.env, claim.chapter, row_id(name)) or claim_at(self.env, found, name)
         told, n = "", ""
-        broken = control_failed(known)
+        broken = failed_controls(known)
         if test:
             share = f'<span class="held">{held(known)} tests hold</span>' if held(known) and not broken else ""
             region = html.escape(numbers.tidy(test["region"]))
             told = f'<span class="says">{html.escape(test["says"])}</span> <b>{numbers_of(test)}</b>, wanted {region} {share}'
-            told = failed(told, known["failed"] == claims.known.control(name)) if broken else told
+            told = failed(broken, claims.known.control(name)) if broken else told
             n = "" if test.get("interval") in ("exact", "p") else str(test["n"])
         cells = (
             f'<th scope="row"><a href="{href}"><b>{name}</b> {html.escape(claim.claim)}</a></th>',
@@ -85,11 +86,15 @@ def margin(claim: Claim, test: Mapping) -> float:
     return size or (max(ends) - min(ends)) / 2 or 1.0 if ends else size or 1.0
 
 
-def failed(told: str, planted: bool) -> str:
-    """What a control's failure means. planted: whether it is the one that plants the claim's own effect."""
-    if planted:
-        return "The test cannot tell an effect that we planted from none, so it decides nothing."
-    return f"A control failed, so the test decides nothing: {told}"
+def failed(broken: Sequence[Mapping], planted: str) -> str:
+    """What it means that controls failed, each in a few words. planted: the one that plants the claim's own effect."""
+    others = "; ".join(control_line(o) for o in broken if o["quantity"] != planted)  # with their numbers
+    told = []
+    if any(o["quantity"] == planted for o in broken):
+        told.append("The test cannot tell an effect that we planted from none, so it decides nothing.")
+    if others:
+        told.append(f"A control failed, so the test decides nothing: {others}")
+    return " ".join(told)
 
 
 def draw(test: Mapping, verdict: str, size: float) -> str:

@@ -157,18 +157,25 @@ def word(verdict: str) -> str:
 
 
 def deciding(found: Mapping) -> dict | None:
-    """The test that a verdict hangs on: the control that failed; else the worst one, and of equals the one nearest to its
-    border, in half widths."""
+    """The test that a verdict hangs on: the first control that failed; else the worst one, and of equals the one nearest to
+    its border, in half widths."""
+    broken = [o for o in failed_controls(found) if o.get("estimate") is not None]
+    if broken:
+        return broken[0]
     known = [o for o in found.get("outcomes") or () if o.get("estimate") is not None]
-    if known and control_failed(found):
-        return known[-1]
     rank = {v: i for i, v in enumerate(ORDER)}
     return min(known, key=lambda o: (rank.get(o["verdict"], len(rank)), _room(o)), default=None)
 
 
-def control_failed(found: Mapping) -> bool:
-    """Whether a claim is open because its instrument is: the control stands last among the outcomes then."""
-    return bool(found.get("failed"))
+def failed_controls(found: Mapping) -> list[Mapping]:
+    """The controls for which a claim is open, whatever its tests say."""
+    return [o for o in found.get("failed") or () if isinstance(o, Mapping)]
+
+
+def control_line(o: Mapping) -> str:
+    """A failed control as markup: 'the ring is found 0.2, wanted > 0.9'."""
+    value = "" if o.get("estimate") is None else f" <b>{numbers_of(o)}</b>"
+    return f"{html.escape(o['says'] or o['quantity'])}{value}, wanted {html.escape(numbers.tidy(o['region']))}"
 
 
 def _room(outcome: Mapping) -> float:

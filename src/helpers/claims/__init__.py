@@ -13,11 +13,11 @@ region in which its interval must lie.
     awaiting    no run has given the quantity yet
 """
 
-from helpers.claims import known, words
+from helpers.claims import guards, known, words
 from helpers.claims.criteria import Claim, Criterion, Earlier, Test, digest, load, of
 from helpers.claims.judge import Verdict, across, counting, examine, judge
 
 __all__ = [
     "Claim", "Criterion", "Earlier", "Test", "Verdict",
-    "across", "counting", "digest", "examine", "judge", "known", "load", "of", "words",
+    "across", "counting", "digest", "examine", "guards", "judge", "known", "load", "of", "words",
 ]  # fmt: skip

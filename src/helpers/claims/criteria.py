@@ -49,6 +49,7 @@ class Test:
             raise ValueError(f"{self.quantity}: a log scale needs positive borders and interval t or draws")
         if self.effect is not None and not self.effect > 0:
             raise ValueError(f"{self.quantity}: effect {self.effect} is a distance from the border; use one above 0")
+        _count(f"{self.quantity}: least", self.least)
 
     @property
     def region(self) -> str:
@@ -81,12 +82,18 @@ class Test:
         return back(scale(border) + sign * size) if size else None
 
 
+def _count(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"{name}: {value!r} is no number of units; use a whole number from 1 on")
+
+
 @dataclass(frozen=True)
 class Criterion:
-    """What a claim must satisfy. `controls` are tests of the instrument: unless they pass, nothing is decided.
+    """What a claim must satisfy. `controls` are tests of the instrument; `guards` says what each forbids until it passes.
 
     unit: what a value stands for. planned: units fixed before the run; with fewer nothing is decided, of more the first so
     many count. least: units that any interval needs; its kind's by default. arithmetic: it compares settings, not findings.
+    unprobed: its known answers hold nothing back, unless a control names them.
     """
 
     text: str
@@ -96,12 +103,11 @@ class Criterion:
     least: int | None = None
     planned: int | None = None
     arithmetic: bool = False
+    unprobed: bool = False
 
     def __post_init__(self):
         for name in ("least", "planned"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name}: {value!r} is no number of units; use a whole number from 1 on")
+            _count(name, getattr(self, name))
         if not isinstance(self.arithmetic, bool):
             raise ValueError(f"arithmetic: {self.arithmetic!r}; use true or false")
         for test in self.tests:

@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from helpers import numbers, stats
+from helpers.claims import guards
 from helpers.claims.criteria import SAMPLED, Claim, Criterion, Test
 from helpers.claims.words import ARITHMETIC, AWAITING, MIXED, REFUTED, SUPPORTED, TOO_FEW, UNDECIDED
 
+PRECISE = "precise"  # the criterion that known answers are made for
 LEVEL = 0.95  # of the intervals that are shown, and that support
 
 
@@ -45,7 +47,7 @@ class Verdict:
     """A claim judged by one criterion: 'printed', 'precise', or 'earlier <date>'.
 
     p: one-sided, for the verdict that was given (of an undecided one, the smaller of both). held: '2 of 4'. units: '3 of 12
-    seeds', where they are too few. failed: the control that did not pass, by its quantity; its outcome is the last one then.
+    seeds', where they are too few. failed: the outcomes of all controls for which the claim is undecided.
     """
 
     id: str
@@ -58,7 +60,7 @@ class Verdict:
     scope: str = ""
     unit: str = ""
     units: str = ""
-    failed: str = ""
+    failed: tuple[Outcome, ...] = ()
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -216,12 +218,17 @@ def by_criterion(
             lines = "; ".join(map(_line, outcomes))
             units = f"{o.n} of {wanted} {criterion.unit}s"
             return Verdict(name, kind, TOO_FEW, f"{units}: {lines}", outcomes, units=units)
-    for control in criterion.controls:
-        found = seen(control, 1)
-        if found.verdict != SUPPORTED:
-            reason = f"the control {_line(found)} did not pass"
-            return Verdict(name, kind, UNDECIDED, reason, (*outcomes, found), failed=control.quantity)
-    return _together(name, kind, outcomes, former)
+    verdict = _together(name, kind, outcomes, former)
+    asked = guards.of(name, replace(criterion, unprobed=criterion.unprobed or kind != PRECISE), quantities, former)
+    missed = [(o, forbids) for test, forbids in asked if (o := seen(test, 1)).verdict != SUPPORTED]
+    barring = tuple(o for o, forbids in missed if verdict.verdict in forbids)
+    if barring:
+        said = "; ".join(map(_missed, barring))
+        reason = f"the control{'s' * (len(barring) > 1)} {said} did not pass"
+        return Verdict(name, kind, UNDECIDED, reason, outcomes, failed=barring)
+    for o, forbids in missed:  # what it would not have let pass is said beside what it lets pass
+        verdict = replace(verdict, reason=f"{verdict.reason} (it could not be {forbids[0]}: {_missed(o)})")
+    return verdict
 
 
 def _together(name: str, kind: str, outcomes: tuple[Outcome, ...], former: bool) -> Verdict:
@@ -253,6 +260,11 @@ def _claim_p(verdict: str, outcomes: Sequence[Outcome]) -> float | None:
     inside, outside = max(p for p, _ in known), min(1.0, k * min(p for _, p in known))
     both = max(outside, min(1.0, k * min(p for p, _ in known)))
     return {SUPPORTED: inside, REFUTED: outside, MIXED: both}.get(verdict, min(inside, outside))
+
+
+def _missed(control: Outcome) -> str:
+    few = control.verdict == TOO_FEW and control.n
+    return _line(control) + (f", of {control.n} units, which are too few," if few else "")
 
 
 def _line(o: Outcome) -> str:

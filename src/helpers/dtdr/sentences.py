@@ -32,7 +32,10 @@ VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
     }),
     "curve": ("D7", {
         "supported": "The domain matters beyond the distance to the whole model.",
-        "refuted": "Only the distance to the whole model matters: mixing costs nothing beyond it.",
+        "refuted": (
+            "Beyond the distance to the whole model the domain does not matter as claimed. Below the margin: {fails}. "
+            "Open: {open}."
+        ),
         "mixed": "By one of two measures mixing costs something beyond the distance to the whole model, by the other not.",
         "undecided": "Whether the domain matters beyond the distance to the whole model is open.",
     }),

@@ -182,6 +182,6 @@ def ladder(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def failed(verdicts: Sequence[Verdict], claim: str) -> str:
-    """A sentence that names the control for which a claim stays undecided; '' where none failed."""
+    """A sentence that names the controls for which a claim stays undecided; '' where none failed."""
     precise = next(v for v in verdicts if v.id == claim and v.criterion == "precise")
-    return f"The verdict is held back: {precise.reason}." if precise.reason.startswith("the control") else ""
+    return f"The verdict is held back: {precise.reason}." if precise.failed else ""

@@ -47,6 +47,10 @@
     if (e.key === "Escape") document.querySelectorAll(".card-of:popover-open").forEach((card) => card.hidePopover());
   }); // the browser's own way asks for a click before
 
+  const before = [...document.querySelectorAll("details.before:not([open])")]; // what was replaced is folded, but not in print
+  addEventListener("beforeprint", () => before.forEach((d) => (d.dataset.was = d.open, d.open = true)));
+  addEventListener("afterprint", () => before.forEach((d) => (d.open = d.dataset.was === "true")));
+
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = !navigator.clipboard; // not there on pages that came over plain http from another machine
     button.addEventListener("click", async () => {
