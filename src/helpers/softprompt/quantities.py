@@ -74,6 +74,7 @@ def any_of(rows: pd.DataFrame, column: str, **where: object) -> pd.Series:
     return chosen.groupby("seed")[column].max() if len(chosen) else pd.Series(dtype=float)
 
 
+@frames.kept
 def joint(rows: pd.DataFrame) -> Quantities:
     """Quantities of `joint_qa` (claims M1 to M4). Those whose rows are missing are left out."""
     return _there(single(rows) | paired(rows) | rule(rows) | passing(rows) | agreement(rows) | more(rows))
@@ -258,6 +259,7 @@ def by_step(rows: pd.DataFrame, marks: int = 40) -> pd.DataFrame:
     return pd.concat(out, ignore_index=True)
 
 
+@frames.kept
 def ablations(rows: pd.DataFrame) -> Quantities:
     """Quantities of `joint_qa_ablations` (claims M5 to M9). Those whose rows are missing are left out."""
     found = sweeps.sweep(rows) | sweeps.sharing(rows) | sweeps.paraphrases(rows) | sweeps.tiers(rows)

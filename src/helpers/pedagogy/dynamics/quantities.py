@@ -82,6 +82,7 @@ def judged(rows: pd.DataFrame) -> Quantities:
     return {k: v for k, v in everything(rows).items() if k not in BESIDE}
 
 
+@frames.kept
 def everything(rows: pd.DataFrame) -> Quantities:
     """The judged quantities, and those that are told beside them."""
     every = (levels, stability, breaks, composition, instrument, printed.quantities)
