@@ -10,8 +10,10 @@ chains: source, readout; bayes, unigram: the best loss and that of token frequen
 edge, whether none further out was tried; explained, the share of the untrained vectors' variance that an autoencoder keeps;
 bigram_kl, the divergence of sampled bigrams from the chain's, and bigram_floor, that of the chain itself.
 stages: as chains, and first, the gradient steps of stage one, on top of the budget.
+widths: source, readout, bayes, unigram; strength, of the penalty on the code. In the last row validation, the loss there; used and
+directions, how many of the code's dimensions are in use, and how many after the best rotation.
 rules, rules_equal (equal steps on the task): attend, bayes, unigram.
-limits and its trials: kind, corpus, attend, unigram, bigram, asked (the compression that was asked for) and ratio (the one that
+limits and its trials, of which others are more corpora: kind, corpus, attend, unigram, bigram, asked (the compression that was asked for) and ratio (the one that
 whole numbers give).
 deployed: table, projection, network, deployed, training: bytes; cache: bytes of keys and values a token of context.
 """
@@ -31,6 +33,7 @@ from helpers.encoding.config import ARMS, WHOLE, Chains, Limits, Printed, Rules,
 from helpers.encoding.corpora import Corpus
 from helpers.encoding.grid import COLUMNS, Grid, Model
 from helpers.encoding.readers import ReaderGrid, Stream, rule_stream
+from helpers.encoding.widths import WidthGrid, Widths
 from helpers.records import Record
 from helpers.study import Log
 
@@ -86,6 +89,22 @@ def run_stages(config: Chains, firsts: Sequence[int], log: Log) -> None:
         run_chains(
             replace(config, part="stages", stage_one=first, charged=False, cells=cells, grid=(config.code,)), log
         )
+
+
+def run_widths(config: Widths, log: Log) -> None:
+    """Codes that may find their own width: the last row of each model."""
+
+    def make() -> list[Record]:
+        grid, out = WidthGrid(config, log.device, log.work), []
+        for model, curve in _best(_trained(grid, log, config.part)):
+            chain, (source, readout) = grid.chains[grid.index(model)], model.cell.split("/")
+            known = {"part": config.part, "source": source, "readout": readout, "strength": model.strength}
+            known |= {"bayes": chain.bayes, "unigram": chain.unigram}
+            name = f"{config.part}.{source}.{model.strength:g}"
+            out.append(_of_model(log, name, model, known, curve[-1:], **grid.ends[model]))
+        return out
+
+    log.once(("widths", config), make)
 
 
 def run_rules(config: Rules, log: Log) -> None:
@@ -164,7 +183,7 @@ def _best(rows: pd.DataFrame, fast: bool = False) -> Iterator[tuple[Model, Curve
         last = last.drop(columns="validation").merge(
             rows.groupby(COLUMNS)["validation"].mean().reset_index(), on=COLUMNS
         )
-    best = stacked.best_rate(last, ["cell", "arm", "d"])
+    best = stacked.best_rate(last, ["cell", "arm", "d", "strength"])
     for key, curve in rows.merge(best[COLUMNS], on=COLUMNS).groupby(COLUMNS):
         yield Model(*key), list(zip(curve["step"].tolist(), curve["loss"].tolist(), strict=True))
 
