@@ -28,8 +28,8 @@ def lines(path: object) -> list[str]:
 def codes(
     found: list[str], path: object, known: Mapping[str, int], between: int, least: int, noun: str, legal: str
 ) -> np.ndarray:
-    """Codes of all records by {capital letter: code}, the code `between` each two of them. Raises ValueError for a letter that is
-    not known, said to be no `noun`, with what is `legal`; and for fewer than `least` of them."""
+    """Codes of all records by {capital letter: code}, with the code `between` each two of them. Raises ValueError for a letter
+    that is not known, said to be no `noun`, with what is `legal`; and for fewer than `least` of them."""
     table = np.full(256, ILLEGAL, np.int8)
     for letter, code in known.items():
         table[[ord(letter), ord(letter.lower())]] = code

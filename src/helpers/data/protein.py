@@ -18,7 +18,9 @@ END = len(ACIDS)  # the token between chains
 OTHERS = "XBZJUO-"  # unknown, ambiguous or rare: legal, and left out
 LEAST = 4_000
 FRAME = 100  # amino acids of an open frame that counts: by chance a frame of even bases stays open so long in one of 120 places
-CODE = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"  # by codons in the order T C A G; NCBI's table 1
+CODE = (
+    "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"  # by codons in the order T C A G; NCBI's table 1
+)
 NUCLEIC = 0.95  # share of A, C, G, T, U and N from which letters are taken for bases
 
 
@@ -35,8 +37,8 @@ class Protein:
 
 
 def load_protein(source: str, genome: Genome) -> Protein:
-    """'genome', the open frames of the given genome, translated; or the path of a FASTA file of amino acids, plain or gzip. Raises
-    what `load_genome` raises, and ValueError for a file whose letters are bases."""
+    """'genome', the open frames of the given genome, translated; or the path of a FASTA file of amino acids, plain or gzip.
+    Raises what `load_genome` raises, and ValueError for a file whose letters are bases."""
     if source == "genome":
         return Protein(f"open frames of {genome.name}", translated(genome.bases))
     lines = fasta.lines(source)

@@ -10,8 +10,10 @@ import numpy as np
 from helpers import files
 from helpers.data.fetch import FILES, fetch, lines_of, read_bytes
 
-# of the standard library, in every CPython that the book runs on
-MODULES = "calendar configparser csv difflib fractions heapq optparse queue shlex string textwrap trace".split()
+MODULES = (  # of the standard library, in every CPython that the book runs on
+    "calendar", "configparser", "csv", "difflib", "fractions", "heapq", "optparse", "queue", "shlex", "string", "textwrap",
+    "trace",
+)  # fmt: skip
 LEAST = 10_000  # characters; less cannot be split into training, validation and test
 
 

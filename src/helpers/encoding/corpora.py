@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -144,6 +144,19 @@ def letters(bases: np.ndarray, read: int = 60, length: int = 64) -> np.ndarray:
     out = np.full((len(reads), length), LETTERS.index("PAD"))
     out[:, 0], out[:, 1 : read + 1], out[:, read + 1] = LETTERS.index("START"), reads, LETTERS.index("END")
     return out.ravel()
+
+
+def trials(limits: Limits) -> dict[str, Limits]:
+    """The smaller trials by their parts: other starts and three times the steps at 10 : 1, eight symbols, more corpora."""
+    tuned = ("learned", "trained_pca", "trained_pca_tuned", "full")
+    start = replace(limits, part="start", arms=tuned, blind=(), ratios=(10,))
+    found = (
+        start,
+        replace(start, part="longer", arms=("learned", "trained_pca_tuned", "full"), steps=3 * limits.steps),
+        replace(start, part="letters", arms=("learned", "full"), stream=64, ratios=(1, 8, 16, 32)),
+        replace(limits, part="others", arms=("learned", "full"), blind=()),
+    )
+    return {trial.part: trial for trial in found}
 
 
 def others(code: str, protein: str, vocab: int, genome: Genome, length: int, held: int) -> dict[str, Corpus]:

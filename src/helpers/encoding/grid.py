@@ -24,8 +24,8 @@ See = Callable[[Tensor], None]
 
 @dataclass(frozen=True, order=True)
 class Model:
-    """One model of a grid. cell: 'source/read-out' of a chain; 'attention' or 'blind' of a transformer. strength: of the penalty
-    on its code, where there is one."""
+    """One model of a grid. cell: 'source/read-out' of a chain; 'attention' or 'blind' of a transformer. strength: of the
+    penalty on its code, where there is one."""
 
     cell: str
     arm: str

@@ -73,9 +73,9 @@ def gain(kind: str) -> Callable[[pd.DataFrame], np.ndarray]:
 
 
 def chosen(rows: pd.DataFrame, source: str, arm: str) -> pd.DataFrame:
-    """The last rows of an arm that may find its width on a chain, a row a seed: those of the strongest penalty, on average over
-    seeds, that costs no more than SPARED of what can be learned against the plain code of the same width, on validation data; of
-    the weakest where all cost more. The arm "learned" is that plain code.
+    """The last rows of an arm that may find its width on a chain, a row a seed, at the strongest penalty that on average costs
+    no more than SPARED of what can be learned against the plain code of the same width, on validation data; at the weakest
+    where all cost more. The arm "learned" is that plain code.
     """
     known = frames.rows(rows, part="widths", end=True, source=source)
     if not len(known):

@@ -123,9 +123,9 @@ def nested(params: Params, table: Tensor, widths: Sequence[int]) -> Tensor:
 def in_use(params: Params, table: Tensor, spared: Tensor, own: Tensor) -> Tensor:
     """(M, 2): how many of a code's dimensions are in use, and how many directions, behind a linear read-out.
 
-    The fewest with which the loss on `table` (M, V, V) stays within `spared` (M,) of all of them; what is left out is put to its
-    mean. Dimensions are left out as they stand, those that move the logits least first, or the last first where `own` (M,) says
-    that they have an order of their own. Directions are those of the logits' singular vectors: dimensions after the best
+    The fewest with which the loss on `table` (M, V, V) stays within `spared` (M,) of all of them; what is left out is put to
+    its mean. Dimensions are left out as they stand, those that move the logits least first, or the last first where `own` (M,)
+    says that they have an order of their own. Directions are those of the logits' singular vectors: dimensions after the best
     rotation of the code, which costs no training.
     """
     code, out, weight = params["code"], params["w"], table.sum(2, keepdim=True)  # (M, V, d), (M, d, V), (M, V, 1)
