@@ -43,9 +43,7 @@ device: str = "auto"  # auto | cpu | cuda: where to train; auto takes the GPU wh
 text: str = "embedded"  # embedded | tinyshakespeare | PATH: Python's own documentation, a download, or any UTF-8 file, plain or gzip
 fasta: str = "embedded"  # embedded | ecoli | PATH: a synthetic chain, a download, or any FASTA file, plain or gzip
 code: str = "embedded"  # embedded | PATH: source of Python's standard library, or any UTF-8 file, plain or gzip
-protein: str = (
-    "genome"  # genome | PATH: what the genome's open frames spell, or a FASTA file of amino acids, plain or gzip
-)
+protein: str = "genome"  # genome | PATH: what the genome's open frames spell, or a FASTA file, plain or gzip
 vocab: int = None  # 64..65536: byte-pair tokens of the text; None takes the profile's own
 k: int = None  # 1..8: bases in one token of the genome; None takes the profile's own
 steps: int = None  # 20..100000: gradient steps of every model; None takes the profile's own
@@ -67,11 +65,12 @@ s = here.settings(
     held=Per(64, 128),
     rates=Per((0.006,), (0.001, 0.003, 0.01)),
     arms=Per(encoding.Limits.arms, (*encoding.Limits.arms, "again")),
+    others=Per((2, 10, 50), encoding.Limits.ratios),  # compressions of code and protein
     own=Per(widths.QUICK, widths.FULL),
 )
 size = {"stream": s.stream, "heads": s.heads, "length": s.length, "held": s.held}
 limits = encoding.Limits(arms=s.arms, seeds=s.seeds, rates=s.rates, steps=s.steps, batch=s.batch, **size)
-smaller = reading.trials(limits)  # by their names below: start, longer, letters, others
+smaller = reading.trials(limits, s.others)  # by their names below: start, longer, letters, others
 own_width = widths.Widths(seeds=s.seeds, steps=s.chain_steps, **s.own)
 encoding.check_vocabulary(text, s.vocab)
 log = here.log(encoding.CHAPTERS[here.name])
@@ -180,7 +179,7 @@ chapter.table(tables.trials([mine, *committed]), caption, digits=5)
 
 # %% [markdown]
 # Going on from the compressed code ends {glue:text}`gain_tuned` below the learned code at the same total budget, and three times the steps lower the learned code's loss by {glue:text}`gain_longer`. With three times the
-# steps for both, the compressed code that learned on is {glue:text}`gain_both_longer` below the learned one. A gain whose interval holds zero decides nothing.
+# steps for both, the compressed code that learned on is {glue:text}`gain_both_longer` below the learned one. A gain whose interval holds zero decides nothing. {glue:text}`time_lack`
 #
 # ## Other things to read
 #

@@ -255,7 +255,8 @@ class Limits(Reading):
         return self.width(10 if 10 in self.ratios else self.ratios[0])
 
     def width(self, ratio: float) -> int:
-        """The code width for a compression: stream / ratio, rounded, at least 1."""
+        """The code width for a compression: stream / ratio, rounded, at least 1. Rounded and not cut, since the committed runs
+        have these widths, and with a stream of 32 both 20 : 1 and 50 : 1 would be cut to one number."""
         return max(1, round(self.stream / ratio))
 
     def true(self, ratio: float) -> float:

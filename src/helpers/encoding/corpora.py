@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,15 +147,16 @@ def letters(bases: np.ndarray, read: int = 60, length: int = 64) -> np.ndarray:
     return out.ravel()
 
 
-def trials(limits: Limits) -> dict[str, Limits]:
-    """The smaller trials by their parts: other starts and three times the steps at 10 : 1, eight symbols, more corpora."""
+def trials(limits: Limits, ratios: Sequence[float]) -> dict[str, Limits]:
+    """The smaller trials by their parts: other starts and three times the steps at 10 : 1, eight symbols, more corpora, these
+    at `ratios`."""
     tuned = ("learned", "trained_pca", "trained_pca_tuned", "full")
     start = replace(limits, part="start", arms=tuned, blind=(), ratios=(10,))
     found = (
         start,
         replace(start, part="longer", arms=("learned", "trained_pca_tuned", "full"), steps=3 * limits.steps),
         replace(start, part="letters", arms=("learned", "full"), stream=64, ratios=(1, 8, 16, 32)),
-        replace(limits, part="others", arms=("learned", "full"), blind=()),
+        replace(limits, part="others", arms=("learned", "full"), blind=(), ratios=tuple(ratios)),
     )
     return {trial.part: trial for trial in found}
 

@@ -93,9 +93,10 @@ class WidthGrid(ChainGrid):
         if models[0].arm == "nested":
             loss = lambda p, t: nested(p, table, self.config.widths)
         stacked.fit(params, loss, probe=lambda p: see(torch.stack([entropy(p, of) for of in held], 1)), **how)
-        room = torch.tensor([chain.unigram - chain.bayes for chain in map(self._chain, models)], device=self.device)
-        own = torch.tensor([m.arm == "nested" for m in models], device=self.device)
-        return {"used": in_use(params, held[0], SPARED * room, own)}
+        room = torch.tensor([chain.unigram - chain.bayes for chain in map(self._chain, models)])
+        own = torch.tensor([m.arm == "nested" for m in models])
+        ended = {k: v.cpu() for k, v in params.items()}  # a GPU decomposes many small matrices one by one
+        return {"used": in_use(ended, held[0].cpu(), SPARED * room, own)}
 
     def keep(self, models: list[Model], done: Mapping[str, Tensor]) -> None:
         last = done["curves"][:, -1, 0].tolist()
