@@ -199,7 +199,7 @@ def test_other_corpora_are_trained_and_said_beside_the_judged_ones(tmp_path):
     encoding.run_limits(limits, {"text": corpus_of(), "genome": corpus_of(seed=1)}, made)
     before = made.study.quantities(made.study.judged(made.frame()))
     smaller = replace(corpora.trials(limits, (2, 8))["others"], blind=())
-    assert len(sentences._lacks(made, ("others",))) == 0, "without a reference nothing is lacking"
+    assert len(sentences.lacks(made, ("others",))) == 0, "without a reference nothing is lacking"
     encoding.run_limits(smaller, {"code": corpus_of(name="c"), "protein": corpus_of(name="p")}, made)
     assert made.study.quantities(made.study.judged(made.frame())) == before, "what is judged has not moved"
     for kind in ("text", "genome", "code", "protein"):
@@ -217,8 +217,8 @@ def test_a_committed_run_that_lacks_a_part_is_said_to(root, tmp_path):
         study, "encoding_limits", tmp_path, reference=folder, work=Work(tmp_path / "work"), given=dict(study.same)
     )
     known = set(made.frame("")["part"])
-    assert ("has not this part" in sentences._lacks(made, ("widths",))) == ("widths" not in known)
-    assert not sentences._lacks(made, ("limits",))
+    assert ("has not this part" in sentences.lacks(made, ("widths",))) == ("widths" not in known)
+    assert not sentences.lacks(made, ("limits",))
 
 
 def test_each_sentence_is_picked_by_what_was_counted():

@@ -231,11 +231,11 @@ def section(log: Log, name: str, *parts: str) -> Sides:
     sides.say_all(SAID[name])
     told(sides, *TOLD.get(name, ()))
     if name != "limits":  # every committed run has it
-        prose.glue(f"{name}_lack", _lacks(log, parts))
+        prose.glue(f"{name}_lack", lacks(log, parts))
     return sides
 
 
-def _lacks(log: Log, parts: Sequence[str]) -> str:
+def lacks(log: Log, parts: Sequence[str]) -> str:
     """What is said where the committed run that a page speaks of was made before these parts; nothing where it has them."""
     known = log.leading
     if known is None or set(parts) <= set(log.frame(known.label)["part"]):
