@@ -86,7 +86,7 @@ _less = lambda a, b: np.subtract(a, b) if len(a) == len(b) else []
 def _finds(arm: str, who: str) -> tuple:
     """A sentence of NUMBERS on the dimensions in use against the planted rank."""
     told = "more dimensions in use than were planted", "fewer dimensions in use than were planted"
-    same = "as many dimensions in use as were planted, as far as these seeds can tell"
+    same = "a number of dimensions in use that these seeds cannot tell from the planted one"
     return (trials.misses(arm), 0.0, *(f"{who[0].upper()}{who[1:]} {what}." for what in (*told, same)))
 
 
@@ -128,7 +128,7 @@ NUMBERS = {  # name: the quantity, the border, and the sentences above it, below
         0.0,
         "Rotation alone does not bring the plain code down to the planted rank.",
         "Rotation alone brings the plain code below the planted rank.",
-        "So rotation alone, without a penalty, brings the plain code to the planted rank, as far as these seeds can tell.",
+        "After rotation alone, without a penalty, these seeds cannot tell the plain code's width from the planted one.",
     ),
     "group_cost": (
         trials.price("group"),
