@@ -31,10 +31,10 @@ from dataclasses import replace
 
 from helpers import chapter, data, encoding, figures
 from helpers.chapter import Per
+from helpers.encoding import corpora as reading
 from helpers.encoding import figures as draw
-from helpers.encoding import quantities, sentences, tables, trials
-from helpers.encoding.corpora import letters as spell
-from helpers.encoding.sentences import told
+from helpers.encoding import quantities, sentences, tables, trials, widths
+from helpers.encoding.run import run_widths
 
 # %% tags=["parameters"]
 profile: str = "quick"  # quick | full: a minute on two CPU cores, or the reference on one GPU
@@ -42,16 +42,20 @@ seeds: int = None  # 2..64: repetitions; a seed draws the start and which parts 
 device: str = "auto"  # auto | cpu | cuda: where to train; auto takes the GPU when there is one
 text: str = "embedded"  # embedded | tinyshakespeare | PATH: Python's own documentation, a download, or any UTF-8 file, plain or gzip
 fasta: str = "embedded"  # embedded | ecoli | PATH: a synthetic chain, a download, or any FASTA file, plain or gzip
+code: str = "embedded"  # embedded | PATH: source of Python's standard library, or any UTF-8 file, plain or gzip
+protein: str = "genome"  # genome | PATH: what the genome's open frames spell, or a FASTA file, plain or gzip
 vocab: int = None  # 64..65536: byte-pair tokens of the text; None takes the profile's own
 k: int = None  # 1..8: bases in one token of the genome; None takes the profile's own
 steps: int = None  # 20..100000: gradient steps of every model; None takes the profile's own
 
 # %% jupyter={"source_hidden": true} tags=["settings", "hide-input"]
-given = {"seeds": seeds, "text": text, "fasta": fasta, "vocab": vocab, "k": k, "steps": steps}
+given = {"seeds": seeds, "text": text, "fasta": fasta, "code": code, "protein": protein}
+given |= {"vocab": vocab, "k": k, "steps": steps}
 here = chapter.start("encoding_limits", profile=profile, device=device, **given)
 s = here.settings(
     seeds=Per(3, 10),
     steps=Per(300, 1000),
+    chain_steps=Per(steps or 450, steps or 2000),
     vocab=Per(256, 2048),
     k=Per(3, 4),
     stream=Per(32, 128),
@@ -60,14 +64,14 @@ s = here.settings(
     batch=Per(16, 64),
     held=Per(64, 128),
     rates=Per((0.006,), (0.001, 0.003, 0.01)),
-    arms=Per(("learned", "random", "seed_ae", "trained_pca", "full"), (*encoding.Limits.arms, "again")),
+    arms=Per(encoding.Limits.arms, (*encoding.Limits.arms, "again")),
+    others=Per((2, 10, 50), encoding.Limits.ratios),  # compressions of code and protein
+    own=Per(widths.QUICK, widths.FULL),
 )
 size = {"stream": s.stream, "heads": s.heads, "length": s.length, "held": s.held}
 limits = encoding.Limits(arms=s.arms, seeds=s.seeds, rates=s.rates, steps=s.steps, batch=s.batch, **size)
-tuned = ("learned", "trained_pca", "trained_pca_tuned", "full")
-start = replace(limits, part="start", arms=tuned, blind=(), ratios=(10,))
-longer = replace(start, part="longer", arms=("learned", "trained_pca_tuned", "full"), steps=3 * s.steps)
-spelled = replace(start, part="letters", arms=("learned", "full"), stream=64, ratios=(1, 8, 16, 32))
+smaller = reading.trials(limits, s.others)  # by their names below: start, longer, letters, others
+own_width = widths.Widths(seeds=s.seeds, steps=s.chain_steps, **s.own)
 encoding.check_vocabulary(text, s.vocab)
 log = here.log(encoding.CHAPTERS[here.name])
 
@@ -76,7 +80,8 @@ log = here.log(encoding.CHAPTERS[here.name])
 #
 # The text is cut into byte-pair tokens learned from it {footcite:p}`sennrich2016`, the genome into words of a few bases that do not
 # overlap. Each seed holds out two of twenty contiguous blocks to test on and two to stop training by, so that no window of the
-# test stands next to its training text by accident of shuffling.
+# test stands next to its training text by accident of shuffling. The chapter's claims are about these two; code and protein have a
+# section of their own.
 
 # %%
 words, genome = data.load_text(text), data.load_genome(fasta)
@@ -85,11 +90,12 @@ corpora = {
     "text": encoding.Corpus(words.name, words.tokens(s.vocab)[0], s.vocab, **cut),
     "genome": encoding.Corpus(genome.name, genome.kmers(s.k), 4**s.k, **cut),
 }
+more = reading.others(code, protein, s.vocab, genome, **cut)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("gc", f"{genome.gc:.1%}")
-caption = "Two corpora, with the test loss of two models that need no training (nats a token)"
-chapter.table(tables.known(corpora, s.seeds), caption)
+caption = "The corpora, with the test loss of two models that need no training (nats a token)"
+chapter.table(tables.known(corpora | more, s.seeds), caption)
 
 # %% [markdown]
 # The share of G and C among the genome's bases is {glue:text}`gc`. How much do pairs of neighbouring tokens tell about the next one?
@@ -118,12 +124,7 @@ encoding.run_limits(limits, corpora, log)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("compared", log.say_run())
-sides = log.at(part="limits")
-told_here = [n for r in (2, 5, 10, 20, 50) for n in (f"e8_text_{r}", f"e8_genome_{r}")]
-told_here += [f"e8_text_10_{arm}" for arm in ("random", "seed_ae", "trained_pca")]
-told(sides, "identity", "past_pairs")
-for name in told_here:
-    sides.say(name, quantities.named(name), ".2g")
+sides = sentences.section(log, "limits", "limits")
 
 # %%
 mean = lambda name: sides.mean(quantities.named(name), ".0%")
@@ -166,18 +167,11 @@ chapter.table(tables.sight(log.frame()), caption)
 # with three times the steps. The trial runs on the genome of this build; numbers of a run on another genome stand in the table and not in the sentence.
 
 # %%
-encoding.run_limits(start, {"genome": corpora["genome"]}, log)
-encoding.run_limits(longer, {"genome": corpora["genome"]}, log)
+for trial in ("start", "longer"):
+    encoding.run_limits(smaller[trial], {"genome": corpora["genome"]}, log)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-trial = log.at(part=("start", "longer"))
-late = {"part": "longer", "arm": "trained_pca_tuned", "attend": True}
-for name, better, worse in (
-    ("tuned", quantities.TUNED, quantities.START),
-    ("longer", quantities.LONGER, quantities.START),
-    ("both_longer", late, quantities.LONGER),
-):
-    trial.say(f"gain_{name}", quantities.gain(better, worse), ".2g", "nats")
+trial = sentences.section(log, "time", "start", "longer")
 caption = "Was it the code or the time? Test loss on the genome, nats a token, mean over seeds"
 mine = replace(trial, label=f"this run: {corpora['genome'].name}")
 committed = tables.committed(log, part=("start", "longer"))
@@ -185,7 +179,62 @@ chapter.table(tables.trials([mine, *committed]), caption, digits=5)
 
 # %% [markdown]
 # Going on from the compressed code ends {glue:text}`gain_tuned` below the learned code at the same total budget, and three times the steps lower the learned code's loss by {glue:text}`gain_longer`. With three times the
-# steps for both, the compressed code that learned on is {glue:text}`gain_both_longer` below the learned one. A gain whose interval holds zero decides nothing.
+# steps for both, the compressed code that learned on is {glue:text}`gain_both_longer` below the learned one. A gain whose interval holds zero decides nothing. {glue:text}`time_lack`
+#
+# ## Other things to read
+#
+# Does it matter what is squeezed? The document asks for code and for protein, too. The code is the source of a few modules of Python, cut as the text is. No package that the
+# book installs carries a real protein, so the protein is what long open frames of the genome spell, an amino acid a token. In a real genome most of these are genes; in the synthetic chain they are
+# chance, and no protein. A file of real ones may be given.
+#
+# If the price of a compression is the method's, the four curves are one. If it is the corpus's, they part. Twenty amino acids and a sign for the end need no more than twenty-one numbers.
+
+# %%
+encoding.run_limits(smaller["others"], more, log)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+sides = sentences.section(log, "others", "limits", "others")
+mean = lambda kind: sides.mean(trials.kept(kind), ".0%")
+figures.show(
+    draw.kept_by_corpus(sides),
+    f"Asked for 10 : 1, the learned code keeps {mean('text')} of the full width's gain on the text, {mean('code')} on code, "
+    f"{mean('genome')} on the genome and {mean('protein')} on protein." + sides.dashed,
+)  # fmt: skip
+
+# %% [markdown]
+# The full width's loss lies {glue:text}`gain_code` below that of token frequencies on code, and {glue:text}`gain_protein` below it on protein. Of that gain the learned code keeps
+# {glue:text}`kept_code` on code and {glue:text}`kept_protein` on protein when 10:1 is asked for. {glue:text}`code_text` {glue:text}`protein_learned` {glue:text}`others_lack`
+#
+# ## Does a code find its width by itself?
+#
+# So far somebody chose the width. The document would put an L1 or L2 penalty on the code, or let the width adapt. The trial is on a chain where the answer is planted: sixteen numbers a token are offered, and
+# behind a linear read-out six are enough. *L1* {footcite:p}`tibshirani1996` and *L2* weigh on the numbers, *group* {footcite:p}`yuan2006` on the size of a whole dimension, and a *nested* code is trained to be
+# cut {footcite:p}`kusupati2022`. Dimensions are in use when the loss without them rises by more than a hundredth of what can be learned.
+#
+# If a penalty finds the width for nothing, its curve meets the dotted line where the plain codes end. If it only shrinks numbers, the read-out grows and undoes it, and dimensions stay in use until the loss
+# goes. The sentences take each penalty at the largest strength that costs at most a hundredth of what can be learned, on validation data.
+
+# %%
+run_widths(own_width, log)
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+sides = sentences.section(log, "widths", "widths")
+mean = lambda arm: sides.mean(trials.own_width(arm), ".1f")
+figures.show(
+    draw.own_width(sides),
+    f"In use: {mean('learned')} dimensions of the plain code, {mean('l1')} with L1, {mean('l2')} with L2, {mean('group')} with "
+    f"the group penalty, {mean('nested')} of the nested code. Points are seeds, the dotted line is the planted rank.",
+)  # fmt: skip
+
+# %% jupyter={"source_hidden": true} tags=["hide-input"]
+chapter.table(tables.own_width(log.frame()), "Codes that may find their width, each at the strength that was chosen")
+
+# %% [markdown]
+# {glue:text}`finds_l1` {glue:text}`finds_l2` {glue:text}`finds_group` {glue:text}`finds_nested` In numbers: {glue:text}`used_l1`, {glue:text}`used_l2`, {glue:text}`used_group` and {glue:text}`used_nested`. The group penalty's
+# loss is {glue:text}`price_group` above the plain code's, the nested code's {glue:text}`price_nested`. {glue:text}`group_cost`
+#
+# The plain code has {glue:text}`used_learned` dimensions in use. Turn it, and the read-out with it, so that the model stays the same: then it has {glue:text}`used_turned`. {glue:text}`turned` On the chain of full
+# rank there is no width to be found; the table shows what each code does there. {glue:text}`widths_lack`
 #
 # ## Eight symbols
 #
@@ -193,8 +242,8 @@ chapter.table(tables.trials([mine, *committed]), caption, digits=5)
 # sixty bases between START and END are learned with codes of 64, 8, 4 and 2 numbers. If width beyond the alphabet helps, 64 beats 8.
 
 # %%
-letters = encoding.Corpus(f"{genome.name}, letters", spell(genome.kmers(1)), 8, **cut)
-encoding.run_limits(spelled, {"genome": letters}, log)
+letters = encoding.Corpus(f"{genome.name}, letters", reading.letters(genome.kmers(1)), 8, **cut)
+encoding.run_limits(smaller["letters"], {"genome": letters}, log)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 alphabet = log.at(part="letters")
@@ -215,9 +264,8 @@ chapter.table(tables.alphabet(alphabet.this), caption, digits=4)
 # %%
 encoding.run_deployed(limits, corpora["text"], log)
 stored = log.at(part="deployed")
-for name in ("e10_table", "e10_embedding", "e10_model", "e10_two_stage"):
-    here.say(name, stored.mean(quantities.named(name), ".2f"))
-here.say("e11", stored.mean(quantities.named("e11_context_ratio"), ".2f"))
+for name, quantity in sentences.STORED.items():
+    here.say(name, stored.mean(quantities.named(quantity), ".2f"))
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 mean = lambda name: stored.mean(quantities.named(name), ".2f")
@@ -248,10 +296,7 @@ judged = log.verdict()
 how = "Green lies inside the shaded region, red wholly outside, yellow straddles its border."
 figures.show(
     judged.forest(
-        "Is the learned code as good as the autoencoder's?",
-        "learned − autoencoder, loss (nats a token)",
-        ("E8",),
-        "_less",
+        "Is the learned code as good as the autoencoder's?", "learned − autoencoder (nats a token)", ("E8",), "_less"
     ),
     f"Differences of loss with 95 % intervals over seeds, at each compression that was asked for. {how}",
 )
