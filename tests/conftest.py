@@ -11,9 +11,11 @@ import pytest
 import torch
 from sizes import ABREAST, SMALL
 
+from helpers import sources
 from helpers.run import build, execute
 from helpers.run.project import Project
 
+sources.light("nbformat")  # before a test file asks for it: what it stands on takes seconds otherwise
 ROOT = Path(__file__).resolve().parent.parent
 
 
