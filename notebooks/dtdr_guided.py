@@ -188,7 +188,7 @@ worths = tables.worths(every.this if every.reference is None else every.referenc
 draw.show("priors", every.map(tables.against_zero), least=tables.LEAST, helpful=tables.helpful(worths))
 
 # %% [markdown]
-# Committed numbers of the anchor, of random numbers and of another seed are means over three trainings, the book's own and two of other seeds; all others are of the book's own alone, as is what this build found, in a number's card.
+# Up to the next heading, committed numbers of zeros, of the anchor, of random numbers and of another seed are means over three trainings, the book's own and two of other seeds; all others are of the book's own alone, as is what this build found, in a number's card.
 #
 # At 40 % kept, the published anchor at $b = 0.15$ changes the loss by {glue:text}`guided`, random numbers by
 # {glue:text}`random`; a negative number is help. Help is not language yet: of the loss between nothing and the whole model the anchor
