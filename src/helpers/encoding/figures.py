@@ -166,9 +166,10 @@ def kept_by_corpus(sides: Sides) -> go.Figure:
 
 
 def own_width(sides: Sides, source: str = "planted6", rank: int = 6) -> go.Figure:
-    """Excess loss against the dimensions in use, a curve a penalty; points are seeds, the dotted line is the planted rank."""
+    """Excess loss with the dimensions in use alone against their number, a curve a penalty. Dotted: the rank."""
     fig = figures.figure("Does a penalty find the width?", "dimensions in use", EXCESS, height=520)
     rows = frames.rows(sides.this, part="widths", source=source, end=True)
+    rows = rows.assign(excess=rows["cut"] - rows["bayes"])
     for arm, (name, color) in OWN.items():
         own = frames.rows(rows, arm=arm)
         mean = own.groupby("d" if arm == "learned" else "strength")[["used", "excess"]].mean()

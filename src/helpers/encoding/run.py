@@ -11,7 +11,8 @@ edge, whether none further out was tried; explained, the share of the untrained 
 bigram_kl, the divergence of sampled bigrams from the chain's, and bigram_floor, that of the chain itself.
 stages: as chains, and first, the gradient steps of stage one, on top of the budget.
 widths: source, readout, bayes, unigram; strength, of the penalty on the code. In the last row validation, the loss there; used
-and directions, how many of the code's dimensions are in use, and how many after the best rotation.
+and directions, how many of the code's dimensions are in use, and how many after a rotation; cut, the test loss with the
+dimensions in use alone.
 rules, rules_equal (equal steps on the task): attend, bayes, unigram.
 limits and its trials, of which others are more corpora: kind, corpus, attend, unigram, bigram, asked (the compression that was
 asked for) and ratio (the one that whole numbers give).

@@ -133,11 +133,14 @@ def own_width(rows: pd.DataFrame) -> pd.DataFrame:
     for source in dict.fromkeys(frames.rows(rows, part="widths")["source"]):
         for arm, (name, _) in OWN.items():
             mine = chosen(rows, source, arm)
+            if not len(mine):
+                continue
             strength = f"{mine['strength'].iloc[0]:g}" if arm in PENALTIES else "none"
             row = {"chain": source.replace("planted", "rank ").replace("dirichlet", "full rank")}
             row |= {"code": name.partition(",")[0], "strength": strength}
-            means = mine[["used", "directions", "excess"]].mean()
-            names = {"used": "dimensions in use", "directions": "after the best rotation", "excess": "excess, nats"}
+            means = mine.assign(alone=mine["cut"] - mine["bayes"])[["used", "directions", "excess", "alone"]].mean()
+            names = {"used": "dimensions in use", "directions": "after a rotation"}
+            names |= {"excess": "excess, nats", "alone": "with these alone"}
             out.append(row | means.rename(names).to_dict())
     return pd.DataFrame(out)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
-from helpers.encoding.config import SPARED
+from helpers.encoding.config import ADAPTIVE, SPARED
 
 SOURCES = ("pattern", "planted6", "dirichlet")
 JUDGED = ("learned", "seed_ae", "trained_pca")  # arms whose differences claims name
@@ -98,10 +98,26 @@ def misses(arm: str, column: str = "used", rank: int = 6) -> Callable[[pd.DataFr
     return lambda rows: own_width(arm, column, f"planted{rank}")(rows) - rank
 
 
-def price(arm: str, source: str = "planted6") -> Callable[[pd.DataFrame], np.ndarray]:
-    """A quantity: the loss at the strength that is chosen, less that of the plain code of the same width, in nats."""
-    excess = lambda rows, which: frames.per_seed(chosen(rows, source, which), "excess")
-    return lambda rows: (excess(rows, arm) - excess(rows, "learned")).to_numpy()
+def nearest(rows: pd.DataFrame) -> np.ndarray:
+    """How many more dimensions than were planted the code has in use that has the fewest, seed by seed, of all that may find
+    their width."""
+    found = [misses(arm)(rows) for arm in ADAPTIVE]
+    return np.minimum.reduce(found) if len({*map(len, found)}) == 1 else np.empty(0)
+
+
+def over_plain(arm: str, source: str = "planted6") -> Callable[[pd.DataFrame], np.ndarray]:
+    """A quantity: the loss with the dimensions in use alone, at the strength that is chosen, less that of a plain code trained
+    at the width in use, in nats, seed by seed; between two widths that were trained, a line; below the least of them, nothing."""
+
+    def less(rows: pd.DataFrame) -> np.ndarray:
+        ends, out = frames.rows(rows, part="widths", end=True, source=source, arm="learned"), []
+        for seed, mine in chosen(rows, source, arm).groupby("seed"):
+            plain = frames.rows(ends, seed=seed).sort_values("d")
+            for used, cut in mine[["used", "cut"]].to_numpy():
+                out += [cut - np.interp(used, plain["d"], plain["loss"])] if used >= plain["d"].min() else [np.nan]
+        return np.array(out)
+
+    return less
 
 
 def _paired(rows: pd.DataFrame, column: str, a: Mapping[str, object], b: Mapping[str, object]) -> np.ndarray:

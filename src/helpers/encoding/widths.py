@@ -24,7 +24,12 @@ from helpers.encoding.grid import Model, See
 from helpers.stacked import Params
 
 TINY = 1e-12
-QUICK = {"grid": (2, 4, 5, 6, 8, 12), "strengths": (0.01, 0.1, 1.0), "rates": (0.03,)}
+QUICK = {
+    "grid": (4, 5, 6, 8),
+    "strengths": (0.01, 0.1, 1.0),
+    "rates": (0.03,),
+    "cells": {"planted6/linear": ("learned", *ADAPTIVE), "dirichlet/linear": ("learned", "group")},
+}
 FULL = {
     "grid": (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14),
     "strengths": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
@@ -96,12 +101,12 @@ class WidthGrid(ChainGrid):
         room = torch.tensor([chain.unigram - chain.bayes for chain in map(self._chain, models)])
         own = torch.tensor([m.arm == "nested" for m in models])
         ended = {k: v.cpu() for k, v in params.items()}  # a GPU decomposes many small matrices one by one
-        return {"used": in_use(ended, held[0].cpu(), SPARED * room, own)}
+        return {"used": in_use(ended, *(table.cpu() for table in held), SPARED * room, own)}
 
     def keep(self, models: list[Model], done: Mapping[str, Tensor]) -> None:
         last = done["curves"][:, -1, 0].tolist()
-        for model, validation, (used, directions) in zip(models, last, done["used"].tolist(), strict=True):
-            self.ends[model] = {"validation": validation, "used": used, "directions": directions}
+        for model, validation, (used, directions, cut) in zip(models, last, done["used"].tolist(), strict=True):
+            self.ends[model] = {"validation": validation, "used": used, "directions": directions, "cut": cut}
 
     def _chain(self, model: Model):
         return self.chains[self.index(model)]
@@ -121,30 +126,59 @@ def nested(params: Params, table: Tensor, widths: Sequence[int]) -> Tensor:
 
 
 @torch.no_grad()
-def in_use(params: Params, table: Tensor, spared: Tensor, own: Tensor) -> Tensor:
-    """(M, 2): how many of a code's dimensions are in use, and how many directions, behind a linear read-out.
+def in_use(params: Params, table: Tensor, test: Tensor, spared: Tensor, own: Tensor) -> Tensor:
+    """(M, 3): how many of a code's dimensions are in use, how many directions, and the loss on `test` with these dimensions
+    alone, behind a linear read-out.
 
-    The fewest with which the loss on `table` (M, V, V) stays within `spared` (M,) of all of them; what is left out is put to
-    its mean. Dimensions are left out as they stand, those that move the logits least first, or the last first where `own` (M,)
-    says that they have an order of their own. Directions are those of the logits' singular vectors: dimensions after the best
-    rotation of the code, which costs no training.
+    The fewest found with which the loss on `table` (M, V, V) stays within `spared` (M,) of all of them; what is left out is put
+    to its mean. Dimensions stand as they are: left out one by one, the one that is missed least, or taken in, the one that
+    helps most, whichever needs fewer; where `own` (M,) says that they have an order of their own, the last are left out.
+    What moves all logits alike is taken off before: no loss sees it. Directions are those of the singular vectors
+    of the logits, tokens weighed by how often they come: dimensions after a turn of the code, which costs no training.
     """
     code, out, weight = params["code"], params["w"], table.sum(2, keepdim=True)  # (M, V, d), (M, d, V), (M, V, 1)
+    after = table.sum(1, keepdim=True)  # (M, 1, V), how often each token is the next one
+    out = out - (after * out).sum(2, keepdim=True)
     mean = (weight * code).sum(1, keepdim=True)
-    moved, root = code - mean, weight.sqrt()
+    moved, root, columns = code - mean, weight.sqrt().clamp_min(TINY), after.sqrt().clamp_min(TINY)
     base, d = mean @ out + params["b"], code.shape[2]
-    size = (root * moved).norm(dim=1) * out.norm(dim=2)  # (M, d)
-    place = torch.arange(d, device=code.device)
-    order = torch.where(own[:, None], place.expand_as(size), (-size).argsort(1))
-    sorted_in = moved.gather(2, order[:, None].expand_as(moved)), out.gather(1, order[:, :, None].expand_as(out))
-    u, s, v = torch.linalg.svd(root * (moved @ out), full_matrices=False)
-    most = min(d, s.shape[1])
-    turned = (u * s[:, None])[..., :most] / root.clamp_min(TINY), v[:, :most]
     whole = networks.cross_entropy(base + moved @ out, table) + spared
+    u, s, v = torch.linalg.svd(root * (moved @ out) * columns, full_matrices=False)
+    most = min(d, s.shape[1])
+    turned = _enough(base, (u * s[:, None])[..., :most] / root, v[:, :most] / columns, table, test, whole)
+    given = _enough(base, moved, out, table, test, whole)
+    used = torch.where(own[:, None], given, _fewest(base, moved, out, table, test, whole))
+    return torch.stack([used[:, 0], turned[:, 0], used[:, 1]], 1)
+
+
+def _fewest(base: Tensor, a: Tensor, b: Tensor, table: Tensor, test: Tensor, most: Tensor) -> Tensor:
+    """(M, 2): `_enough` of the better of two orders: the terms are left out one by one, or taken in."""
     found = []
-    for a, b in (sorted_in, turned):
-        losses = [networks.cross_entropy(base + a[..., :k] @ b[:, :k], table) for k in range(a.shape[2] + 1)]
-        enough = torch.stack(losses, 1) <= whole[:, None]
-        enough[:, -1] = True  # to rounding, all are as good as all
-        found.append(enough.int().argmax(1))
-    return torch.stack(found, 1)
+    for order in (_greedy(base + a @ b, -a, b, table).flip(1), _greedy(base, a, b, table)):
+        pair = a.gather(2, order[:, None].expand_as(a)), b.gather(1, order[:, :, None].expand_as(b))
+        found.append(_enough(base, *pair, table, test, most))
+    return torch.where(found[1][:, :1] < found[0][:, :1], found[1], found[0])
+
+
+def _enough(base: Tensor, a: Tensor, b: Tensor, table: Tensor, test: Tensor, most: Tensor) -> Tensor:
+    """(M, 2): the fewest first terms of a @ b, (M, V, d) and (M, d, V), with a loss of at most `most`; the loss on `test`."""
+    loss = lambda k, of: networks.cross_entropy(base + a[..., :k] @ b[:, :k], of)
+    losses, tested = (torch.stack([loss(k, of) for k in range(a.shape[2] + 1)], 1) for of in (table, test))
+    enough = losses <= most[:, None]
+    enough[:, -1] = True  # to rounding, all are as good as all
+    least = enough.int().argmax(1, keepdim=True)
+    return torch.cat([least, tested.gather(1, least)], 1)
+
+
+def _greedy(logits: Tensor, moved: Tensor, out: Tensor, table: Tensor) -> Tensor:
+    """(M, d): the order in which the terms of moved @ out are added, each time the one with which the loss is least."""
+    gone, order, every = torch.zeros_like(out[..., 0], dtype=torch.bool), [], torch.arange(len(out), device=out.device)
+    for _ in range(out.shape[1]):
+        tried = [
+            networks.cross_entropy(logits + moved[..., j, None] * out[:, None, j], table) for j in range(out.shape[1])
+        ]
+        best = torch.stack(tried, 1).masked_fill(gone, float("inf")).argmin(1)
+        order.append(best)
+        gone[every, best] = True
+        logits = logits + moved[every, :, best, None] * out[every, best][:, None]
+    return torch.stack(order, 1)
