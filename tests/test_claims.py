@@ -448,3 +448,21 @@ def test_a_border_of_zero_excuses_its_own_test_alone():
 def test_no_claims_are_not_all_claims():
     with pytest.raises(KeyError):
         claims.of("learned_encoding", {})
+
+
+def test_a_test_may_have_units_of_its_own_that_were_planned():
+    """Texts are written by fewer masks than losses are measured on: each is held to its own number, and counts no more."""
+    tests = Test("loss", above=0.0), Test("text", above=0.0, planned=4)
+    both = Criterion("both", tests, planned=8, least=3)
+    values = {"loss": [1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.0, 1.1], "text": [1.0, 1.1, 0.9, 1.0, -50.0]}
+    made = Claim("X1", "000", "a", "words", Criterion("printed"), both, "2026-11-28")
+    known = {"X1": made}
+    told = lambda values: next(v for v in claims.judge(known, values) if v.criterion == "precise")
+    assert told(values).verdict == claims.words.SUPPORTED
+    assert [o.n for o in told(values).outcomes] == [8, 4]
+    assert told(values | {"text": values["text"][:3]}).verdict == claims.words.TOO_FEW
+    assert told(values | {"loss": values["loss"][:7]}).verdict == claims.words.TOO_FEW
+    with pytest.raises(ValueError, match="text needs"):
+        Criterion("both", (tests[0], Test("text", above=0.0, planned=1)), planned=8, least=3)
+    with pytest.raises(ValueError, match="planned"):
+        Test("text", above=0.0, planned=0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers import data, files
-from helpers.data import genome
+from helpers.data import genome, protein
 from helpers.data.fetch import Remote
 
 SENTENCE = "The cat sat on the mat, and the dog sat on the log. "
@@ -212,3 +212,85 @@ def test_the_cache_can_be_named(monkeypatch, tmp_path):
     monkeypatch.delenv("RUC_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
     assert cache_folder().parent == tmp_path / "c"
+
+
+def test_code_is_real_source_that_every_vocabulary_fits():
+    found = data.load_code()
+    assert 300_000 < len(found.content) < 600_000
+    assert found.content.isascii()
+    assert "class ConfigParser(" in found.content
+    for vocab in (128, 4096):
+        assert found.tokens(vocab)[0].max() == vocab - 1
+
+
+def test_a_file_of_code_is_read_as_a_text_is(tmp_path):
+    path = text_file(tmp_path, "x = 1\n" * 3000, "a.py")
+    assert data.load_code(path) == data.load_text(path)
+    with pytest.raises(ValueError, match="characters; at least"):
+        data.load_code(text_file(tmp_path, "x = 1\n", "b.py"))
+
+
+DNA = dict(zip("ACGT", range(4), strict=True))
+
+
+def spelled(letters):
+    return np.array([DNA.get(letter, -1) for letter in letters], np.int8)
+
+
+def acids(codes):
+    return "".join((protein.ACIDS + "*")[c] for c in codes)
+
+
+def test_the_genetic_code_is_the_standard_one():
+    """NCBI's table 1, by a few codons that everybody knows and by how many codons each letter has."""
+    word = lambda codon: acids([protein.TABLE[spelled(codon) @ (16, 4, 1)]])
+    known = {"ATG": "M", "TGG": "W", "TAA": "*", "TAG": "*", "TGA": "*", "AAA": "K", "GGC": "G", "TTT": "F", "CGA": "R"}
+    assert {codon: word(codon) for codon in known} == known
+    counts = [acids(protein.TABLE).count(letter) for letter in "LSRMW*"]
+    assert counts == [6, 6, 6, 1, 1, 3]
+
+
+@pytest.mark.parametrize("shift", range(3))
+@pytest.mark.parametrize("back", [False, True])
+def test_an_open_frame_is_found_in_every_frame_and_on_both_strands(shift, back):
+    """A planted gene between stops in all frames: it is read from its first ATG on, and nothing else is."""
+    rng, codon = np.random.default_rng(shift), {acids([a]): i for i, a in enumerate(protein.TABLE)}
+    chain = "M" + "".join(rng.choice(list("ADEGHIKLPQRSTVY"), 40))
+    letters = "".join("ACGT"[codon[a] // k % 4] for a in chain + "*" for k in (16, 4, 1))
+    whole = spelled("TAATTAATTAA" + "C" * shift + letters + "TTAATTAATTAA")
+    whole = (3 - whole)[::-1] if back else whole
+    assert acids(protein.translated(whole, least=30)) == chain + "*"
+    assert not len(protein.translated(whole, least=42))
+
+
+def test_of_two_frames_that_overlap_the_longer_is_kept():
+    found = data.load_protein("genome", data.Genome("g", genome.synthetic(60_000).bases))
+    lengths = np.diff(np.flatnonzero(np.r_[protein.END, found.acids] == protein.END)) - 1
+    assert found.chains == len(lengths)
+    assert min(lengths, default=protein.FRAME) >= protein.FRAME
+    assert 3 * (lengths + 1).sum() <= 60_000 + 3 * len(lengths)
+
+
+def test_a_protein_file_with_known_statistics(tmp_path):
+    """Twenty letters drawn evenly, two chains, and letters that stand for no single one: these are left out."""
+    letters = "".join(np.random.default_rng(0).choice(list(protein.ACIDS), 6000))
+    found = data.load_protein(fasta(tmp_path, letters[:3000] + "*\n>b\n" + letters[3000:].lower() + "\nXUB\n"), None)
+    assert acids(found.acids) == letters[:3000] + "*" + letters[3000:] + "*"
+    assert (found.name, found.chains) == ("test sequence", 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ("MKV\n", "is not FASTA: its first line is 'MKV'"),
+        (">only a name\n", "holds 0 amino acids"),
+        (">x\nMKV1\n", r"line 2: '1' is no amino acid"),
+        (">x\nMKV\n", "holds 3 amino acids; at least"),
+        (">x\n" + "ACGT" * 2000, "holds bases, not amino acids; give it as the genome"),
+        (b"\xff\xfe>x", "bytes that are not text"),
+    ],
+)
+def test_bad_protein(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message):
+        data.load_protein(text_file(tmp_path, content, "bad.faa"), None)

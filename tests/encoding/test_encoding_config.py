@@ -7,6 +7,7 @@ import pytest
 from helpers import data
 from helpers.encoding.config import CELLS, Chains, Limits, Printed, Rules
 from helpers.encoding.corpora import EMBEDDED, check_vocabulary
+from helpers.encoding.widths import Widths
 from helpers.run import check
 from helpers.run.project import Project
 
@@ -27,6 +28,12 @@ from helpers.run.project import Project
         (lambda: Chains(cells={"zipf/linear": ("learned",)}), "cell 'zipf/linear'"),
         (lambda: Chains(cells={"pattern/linear": ("wide",)}), "'wide' needs an mlp"),
         (lambda: Chains(cells={"pattern/linear": ("magic",)}), "arm 'magic'"),
+        (lambda: Chains(cells={"planted6/linear": ("l1",)}), "arm 'l1'"),
+        (lambda: Widths(strengths=()), "name one at least, each 0 or more"),
+        (lambda: Widths(strengths=(0.1, -1.0)), "name one at least, each 0 or more"),
+        (lambda: Widths(strengths=(float("nan"),)), "name one at least, each 0 or more"),
+        (lambda: Widths(cells={"planted6/residual": ("l1",)}), "use plantedR/linear"),
+        (lambda: Widths(cells={"planted6/linear": ("random",)}), "arm 'random' in 'planted6/linear': use learned, l1"),
         (lambda: Printed(vocab=34), "use 35 or more"),
         (lambda: Printed(code=0), "code=0 is too few"),
         (lambda: Printed(rate=0.0), "rate=0.0"),

@@ -10,14 +10,14 @@ import torch
 from helpers import claims, encoding, frames
 from helpers.encoding import corpora, printed, quantities, tasks
 from helpers.encoding.chains import ChainGrid
-from helpers.encoding.config import ARMS
+from helpers.encoding.config import ADAPTIVE, ARMS
 from helpers.study import Log
 from helpers.work import Work
 
 CELLS = {
     "pattern/residual": ("learned", "seed_ae", "trained_pca", "random", "full"),
     "planted6/residual": ("learned", "seed_ae", "trained_pca", "random", "full"),
-    "dirichlet/residual": tuple(a for a in ARMS if a not in ("wide", "factorised")),
+    "dirichlet/residual": tuple(a for a in ARMS if a not in ("wide", "factorised", *ADAPTIVE)),
     "planted2/linear": ("learned", "full"),
     "dirichlet/mlp": ("learned", "factorised", "wide", "onehot_ae", "full"),
 }

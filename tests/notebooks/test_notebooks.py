@@ -192,6 +192,8 @@ def test_every_figure_tells_what_to_see(book):
         ("learned_encoding", {"device": "tpu"}, "auto | cpu | cuda"),
         ("encoding_limits", {"text": "absent.txt"}, "absent.txt"),
         ("encoding_limits", {"fasta": "absent.fa"}, "absent.fa"),
+        ("encoding_limits", {"code": "absent.py"}, "absent.py"),
+        ("encoding_limits", {"protein": "absent.faa"}, "absent.faa"),
         ("encoding_limits", {"steps": "many"}, "steps"),
         ("dtdr_emergence", {"block": 8}, "16 | 32 | 64 | 128 | 256"),
         ("dtdr_emergence", {"model": "./no/such/folder"}, "there is no such folder"),
@@ -212,6 +214,8 @@ def test_wrong_parameters_fail_before_a_kernel_starts(name, given, words, tmp_pa
     ("name", "kind", "content", "words"),
     [
         ("encoding_limits", "fasta", b">one\nACGT!!QQ\n", "line 2: '!' is no base"),
+        ("encoding_limits", "code", b"\x00\x01\x02\xff" * 500, "is not UTF-8 text"),
+        ("encoding_limits", "protein", b">one\nMKV1LL\n", "line 2: '1' is no amino acid"),
     ],
 )
 def test_bad_files_are_named_and_leave_nothing(name, kind, content, words, tmp_path):

@@ -58,6 +58,8 @@ def _special(choice, name, place):
         path = place / f"a {name} file"
         if "fasta" in name:
             path.write_text(">one\n" + "ACGTTGCAAC" * 2000 + "\n")
+        elif name == "protein":
+            path.write_text(">one\n" + "MKVLAGHEWY" * 2000 + "\n")
         elif "pkl" in name:
             path.write_bytes(pickle.dumps({}, protocol=4))
         else:

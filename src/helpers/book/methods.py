@@ -46,13 +46,15 @@ class Worked(FromSheet):
         values = ((made or {}).get("quantities") or {}).get(test["quantity"]) if test else None
         if not values:
             return "<p>No committed run has judged the example's claim yet.</p>"
-        ratio = any(t.log for t in claim.precise.tests if t.quantity == test["quantity"])
-        if (kind := test.get("interval", "t")) != "t" or ratio:
-            kind = "t of logarithms" if ratio else kind
+        asked = next(
+            (t for t in claim.precise.tests if t.quantity == test["quantity"]), claims.Test(test["quantity"], above=0.0)
+        )
+        if (kind := test.get("interval", "t")) != "t" or asked.log:
+            kind = "t of logarithms" if asked.log else kind
             raise ValueError(
                 f"{claim.id} is decided by an interval of kind {kind}; work out a claim with a plain t test"
             )
-        x = np.array([v for v in values[: claim.precise.planned] if v is not None], float)
+        x = np.array([v for v in values[: claim.precise.plan(asked)] if v is not None], float)
         ci, sd = stats.t_interval(x), float(x.std(ddof=1))
         unit = claim.precise.unit
         steps = {

@@ -26,8 +26,8 @@ class Test:
     interval: t; bootstrap; wilson, for shares of units that succeed (0 or 1); draws, for values that are bootstrap draws
     (the units behind them are counted in the quantity `<name>_units`); exact, where nothing is sampled; every, of each unit:
     one outside refutes; p, a p-value: above its level nothing is refuted. log: the mean is taken and judged on the log scale,
-    for ratios. least: units needed, where they are not the criterion's. effect: the smallest effect of interest as a distance
-    from the border, where that is not the border's own size.
+    for ratios. least, planned: units needed, and fixed before the run, where they are not the criterion's. effect: the smallest
+    effect of interest as a distance from the border, where that is not the border's own size.
     """
 
     quantity: str
@@ -36,6 +36,7 @@ class Test:
     interval: str = "t"
     log: bool = False
     least: int | None = None
+    planned: int | None = None
     effect: float | None = None
     says: str = ""
 
@@ -50,7 +51,8 @@ class Test:
             raise ValueError(f"{self.quantity}: a log scale needs positive borders and interval t or draws")
         if self.effect is not None and not self.effect > 0:
             raise ValueError(f"{self.quantity}: effect {self.effect} is a distance from the border; use one above 0")
-        _count(f"{self.quantity}: least", self.least)
+        for name in ("least", "planned"):
+            _count(f"{self.quantity}: {name}", getattr(self, name))
 
     @property
     def region(self) -> str:
@@ -112,10 +114,15 @@ class Criterion:
         if not isinstance(self.arithmetic, bool):
             raise ValueError(f"arithmetic: {self.arithmetic!r}; use true or false")
         for test in self.tests:
-            if self.planned is not None and test.sampled and self.planned < self.needs(test):
+            planned = self.plan(test)
+            if planned is not None and test.sampled and planned < self.needs(test):
                 raise ValueError(
-                    f"planned: {self.planned} {self.unit}s, but {test.quantity} needs {self.needs(test)} to be judged"
+                    f"planned: {planned} {self.unit}s, but {test.quantity} needs {self.needs(test)} to be judged"
                 )
+
+    def plan(self, test: Test) -> int | None:
+        """Units that were fixed for a test before the run."""
+        return self.planned if test.planned is None else test.planned
 
     def needs(self, test: Test) -> int:
         """Units that a test's interval needs at least."""
@@ -126,7 +133,7 @@ class Criterion:
         """Units without which a test decides nothing: those planned. A test of every unit may be of others, fewer, beside tests
         whose units were drawn, unless it names its `least`; by itself it is of those planned, too."""
         if test.sampled:
-            return max(self.needs(test), self.planned or 0)
+            return max(self.needs(test), self.plan(test) or 0)
         if test.interval == "every":
             alone = not any(t.sampled for t in self.tests)
             return test.least if test.least is not None else (self.planned or 0) if alone else 0

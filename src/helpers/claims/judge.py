@@ -205,7 +205,7 @@ def by_criterion(
         values, units = quantities[test.quantity], quantities.get(f"{test.quantity}_units")
         if test.interval == "draws" and units is None:
             raise ValueError(f"{name}: {test.quantity} has draws; give the units behind them as {test.quantity}_units")
-        values = values if test.interval in ("draws", "exact", "p") else values[: criterion.planned]
+        values = values if test.interval in ("draws", "exact", "p") else values[: criterion.plan(test)]
         counted = int(units[0]) if units is not None and test.interval == "draws" else None
         return examine(test, values, criterion.needs(test), 1 if former else among, counted)
 

@@ -49,7 +49,7 @@ class Probe:
 def bare(criterion: Criterion, least: int = 1) -> Criterion:
     """A criterion without its planned units; an interval of its tests decides from `least` units on, and its known answers hold
     nothing back unless it names them."""
-    tests = tuple(replace(t, least=None) for t in criterion.tests)
+    tests = tuple(replace(t, least=None, planned=None) for t in criterion.tests)
     return replace(criterion, tests=tests, planned=None, least=least, unprobed=True)
 
 
@@ -124,7 +124,7 @@ def sights(claims: Mapping[str, Claim], quantities: Quantities, seed: int = 0) -
     out = []
     for claim in claims.values():
         for test in claim.precise.tests:
-            values = quantities.get(test.quantity, [])[: claim.precise.planned]
+            values = quantities.get(test.quantity, [])[: claim.precise.plan(test)]
             if (
                 test.interval == "t"
                 and len(values) > 1

@@ -4,7 +4,8 @@ from helpers.data.fetch import FILES, fetch
 from helpers.data.genome import Genome, load_genome
 from helpers.data.images import Images, load_images
 from helpers.data.pairs import Pair, PairSet
-from helpers.data.text import Text, load_text
+from helpers.data.protein import Protein, load_protein
+from helpers.data.text import Text, load_code, load_text
 from helpers.data.tiers import load_pairs
 
 __all__ = [
@@ -13,10 +14,13 @@ __all__ = [
     "Images",
     "Pair",
     "PairSet",
+    "Protein",
     "Text",
     "fetch",
+    "load_code",
     "load_genome",
     "load_images",
     "load_pairs",
+    "load_protein",
     "load_text",
 ]

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers import devices
-from helpers.data.fetch import FILES, fetch, lines_of, read_bytes
+from helpers.data import fasta
+from helpers.data.fetch import FILES, fetch
 
 BASES = "ACGT"
 AMBIGUOUS = set("NRYSWKMBDHV-")  # IUPAC codes: legal, but no single base; a k-mer never spans one
+KNOWN = dict.fromkeys(AMBIGUOUS, -1) | {letter: i for i, letter in enumerate(BASES)} | {"U": BASES.index("T")}
 LEAST = 4_000
 
 
@@ -39,19 +41,13 @@ class Genome:
 
 def load_genome(source: str = "embedded") -> Genome:
     """'embedded', 'ecoli', or the path of a FASTA file, plain or gzip. Raises FileNotFoundError, or ValueError for a file
-    that is empty, is not FASTA, holds letters that are no base, or is too short. Headers may be in any encoding."""
+    that is empty, is not FASTA, holds letters that are no base, or is too short. RNA is read as the DNA that it copies; an
+    unknown base stands between records, so that no k-mer spans two."""
     if source == "embedded":
         return synthetic()
     path = fetch(source) if source in FILES else source
-    raw = read_bytes(path)
-    if b"\0" in raw or raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise ValueError(f"{path} is not FASTA: it holds bytes that are not text; save it as UTF-8")
-    lines = lines_of(raw.decode("utf-8", errors="replace"))
-    if not any(lines):
-        raise ValueError(f"{path} is empty; a FASTA file starts with a line '>name'")
-    if not lines[0].startswith(">"):
-        raise ValueError(f"{path} is not FASTA: its first line is {lines[0][:40]!r}, expected '>name'")
-    return Genome(lines[0][1:].strip() or str(source), _bases(lines, path))
+    lines, legal = fasta.lines(path), "A C G T, U in RNA, and IUPAC codes"
+    return Genome(lines[0][1:].strip() or str(source), fasta.codes(lines, path, KNOWN, -1, LEAST, "base", legal))
 
 
 def synthetic(length: int = 400_000, order: int = 2, seed: int = 4) -> Genome:
@@ -77,28 +73,3 @@ def _entropy(rows: np.ndarray, order: int) -> float:
     for _ in range(2000):
         pi = pi @ step
     return float(-(pi[:, None] * rows * np.log(rows)).sum())
-
-
-def _bases(lines: list[str], path: object) -> np.ndarray:
-    """Codes of all records, an unknown base between each two, so that no k-mer spans them. RNA is read as the DNA it copies."""
-    known = dict.fromkeys(AMBIGUOUS, -1) | {letter: i for i, letter in enumerate(BASES)} | {"U": BASES.index("T")}
-    table = np.full(256, -2, np.int8)
-    for letter, code in known.items():
-        table[[ord(letter), ord(letter.lower())]] = code
-    parts, count = [], 0
-    for number, line in enumerate(lines, 1):
-        text = line.strip(" \t")
-        if text.startswith((">", ";")):
-            parts += [np.array([-1], np.int8)] if count else []
-            continue
-        codes = table[np.frombuffer(text.encode("latin-1", errors="replace"), np.uint8)]
-        if (codes == -2).any():
-            letter = text[int(np.flatnonzero(codes == -2)[0])]
-            raise ValueError(
-                f"{path}, line {number}: {letter!r} is no base; FASTA holds A C G T, U in RNA, and IUPAC codes"
-            )
-        parts.append(codes)
-        count += len(codes)
-    if count < LEAST:
-        raise ValueError(f"{path} holds {count} bases; at least {LEAST} are needed to train and to test")
-    return np.concatenate(parts)

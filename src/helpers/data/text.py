@@ -1,4 +1,4 @@
-"""Real text: the documentation that ships with every CPython, any file, or tinyshakespeare; and its tokens."""
+"""Real text: the documentation or the source that ships with every CPython, any file, or tinyshakespeare; and its tokens."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import numpy as np
 from helpers import files
 from helpers.data.fetch import FILES, fetch, lines_of, read_bytes
 
+MODULES = (  # of the standard library, in every CPython that the book runs on
+    "calendar", "configparser", "csv", "difflib", "fractions", "heapq", "optparse", "queue", "shlex", "string", "textwrap",
+    "trace",
+)  # fmt: skip
 LEAST = 10_000  # characters; less cannot be split into training, validation and test
 
 
@@ -78,3 +82,13 @@ def load_text(source: str = "embedded") -> Text:
     if len(content) < LEAST:
         raise ValueError(f"{path} has {len(content)} characters; at least {LEAST} are needed to train and to test")
     return Text(str(source).rpartition("/")[2], "\n".join(lines_of(content)))
+
+
+def load_code(source: str = "embedded") -> Text:
+    """The source of Python modules that ships with every CPython, in ASCII; or a file, as `load_text` reads it."""
+    if source != "embedded":
+        return load_text(source)
+    from importlib.util import find_spec
+
+    lines = "\n".join(find_spec(name).loader.get_source(name) for name in MODULES).splitlines()
+    return Text("Python standard library, source", "\n".join(line for line in lines if line.isascii()))

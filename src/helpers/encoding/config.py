@@ -18,6 +18,10 @@ TWO_STAGE = ("seed_ae", "seed_ae_relu", "onehot_ae", "trained_pca")  # these cod
 ARMS = {kind: (kind, False) for kind in (*TWO_STAGE, "random", "spectral")} | {"wide": ("random", False)}
 ARMS |= {"seed_ae_tuned": ("seed_ae", True), "trained_pca_tuned": ("trained_pca", True)}
 ARMS |= dict.fromkeys(("learned", "factorised", "full", "again"), ("", True))  # again: full width from another start
+PENALTIES = ("l1", "l2", "group")  # on a learned code's numbers, their squares, and the size of each dimension
+ADAPTIVE = (*PENALTIES, "nested")  # learned codes that may find a width of their own
+ARMS |= dict.fromkeys(ADAPTIVE, ("", True))
+SPARED = 0.01  # of what can be learned: a dimension is in use if the loss without it rises by more
 WHOLE = ("full", "again")
 READING = ("learned", "random", "seed_ae", "trained_pca", "trained_pca_tuned", *WHOLE)  # arms of a transformer
 MAIN = ("learned", "random", "seed_ae", "trained_pca", "full")
@@ -149,13 +153,18 @@ class Chains(Training):
             known = readout in READOUTS and re.fullmatch(r"pattern|dirichlet|planted[1-9]\d*", source)
             expect(known, f"cell {cell!r}: expected pattern, dirichlet or plantedR, then one of {READOUTS}")
             for arm in arms:
-                fits = arm in ARMS and (arm != "wide" or readout == "mlp")
-                expect(fits, f"arm {arm!r} in {cell!r}: use {', '.join(ARMS)}; 'wide' needs an mlp read-out")
+                fits = arm in self.known and (arm != "wide" or readout == "mlp")
+                expect(fits, f"arm {arm!r} in {cell!r}: use {', '.join(self.known)}; 'wide' needs an mlp read-out")
             if source == "pattern":
                 _motifs_fit(self.vocab)
             rank = int(source.removeprefix("planted")) if "planted" in source else 0
             most = f"cell {cell!r}: no rank exceeds the vocabulary; use planted{self.vocab} or less"
             expect(rank <= self.vocab, most)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The arms that a study of this kind can have."""
+        return tuple(arm for arm in ARMS if arm not in ADAPTIVE)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -246,7 +255,8 @@ class Limits(Reading):
         return self.width(10 if 10 in self.ratios else self.ratios[0])
 
     def width(self, ratio: float) -> int:
-        """The code width for a compression: stream / ratio, rounded, at least 1."""
+        """The code width for a compression: stream / ratio, rounded, at least 1. Rounded and not cut, since the committed runs
+        have these widths, and with a stream of 32 both 20 : 1 and 50 : 1 would be cut to one number."""
         return max(1, round(self.stream / ratio))
 
     def true(self, ratio: float) -> float:

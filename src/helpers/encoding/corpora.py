@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from helpers import devices, files
 from helpers.checks import expect
+from helpers.data import Genome, load_code, load_protein
+from helpers.data.protein import ACIDS
 from helpers.encoding import attention
 from helpers.encoding.config import Limits
 from helpers.encoding.readers import Stream
@@ -25,6 +28,11 @@ def check_vocabulary(text: str, vocab: int) -> None:
     expect(vocab == near, f"vocab={vocab}: the embedded text has byte-pair tokens for {low} to {high}; use {near}")
 
 
+def needed(length: int) -> int:
+    """Tokens that windows of a length need at least."""
+    return BLOCKS * 2 * (length + 1)
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A stream of tokens (N,) below `vocab`, with windows of `length` tokens to read; `held` windows a split."""
@@ -36,7 +44,7 @@ class Corpus:
     held: int = 64
 
     def __post_init__(self):
-        least = BLOCKS * 2 * (self.length + 1)
+        least = needed(self.length)
         short = f"{self.name} has {len(self.tokens)} tokens; windows of {self.length} need {least}"
         expect(len(self.tokens) >= least, f"{short}: use a longer file, a smaller vocabulary or k, or shorter windows")
 
@@ -137,3 +145,30 @@ def letters(bases: np.ndarray, read: int = 60, length: int = 64) -> np.ndarray:
     out = np.full((len(reads), length), LETTERS.index("PAD"))
     out[:, 0], out[:, 1 : read + 1], out[:, read + 1] = LETTERS.index("START"), reads, LETTERS.index("END")
     return out.ravel()
+
+
+def trials(limits: Limits, ratios: Sequence[float]) -> dict[str, Limits]:
+    """The smaller trials by their parts: other starts and three times the steps at 10 : 1, eight symbols, more corpora, these
+    at `ratios`."""
+    tuned = ("learned", "trained_pca", "trained_pca_tuned", "full")
+    start = replace(limits, part="start", arms=tuned, blind=(), ratios=(10,))
+    found = (
+        start,
+        replace(start, part="longer", arms=("learned", "trained_pca_tuned", "full"), steps=3 * limits.steps),
+        replace(start, part="letters", arms=("learned", "full"), stream=64, ratios=(1, 8, 16, 32)),
+        replace(limits, part="others", arms=("learned", "full"), blind=(), ratios=tuple(ratios)),
+    )
+    return {trial.part: trial for trial in found}
+
+
+def others(code: str, protein: str, vocab: int, genome: Genome, length: int, held: int) -> dict[str, Corpus]:
+    """Code in byte-pair tokens, as many as a text's where the embedded code can fill them, and protein, an amino acid a token.
+
+    code, protein: as `load_code` and `load_protein` take them. A genome whose open frames hold too little protein has none.
+    """
+    size = min(max(vocab, EMBEDDED[0]), EMBEDDED[1]) if code == "embedded" else vocab
+    source, chains = load_code(code), load_protein(protein, genome)
+    found = {"code": Corpus(source.name, source.tokens(size)[0], size, length, held)}
+    if protein == "genome" and len(chains.acids) < needed(length):
+        return found
+    return found | {"protein": Corpus(chains.name, chains.acids, len(ACIDS) + 1, length, held)}

@@ -25,6 +25,19 @@ STYLE = {  # arm: (name in the legend, colour, dash)
     "factorised": ("learned, factorised", SERIES[6], "dot"),
     "wide": ("random code, wider read-out", SERIES[7], "longdash"),
 }
+OWN = {  # codes that may find their width: (name in the legend, colour)
+    "learned": ("plain, at every width", SERIES[0]),
+    "l1": ("L1 penalty, by strength", SERIES[1]),
+    "l2": ("L2 penalty, by strength", SERIES[3]),
+    "group": ("group penalty, by strength", SERIES[2]),
+    "nested": ("nested", SERIES[4]),
+}
+CORPORA = {  # kind: (name in the legend, colour)
+    "text": ("text", SERIES[0]),
+    "code": ("code", SERIES[2]),
+    "genome": ("genome", SERIES[1]),
+    "protein": ("protein", SERIES[4]),
+}
 ARMS = ("learned", "seed_ae", "trained_pca", "random")
 CELLS = {  # how a menu names a source and network
     "full rank, published network": {"source": "dirichlet", "readout": "residual"},
@@ -138,6 +151,35 @@ def kept_by_ratio(sides: Sides, kinds: Mapping[str, str]) -> go.Figure:
     figures.level(figures.level(fig, 1.0, "full width"), 0.0, "token frequencies")
     choices = {name: {"kind": kind} for kind, name in kinds.items()}
     return _menu(fig, sides, choices, "kept", "ratio", part="limits", attend=True, end=True)
+
+
+def kept_by_corpus(sides: Sides) -> go.Figure:
+    """Share of the full width's gain that the learned code keeps against the true compression, a line a corpus."""
+    axes = "compression D/d", "share of the full width's gain"
+    fig = figures.figure("Is what is read what matters?", *axes, height=480)
+    fig.update_xaxes(**LOG).update_yaxes(range=[-0.1, 1.3])
+    figures.level(figures.level(fig, 1.0, "full width"), 0.0, "token frequencies")
+    where = {"part": ("limits", "others"), "arm": "learned", "attend": True, "end": True}
+    for kind, (name, color) in CORPORA.items():
+        figures.compare(fig, sides, "kept", "ratio", name, color, kind=kind, **where)
+    return fig
+
+
+def own_width(sides: Sides, source: str = "planted6", rank: int = 6) -> go.Figure:
+    """Excess loss with the dimensions in use alone against their number, a curve a penalty. Dotted: the rank."""
+    fig = figures.figure("Does a penalty find the width?", "dimensions in use", EXCESS, height=520)
+    rows = frames.rows(sides.this, part="widths", source=source, end=True)
+    rows = rows.assign(excess=rows["cut"] - rows["bayes"])
+    for arm, (name, color) in OWN.items():
+        own = frames.rows(rows, arm=arm)
+        mean = own.groupby("d" if arm == "learned" else "strength")[["used", "excess"]].mean()
+        seed = {"name": name, "legendgroup": name, "showlegend": False, "hoverinfo": "skip"}
+        dots = {"color": color, "size": 4, "opacity": 0.5}
+        fig.add_scatter(x=own["used"].tolist(), y=own["excess"].to_numpy(), mode="markers", marker=dots, **seed)
+        look = {"mode": "lines+markers", "line": {"color": color}, "marker": {"color": color, "size": 9}}
+        fig.add_scatter(x=mean["used"].to_numpy(), y=mean["excess"].to_numpy(), name=name, legendgroup=name, **look)
+    fig.add_vline(x=rank, line={"color": INK, "width": 1, "dash": "dot"})
+    return fig.update_yaxes(type="log", range=[-4, 0.4])
 
 
 def stored_bytes(sides: Sides) -> go.Figure:

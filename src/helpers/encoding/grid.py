@@ -24,13 +24,15 @@ See = Callable[[Tensor], None]
 
 @dataclass(frozen=True, order=True)
 class Model:
-    """One model of a grid. cell: 'source/read-out' of a chain; 'attention' or 'blind' of a transformer."""
+    """One model of a grid. cell: 'source/read-out' of a chain; 'attention' or 'blind' of a transformer. strength: of the
+    penalty on its code, where there is one."""
 
     cell: str
     arm: str
     d: int
     seed: int
     rate: float
+    strength: float = 0.0
 
 
 COLUMNS = [f.name for f in fields(Model)]

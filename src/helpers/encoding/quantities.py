@@ -13,7 +13,7 @@ from helpers.encoding.trials import SOURCES, edges, equal, stages
 
 PUBLISHED = 6, 64  # widths of the code and of the full table in the document
 ELBOW = 0.995  # share at which the elbow is read: nearer to all than a compression's 0.99, since it locates a corner
-TRIALS = ("limits", "start", "longer", "letters")
+TRIALS = ("limits", "start", "longer", "letters", "others")
 START, TUNED, LONGER = (
     {"part": part, "arm": arm, "attend": True}
     for part, arm in (("start", "learned"), ("start", "trained_pca_tuned"), ("longer", "learned"))

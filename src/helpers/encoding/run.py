@@ -10,9 +10,12 @@ chains: source, readout; bayes, unigram: the best loss and that of token frequen
 edge, whether none further out was tried; explained, the share of the untrained vectors' variance that an autoencoder keeps;
 bigram_kl, the divergence of sampled bigrams from the chain's, and bigram_floor, that of the chain itself.
 stages: as chains, and first, the gradient steps of stage one, on top of the budget.
+widths: source, readout, bayes, unigram; strength, of the penalty on the code. In the last row validation, the loss there; used
+and directions, how many of the code's dimensions are in use, and how many after a rotation; cut, the test loss with the
+dimensions in use alone.
 rules, rules_equal (equal steps on the task): attend, bayes, unigram.
-limits and its trials: kind, corpus, attend, unigram, bigram, asked (the compression that was asked for) and ratio (the one that
-whole numbers give).
+limits and its trials, of which others are more corpora: kind, corpus, attend, unigram, bigram, asked (the compression that was
+asked for) and ratio (the one that whole numbers give).
 deployed: table, projection, network, deployed, training: bytes; cache: bytes of keys and values a token of context.
 """
 
@@ -31,6 +34,7 @@ from helpers.encoding.config import ARMS, WHOLE, Chains, Limits, Printed, Rules,
 from helpers.encoding.corpora import Corpus
 from helpers.encoding.grid import COLUMNS, Grid, Model
 from helpers.encoding.readers import ReaderGrid, Stream, rule_stream
+from helpers.encoding.widths import WidthGrid, Widths
 from helpers.records import Record
 from helpers.study import Log
 
@@ -88,6 +92,22 @@ def run_stages(config: Chains, firsts: Sequence[int], log: Log) -> None:
         )
 
 
+def run_widths(config: Widths, log: Log) -> None:
+    """Codes that may find their own width: the last row of each model."""
+
+    def make() -> list[Record]:
+        grid, out = WidthGrid(config, log.device, log.work), []
+        for model, curve in _best(_trained(grid, log, config.part)):
+            chain, (source, readout) = grid.chains[grid.index(model)], model.cell.split("/")
+            known = {"part": config.part, "source": source, "readout": readout, "strength": model.strength}
+            known |= {"bayes": chain.bayes, "unigram": chain.unigram}
+            name = f"{config.part}.{source}.{model.strength:g}"
+            out.append(_of_model(log, name, model, known, curve[-1:], **grid.ends[model]))
+        return out
+
+    log.once(("widths", config), make)
+
+
 def run_rules(config: Rules, log: Log) -> None:
     """Scenario 2, with attention and without: the last row of each model."""
     known = {"part": config.part} | tasks.rule_losses(config)
@@ -106,12 +126,13 @@ def run_limits(config: Limits, corpus: Mapping[str, Corpus], log: Log) -> None:
     def make(kind: str, tokens: Corpus) -> list[Record]:
         rows = _read(config, corpora.text_stream(config, tokens, log.device), log, kind)
         rows = rows.loc[rows.groupby(COLUMNS)["validation"].idxmin()]
+        names = {"limits": kind, "others": f"others.{kind}"}
         base, out = [tokens.baselines(seed) for seed in range(config.seeds)], []
         for model, curve in _best(rows):
             known = {"part": config.part, "kind": kind, "corpus": tokens.name} | base[model.seed]
             asked = 1.0 if model.arm in WHOLE else config.asked(model.d)
             known |= {"ratio": config.stream / model.d, "asked": asked}
-            name, edge = kind if config.part == "limits" else config.part, _edge(config, model)
+            name, edge = names.get(config.part, config.part), _edge(config, model)
             out.append(_of_reader(log, name, model, known, curve, edge=edge))
         return out
 
@@ -164,7 +185,7 @@ def _best(rows: pd.DataFrame, fast: bool = False) -> Iterator[tuple[Model, Curve
         last = last.drop(columns="validation").merge(
             rows.groupby(COLUMNS)["validation"].mean().reset_index(), on=COLUMNS
         )
-    best = stacked.best_rate(last, ["cell", "arm", "d"])
+    best = stacked.best_rate(last, ["cell", "arm", "d", "strength"])
     for key, curve in rows.merge(best[COLUMNS], on=COLUMNS).groupby(COLUMNS):
         yield Model(*key), list(zip(curve["step"].tolist(), curve["loss"].tolist(), strict=True))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from helpers import frames
-from helpers.encoding import quantities
+from helpers import frames, prose
+from helpers.encoding import quantities, trials
 from helpers.sides import Sides
+from helpers.study import Log
 
 VERDICTS = {  # name: the claim, and the sentence for each of its verdicts
     "as_good": ("E1", {
@@ -77,6 +80,9 @@ _pairs = lambda rows: frames.per_seed(
     end=True,
     part="limits",
 ).to_numpy()
+_less = lambda a, b: np.subtract(a, b) if len(a) == len(b) else []
+
+
 NUMBERS = {  # name: the quantity, the border, and the sentences above it, below it, and where that is open
     "identity": (
         _identity,
@@ -92,6 +98,41 @@ NUMBERS = {  # name: the quantity, the border, and the sentences above it, below
         "The full width has passed what a table of pairs knows of the text.",
         "Whether the full width has passed a table of pairs is open.",
     ),
+    "protein_learned": (
+        trials.gain("protein"),
+        0.0,
+        "On the protein there is something to lose: the full width ends below the frequencies of amino acids.",
+        "On the protein the full width ends above the frequencies of amino acids, and shares of its gain say nothing.",
+        "Whether the full width learns more of the protein than frequencies is open, and shares of its gain say little.",
+    ),
+    "code_text": (
+        lambda rows: _less(trials.kept("code")(rows), trials.kept("text")(rows)),
+        0.0,
+        "At 10 : 1 the code keeps more of its gain than the text does.",
+        "At 10 : 1 the code keeps less of its gain than the text does.",
+        "At 10 : 1 code and text cannot be told apart by what they keep.",
+    ),
+    "finds_any": (
+        trials.nearest,
+        0.0,
+        "This is a negative result: of the penalties and the nested code, none comes down to the width that was planted.",
+        "One at least, of the penalties and the nested code, goes below the width that was planted.",
+        "Whether the nearest of the penalties and the nested code comes down to the planted width, these seeds cannot tell.",
+    ),
+    "turned": (
+        trials.misses("learned", "directions"),
+        0.0,
+        "Rotation alone does not bring the plain code down to the planted rank.",
+        "Rotation alone brings the plain code below the planted rank.",
+        "After rotation alone, without a penalty, these seeds cannot tell the plain code's width from the planted one.",
+    ),
+    "group_cost": (
+        trials.over_plain("group"),
+        0.0,
+        "So to give the plain code the group penalty's width is better than the penalty.",
+        "So the group penalty is better than to give the plain code its width.",
+        "Whether the group penalty is worse than to give the plain code its width is open.",
+    ),
     "printed_stronger": (
         _stuck,
         0.0,
@@ -104,6 +145,11 @@ last = lambda arm: quantities.chosen("loss", arm=arm)
 _printed = lambda name: lambda rows: quantities.printed(rows).get(name, [])
 _gap = lambda where, arms: quantities.gap(*where.split(), *arms.split())
 _kept = {"part": "chains", "source": "dirichlet", "readout": "residual", "arm": "seed_ae"}
+LATE = quantities.TUNED | {"part": "longer"}
+STORED = {  # name in the prose: the quantity
+    **{name: name for name in ("e10_table", "e10_embedding", "e10_model", "e10_two_stage")},
+    "e11": "e11_context_ratio",
+}
 PLACES = {"linear": "planted6 linear", "bottleneck": "dirichlet residual", "wide": "dirichlet mlp"}
 PAIRS = {"random": "random learned", "ae_random": "seed_ae random", "fair": "trained_pca learned"}
 SAID = {  # by section: name in the prose: (quantity, format, unit)
@@ -132,14 +178,62 @@ SAID = {  # by section: name in the prose: (quantity, format, unit)
         "equal_fair": (quantities.named("e6_fair_equal"), ".2g", "nats"),
         "equal_random": (quantities.named("e6_ae_random"), ".2g", "nats"),
     },
+    "limits": {
+        name: (quantities.named(name), ".2g")
+        for name in (
+            *(f"e8_{kind}_{ratio}" for kind in ("text", "genome") for ratio in (2, 5, 10, 20, 50)),
+            *(f"e8_text_10_{arm}" for arm in ("random", "seed_ae", "trained_pca")),
+        )
+    },
+    "time": {
+        "gain_tuned": (quantities.gain(quantities.TUNED), ".2g", "nats"),
+        "gain_longer": (quantities.gain(quantities.LONGER), ".2g", "nats"),
+        "gain_both_longer": (quantities.gain(LATE, quantities.LONGER), ".2g", "nats"),
+    },
+    "others": {
+        "gain_code": (trials.gain("code"), ".2g", "nats"),
+        "gain_protein": (trials.gain("protein"), ".2g", "nats"),
+        "kept_code": (trials.kept("code"), ".2g"),
+        "kept_protein": (trials.kept("protein"), ".2g"),
+    },
+    "widths": {
+        **{f"used_{arm}": (trials.own_width(arm), ".1f") for arm in ("learned", "l1", "l2", "group", "nested")},
+        "used_turned": (trials.own_width("learned", "directions"), ".1f"),
+        **{f"over_{arm}": (trials.over_plain(arm), ".2g", "nats") for arm in ("group", "nested")},
+    },
+    "letters": {"expansion": (trials.expansion, ".2g", "nats")},
     "generation": {
         "generation_rank": (quantities.named("e9_gap_planted6"), ".2g", "nats"),
         "generation_full": (quantities.named("e9_gap_dirichlet"), ".2g", "nats"),
     },
+}
+TOLD = {  # by section: the sentences of NUMBERS that it holds
+    "limits": ("identity", "past_pairs"),
+    "others": ("code_text", "protein_learned"),
+    "widths": ("finds_any", "turned", "group_cost"),
 }
 explained = lambda d: {"explained": (quantities.chosen("explained", d=d, **_kept), ".0%")}
 
 
 def told(sides: Sides, *names: str) -> None:
     """Put the sentences of NUMBERS that the numbers pick into the prose, by their names."""
-    sides.tell_all(NUMBERS, *names)
+    for name in names:
+        sides.tell_all(NUMBERS, name)
+
+
+def section(log: Log, name: str, *parts: str) -> Sides:
+    """The sides of some parts, and into the prose all that a section says of them; NAME_lack: that a committed run lacks it."""
+    sides = log.at(part=parts)
+    sides.say_all(SAID[name])
+    told(sides, *TOLD.get(name, ()))
+    if name != "limits":  # every committed run has it
+        prose.glue(f"{name}_lack", lacks(log, parts))
+    return sides
+
+
+def lacks(log: Log, parts: Sequence[str]) -> str:
+    """What is said where the committed run that a page speaks of was made before these parts; nothing where it has them."""
+    known = log.leading
+    if known is None or set(parts) <= set(log.frame(known.label)["part"]):
+        return ""
+    return "The committed run was made before this section and has not this part: its numbers are this run's."

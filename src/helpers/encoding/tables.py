@@ -13,8 +13,9 @@ import pandas as pd
 
 from helpers import files, frames, prose
 from helpers.encoding import quantities
-from helpers.encoding.config import Limits
-from helpers.encoding.figures import ARMS, CELLS, SOURCES, STYLE
+from helpers.encoding.config import PENALTIES, Limits
+from helpers.encoding.figures import ARMS, CELLS, OWN, SOURCES, STYLE
+from helpers.encoding.trials import chosen
 from helpers.study import Log, Sides
 
 if TYPE_CHECKING:
@@ -123,6 +124,24 @@ def kept(sides: Sequence[Sides], ratios: Sequence[float]) -> pd.DataFrame:
         out += [
             {"corpus": c, "run": side.label} | {f"{r:g} : 1": v for r, v in row.items()} for c, row in means.iterrows()
         ]
+    return pd.DataFrame(out)
+
+
+def own_width(rows: pd.DataFrame) -> pd.DataFrame:
+    """Codes that may find their width, on every chain: each arm at the strength that is chosen, means over seeds."""
+    out = []
+    for source in dict.fromkeys(frames.rows(rows, part="widths")["source"]):
+        for arm, (name, _) in OWN.items():
+            mine = chosen(rows, source, arm)
+            if not len(mine):
+                continue
+            strength = f"{mine['strength'].iloc[0]:g}" if arm in PENALTIES else "none"
+            row = {"chain": source.replace("planted", "rank ").replace("dirichlet", "full rank")}
+            row |= {"code": name.partition(",")[0], "strength": strength}
+            means = mine.assign(alone=mine["cut"] - mine["bayes"])[["used", "directions", "excess", "alone"]].mean()
+            names = {"used": "dimensions in use", "directions": "after a rotation"}
+            names |= {"excess": "excess, nats", "alone": "with these alone"}
+            out.append(row | means.rename(names).to_dict())
     return pd.DataFrame(out)
 
 

@@ -1,15 +1,16 @@
 """The smaller trials of Part V, from their rows to a value a seed: the length of stage one, equal steps, rates at an edge, an
-alphabet of eight.
+alphabet of eight, code and protein, codes that find their width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from helpers import frames
+from helpers.encoding.config import ADAPTIVE, SPARED
 
 SOURCES = ("pattern", "planted6", "dirichlet")
 JUDGED = ("learned", "seed_ae", "trained_pca")  # arms whose differences claims name
@@ -57,6 +58,66 @@ def expansion(rows: pd.DataFrame) -> np.ndarray:
     """Loss of eight numbers a symbol less that of the widest code, learned both, on the alphabet of eight, in nats."""
     known = frames.rows(rows, part="letters", arm="learned", attend=True, end=True)
     return _paired(known, "loss", {"d": 8}, {"d": known["d"].max()}) if len(known) else np.empty(0)
+
+
+def kept(kind: str, asked: float = 10.0) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A quantity: the share of the full width's gain that the learned code keeps on any corpus."""
+    where = {"part": ("limits", "others"), "attend": True, "end": True, "arm": "learned"}
+    return lambda rows: frames.per_seed(rows, "kept", kind=kind, asked=asked, **where).to_numpy()
+
+
+def gain(kind: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A quantity: how far the full width's loss lies below that of token frequencies, in nats."""
+    where = {"part": "others", "kind": kind, "arm": "full", "attend": True, "end": True}
+    return lambda rows: np.asarray(frames.per_seed(rows, "unigram", **where) - frames.per_seed(rows, "loss", **where))
+
+
+def chosen(rows: pd.DataFrame, source: str, arm: str) -> pd.DataFrame:
+    """The last rows of an arm that may find its width on a chain, a row a seed, at the strongest penalty that on average costs
+    no more than SPARED of what can be learned against the plain code of the same width, on validation data; at the weakest
+    where all cost more. The arm "learned" is that plain code.
+    """
+    known = frames.rows(rows, part="widths", end=True, source=source)
+    if not len(known):
+        return known
+    known = known[known["d"] == known["d"].max()]
+    most = frames.rows(known, arm="learned")["validation"].mean() + SPARED * known["learnable"].mean()
+    mine = frames.rows(known, arm=arm)
+    cost = mine.groupby("strength")["validation"].mean()
+    within = cost.index[cost <= most]
+    return frames.rows(mine, strength=float(within.max() if len(within) else cost.index.min()))
+
+
+def own_width(arm: str, column: str = "used", source: str = "planted6") -> Callable[[pd.DataFrame], np.ndarray]:
+    """A quantity: of an arm at the strength that is `chosen`, the dimensions in use, the directions, or the excess loss."""
+    return lambda rows: frames.per_seed(chosen(rows, source, arm), column).to_numpy()
+
+
+def misses(arm: str, column: str = "used", rank: int = 6) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A quantity: by how much that differs from the rank that was planted."""
+    return lambda rows: own_width(arm, column, f"planted{rank}")(rows) - rank
+
+
+def nearest(rows: pd.DataFrame) -> np.ndarray:
+    """How many more dimensions than were planted the code has in use that has the fewest, seed by seed, of all that may find
+    their width."""
+    found = [misses(arm)(rows) for arm in ADAPTIVE]
+    return np.minimum.reduce(found) if len({*map(len, found)}) == 1 else np.empty(0)
+
+
+def over_plain(arm: str, source: str = "planted6") -> Callable[[pd.DataFrame], np.ndarray]:
+    """A quantity: the loss with the dimensions in use alone, at the strength that is chosen, less that of a plain code trained
+    at the width in use, in nats, a value a seed; a line between two widths that were trained, nothing below the least."""
+
+    def less(rows: pd.DataFrame) -> np.ndarray:
+        ends, out = frames.rows(rows, part="widths", end=True, source=source, arm="learned"), []
+        for seed, mine in chosen(rows, source, arm).groupby("seed"):
+            plain = frames.rows(ends, seed=seed).sort_values("d")
+            for used, cut in mine[["used", "cut"]].to_numpy():
+                out += [cut - np.interp(used, plain["d"], plain["loss"])] if used >= plain["d"].min() else [np.nan]
+        return np.array(out)
+
+    return less
 
 
 def _paired(rows: pd.DataFrame, column: str, a: Mapping[str, object], b: Mapping[str, object]) -> np.ndarray:

@@ -245,8 +245,8 @@ def instrument(rows: pd.DataFrame) -> Quantities:
     """Planted answers that the instruments must tell apart, as shares of draws."""
     found = frames.rows(rows, part="instrument")
     names = {"t_dimension_order": "dimension_order", "t2_ring_found": "ring_found", "t2_ball_clean": "ball_clean"}
-    names |= {"t7_scorers": "scorers"}
-    return {k: found[column].to_numpy(float) for k, column in names.items()} if len(found) else {}
+    names |= {"t7_scorers": "scorers", "t_dimension_order_high": "dimension_order_high"}
+    return {k: found[column].to_numpy(float) for k, column in names.items() if column in found} if len(found) else {}
 
 
 def known(both: Mapping[str, pd.DataFrame]) -> Callable[[str], Callable[[pd.DataFrame], Sequence[float]]]:
