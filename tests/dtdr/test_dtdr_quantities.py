@@ -160,8 +160,8 @@ def test_guided_pairs_the_tuned_model_with_its_own_zero_fill():
     plain = [q.gap(p, q.TRANSFORMED, f)(rows) for p in INDEPENDENT for f in SHARES]
     assert found == pytest.approx(np.mean(plain, axis=0))
     assert abs(np.mean(found) + 0.7) < 0.1
-    unguided = {f"d3_{what}_{f}" for what in ("random_minus_zero", "entropy_apart") for f in (0.4, 0.6)}
-    assert set(judged.guided(rows[rows["prior"] == ""])) == unguided
+    unguided = ("random_minus_zero", "entropy_apart", "repetition_apart", "prompts_apart")
+    assert set(judged.guided(rows[rows["prior"] == ""])) == {f"d3_{what}_{f}" for what in unguided for f in (0.4, 0.6)}
 
 
 def test_the_best_weight_and_its_gain():
@@ -179,7 +179,9 @@ def test_a_prior_is_worth_its_loss_minus_zero_fills_at_the_same_cosine():
     rows = made.rows(Keep(), [0.2, 0.4, 0.6, 0.8], made.curve, rng, scatter=0)
     rows += made.rows(fill, [0.4, 0.6], lambda f: made.curve(f) - 0.25, rng, scatter=0)
     rows += made.rows(fill, [0.9], lambda f: 0.0, rng, scatter=0)  # past zero fill's cosines: does not count
-    assert q.worth("other")(q.frame(pd.DataFrame(rows))) == pytest.approx([-0.25] * made.MASKS)
+    frame = q.frame(pd.DataFrame(rows))
+    assert q.worth("other", weight=0.6)(frame) == pytest.approx([-0.25] * made.MASKS)
+    assert not len(q.worth("other")(frame))  # another weight than the one that was tried
 
 
 def test_predictions_are_those_of_arithmetic():

@@ -7,7 +7,7 @@ import pandas as pd
 from helpers import frames
 from helpers.dtdr import kinds, quantities, tables
 from helpers.dtdr.damage import Keep
-from helpers.dtdr.judged import JUDGED, steadier
+from helpers.dtdr.judged import JUDGED, over_shares, steadier
 from helpers.dtdr.named import ALIGNED, ANCHORED, ANCHORED_ROWS, OTHER, PLANES, RAW, ROWS, SHARES, TRANSFORMED
 from helpers.dtdr.quantities import NUMBERS, Quantity, gap, readable, text_width, width
 from helpers.sides import Sides
@@ -85,6 +85,12 @@ SHAPE = "So an error's shape, how it is shared out among large and small weights
 EQUAL = 0.05  # nats, or shares kept: what counts as no difference where nothing else is said
 
 
+def _later(rows: pd.DataFrame) -> np.ndarray:
+    """How much later transformed texts are readable than raw ones, a value a mask; empty unless the same number wrote both."""
+    turned, raw = readable(TRANSFORMED)(rows), readable(RAW)(rows)
+    return turned - raw if len(turned) == len(raw) else np.array([])
+
+
 def _sooner(damage: Keep) -> Quantity:
     """How much wider texts turn than the losses of the same training and masks do, a value a mask with texts."""
 
@@ -98,7 +104,7 @@ def _sooner(damage: Keep) -> Quantity:
 
 
 _near = lambda rows: np.maximum(*(np.abs(JUDGED[f"d6_difference_{f:g}"](rows)) for f in (0.9, 0.95)))
-_renamed = lambda rows: np.mean([gap(ALIGNED, OTHER, f)(rows) for f in SHARES], axis=0)
+_renamed = over_shares(ALIGNED, OTHER, SHARES)
 TOLD = {  # name: the quantity, the border, and the sentences above it, below it, and where that is open
     "one_curve": (
         lambda rows: np.abs(gap(Keep("hadamard", "rows"), ROWS, 0.8, "cosine_last")(rows)),
@@ -136,7 +142,7 @@ TOLD = {  # name: the quantity, the border, and the sentences above it, below it
         "Whether raw texts come back faster than their loss is open",
     ),
     "readable_later": (
-        lambda rows: readable(TRANSFORMED)(rows) - readable(RAW)(rows),
+        _later,
         0.0,
         "Transformed texts are readable later, which leans to the document",
         "Transformed texts are readable earlier",
