@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 import torch
 from sizes import ABREAST, SMALL
 
-from helpers.run import build, execute
+from helpers import sources
+from helpers.run import build, check, execute
 from helpers.run.project import Project
 
+sources.light("nbformat")  # before a test file asks for it: what it stands on takes seconds otherwise
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -86,12 +89,19 @@ def project_folder(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory) -> tuple[Project, dict[str, build.Page]]:
-    """A copy of the sources with every chapter run through the runner at its smallest: the project, and the chapters."""
+    """A copy of the sources with every chapter run through the runner at its smallest: the project, and the chapters. Settings
+    cells are asked in this process, which has loaded what they import; `tests/run/test_check.py` asks in one apart."""
     folder = tmp_path_factory.mktemp("book") / "project"
     skip = shutil.ignore_patterns(".*", "_build", "chapters", "runs", "*.egg-info", "__pycache__", "build")
     shutil.copytree(ROOT, folder, ignore=skip)
-    project = Project(folder, folder / "runs")
+    project, alone = Project(folder, folder / "runs"), threading.Lock()
+
+    def ask(*words):
+        with alone:
+            check.check(*words)
+
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(ABREAST) as pool:
+        patch.setattr(check, "apart", ask)
         patch.setenv("OMP_NUM_THREADS", "1")  # two kernels of two threads each wait for each other on two cores
         list(
             pool.map(lambda name: execute.run(project, execute.plan(project, name, SMALL.get(name, {}))), project.names)

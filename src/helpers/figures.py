@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from helpers import frames, stats
+from helpers import frames, sources, stats
 from helpers.switches import groups as groups
 from helpers.switches import play as play
 from helpers.tables import Output
@@ -184,8 +184,7 @@ def level(fig: go.Figure, y: float, text: str) -> go.Figure:
 
 def setup() -> None:
     """Use plotly's own renderer where it must be (Colab, Kaggle), the plain MIME type everywhere else."""
-    import plotly.io as pio
-
+    pio = sources.light("plotly.io")  # its renderers take nbformat, and that jsonschema, where they are there
     if pio.renderers.default not in ("colab", "kaggle"):
         pio.renderers.default = "plotly_mimetype"
 

@@ -6,7 +6,10 @@ Rows are chosen by `where`, column by column: a value is compared (floats to a b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 
 import numpy as np
 import pandas as pd
@@ -15,17 +18,27 @@ Over = Sequence[str]
 CLOSE = 1e-9  # two levels that differ by less are the same one
 
 
+def kept(read: Callable[..., object]) -> Callable[..., object]:
+    """A pure function of a frame that remembers what it found in the last few frames: a chapter asks for a dozen quantities by
+    name, and each reading computes all of its kind. A frame is never changed in place, and so is told by its identity."""
+    known: deque = deque(maxlen=4)
+
+    @wraps(read)
+    def ask(frame: pd.DataFrame, *args: object, **how: object) -> object:
+        key = (args, tuple(sorted(how.items())))
+        for place, asked, found in known:
+            if place() is frame and asked == key:
+                return dict(found) if isinstance(found, dict) else found
+        found = read(frame, *args, **how)
+        known.append((weakref.ref(frame), key, found))
+        return dict(found) if isinstance(found, dict) else found
+
+    return ask
+
+
 def rows(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
     """The rows whose columns hold these values. A column that the frame lacks holds nothing: no row is chosen."""
-    if set(where) - set(frame.columns):
-        return frame.iloc[:0]
-    chosen = np.arange(len(frame))
-    for column in sorted(where, key=lambda c: isinstance(where[c], str)):  # words last: they take longest to compare
-        wanted, left = where[column], frame[column].iloc[chosen]
-        several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
-        among = list(wanted) if several else [wanted]
-        chosen = chosen[np.any([_same(left, value) for value in among], axis=0)] if among else chosen[:0]
-    return frame.iloc[chosen]
+    return frame.iloc[_places(frame, where)]
 
 
 def per_seed(frame: pd.DataFrame, column: str, over: Over = ("seed",), **where: object) -> pd.Series:
@@ -33,19 +46,7 @@ def per_seed(frame: pd.DataFrame, column: str, over: Over = ("seed",), **where: 
 
     Raises ValueError when a unit has two values: choose rows until each has one, or name another unit in `over`.
     """
-    chosen = rows(frame, **where)
-    if not len(chosen):
-        names = list(over)
-        index = (
-            pd.MultiIndex.from_arrays([[]] * len(names), names=names) if len(names) > 1 else pd.Index([], name=names[0])
-        )
-        return pd.Series(dtype=float, name=column, index=index)
-    over = list(over)
-    twice = chosen[chosen.duplicated(over)]
-    if len(twice):
-        unit = ", ".join(f"{k}={twice.iloc[0][k]}" for k in over)
-        raise ValueError(f"{column}: {unit} stands there twice; choose fewer rows, or name what differs in `over`")
-    return chosen.set_index(over if len(over) > 1 else over[0])[column].sort_index().astype(float)
+    return _per_seed(frame, column, list(over), _places(frame, where))
 
 
 def paired(
@@ -60,8 +61,8 @@ def paired(
 
     A unit whose row holds no value stays, without one: what could not be measured is not the same as what was not run.
     """
-    chosen = rows(frame, **where)
-    left, right = per_seed(chosen, column, over, **a), per_seed(chosen, column, over, **b)
+    chosen = _places(frame, where)
+    left, right = (_per_seed(frame, column, list(over), _places(frame, side, chosen)) for side in (a, b))
     both = left.index.intersection(right.index)
     return left[both] - right[both]
 
@@ -86,11 +87,11 @@ def curve(
     mean_over: columns whose values are averaged within a unit, such as ("model",) for a mask that was tried on several
     models. Raises ValueError when a unit has two values at one x beyond that.
     """
-    chosen = rows(frame, **where)
-    chosen = chosen[chosen[by].notna()] if by in chosen else chosen.iloc[:0]
-    if not len(chosen):
+    found = _places(frame, where)
+    if not len(found) or by not in frame or not (valued := frame[by].iloc[found].notna().to_numpy()).any():
         return np.empty(0), np.empty((0, 0))
     cells = [*over, by, *mean_over]
+    chosen = _columns(frame, [*cells, column], found[valued])
     if chosen.duplicated(cells).any():
         first = chosen[chosen.duplicated(cells)].iloc[0]
         raise ValueError(
@@ -131,7 +132,48 @@ def crossing(x: Sequence[float], y: Sequence[float], level: float, *, monotone: 
     return float(x[i - 1] + (level - y[i - 1]) / (y[i] - y[i - 1]) * (x[i] - x[i - 1]))
 
 
-def _same(column: pd.Series, value: object) -> np.ndarray:
-    if isinstance(value, (float, np.floating)) and pd.api.types.is_numeric_dtype(column):
-        return np.isclose(column.to_numpy(float), value, rtol=0, atol=CLOSE)
-    return (column == value).fillna(False).to_numpy(bool)
+def _places(frame: pd.DataFrame, where: Mapping[str, object], among: np.ndarray | None = None) -> np.ndarray:
+    """Where the rows stand that `rows` chooses, of all or of those at some places."""
+    if set(where) - set(frame.columns):
+        return np.arange(0)
+    chosen = np.arange(len(frame)) if among is None else among
+    for column in sorted(where, key=lambda c: isinstance(where[c], str)):  # words last: they take longest to compare
+        wanted, values = where[column], frame[column]
+        several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
+        same = [_same(values, value, chosen) for value in (wanted if several else [wanted])]
+        chosen = chosen[np.logical_or.reduce(same)] if same else chosen[:0]
+    return chosen
+
+
+def _columns(frame: pd.DataFrame, names: Sequence[str], places: np.ndarray) -> pd.DataFrame:
+    """Some columns of the rows at some places: a frame of records has dozens, and all would be copied."""
+    return pd.DataFrame({name: frame[name].array[places] for name in names})
+
+
+def _per_seed(frame: pd.DataFrame, column: str, over: list[str], places: np.ndarray) -> pd.Series:
+    if not len(places):
+        several = len(over) > 1
+        index = pd.MultiIndex.from_arrays([[]] * len(over), names=over) if several else pd.Index([], name=over[0])
+        return pd.Series(dtype=float, name=column, index=index)
+    chosen = _columns(frame, [*over, column], places)
+    twice = chosen.duplicated(over)
+    if twice.any():
+        unit = ", ".join(f"{k}={chosen[k][twice].iloc[0]}" for k in over)
+        raise ValueError(f"{column}: {unit} stands there twice; choose fewer rows, or name what differs in `over`")
+    return chosen.set_index(over if len(over) > 1 else over[0])[column].sort_index().astype(float)
+
+
+def _same(column: pd.Series, value: object, places: np.ndarray) -> np.ndarray:
+    """Which of a column's values at some places are this one."""
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    if kind in ("i", "u", "f", "b") and isinstance(value, (int, float, np.number, np.bool)):
+        found = column.to_numpy()[places]
+        close = kind != "b" and isinstance(value, (float, np.floating))
+        return np.isclose(found, value, rtol=0, atol=CLOSE) if close else found == value
+    if isinstance(column.dtype, pd.StringDtype) and isinstance(value, str):
+        found = column.array[places] == value
+        return found if isinstance(found, np.ndarray) else found.to_numpy(bool, na_value=False)
+    found = column.iloc[places]
+    if isinstance(value, (float, np.floating)) and pd.api.types.is_numeric_dtype(found):
+        return np.isclose(found.to_numpy(float), value, rtol=0, atol=CLOSE)
+    return (found == value).fillna(False).to_numpy(bool)

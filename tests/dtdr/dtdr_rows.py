@@ -1,5 +1,7 @@
 """Made-up rows of Part I, whose effects are known."""
 
+from functools import partial
+
 import pandas as pd
 
 from helpers.dtdr import quantities
@@ -8,6 +10,7 @@ from helpers.dtdr.damage import Keep, Noise, Spoil
 from helpers.dtdr.named import COLLAPSE, SHARES
 
 WHOLE, NOTHING, MASKS, MODELS = 1.0, 6.0, 12, 18
+WRITING = 8  # masks
 
 
 def curve(share):
@@ -35,6 +38,9 @@ def emergence(rng, gap=0.0, spoiled=0.0, scatter=0.05, models=1):
     """
     turned = lambda f: curve(f) + (gap + spoiled) * (0 < f < 1)
     made = rows(Keep(), GRID, turned, rng, scatter)
+    for row in made:
+        if row["seed"] < WRITING:
+            row |= {"text": "a story", "sense": 10 - 8 * row["kept"]}
     for domain in ("identity", "dct", "permutation"):
         made += rows(Keep(domain), GRID, curve, rng, scatter)
     made += rows(Noise(), COLLAPSE, curve, rng, scatter)
@@ -47,17 +53,17 @@ def emergence(rng, gap=0.0, spoiled=0.0, scatter=0.05, models=1):
     return quantities.frame(pd.DataFrame(made))
 
 
-def guided(rng, help_by, harm_by):
+def guided(rng, help_by, harm_by, masks=MASKS):
     """help_by: nats that a prior gives, another seed aside. harm_by: nats that random numbers cost. Three models."""
-    made = []
+    made, few = [], partial(rows, masks=masks)
     for model in "mno":
         own = {"part": "priors", "model": model}
-        made += rows(Keep(), SHARES, curve, rng, **own)
+        made += few(Keep(), SHARES, curve, rng, **own)
         harmed = lambda f: curve(f) + harm_by
-        made += rows(Keep(fill="random"), SHARES, harmed, rng, **own)
+        made += few(Keep(fill="random"), SHARES, harmed, rng, **own)
         for prior in ("leaked", "earlier", "before", "other"):
             fill, gain = Keep(fill="guided", prior=prior, weight=0.15), help_by * (prior != "other")
-            made += rows(fill, SHARES, lambda f, gain=gain: curve(f) - gain, rng, **own)
+            made += few(fill, SHARES, lambda f, gain=gain: curve(f) - gain, rng, **own)
     for row in made:
-        row["entropy"] = 3 + rng.normal(0, 0.05)
+        row |= {"entropy": 3 + rng.normal(0, 0.05), "rep4": 0.5 + rng.normal(0, 0.02), "rep4_apart": 0.1}
     return quantities.frame(pd.DataFrame(made))

@@ -53,7 +53,7 @@ def test_effects_of_priors_reach_the_verdicts():
     """What is made up recovers in proportion: at 40 % kept zeros recover much, and the reconstruction was never unsolvable."""
     rng = np.random.default_rng(1)
     for effect, wanted in ((0.5, words.SUPPORTED), (-0.5, words.MIXED)):
-        found = judged("dtdr_guided", made.guided(rng, help_by=effect, harm_by=effect))
+        found = judged("dtdr_guided", made.guided(rng, help_by=effect, harm_by=effect, masks=48))
         assert (found["D3"].verdict, found["D4"].verdict) == (wanted, wanted), found
     assert judged("dtdr_guided", made.guided(rng, help_by=0.0, harm_by=0.5))["D9"].verdict == words.REFUTED
 

@@ -69,7 +69,20 @@ def made(seeds=TEN):
                     )
                 )
     known = {"part": "instrument", "seed": 0, "step": 0, "steps": STEPS}
-    rows.append(pd.DataFrame([known | {"dimension_order": 1.0, "ring_found": 0.95, "ball_clean": 1.0, "scorers": 0.9}]))
+    rows.append(
+        pd.DataFrame(
+            [
+                known
+                | {
+                    "dimension_order": 1.0,
+                    "dimension_order_high": 1.0,
+                    "ring_found": 0.95,
+                    "ball_clean": 1.0,
+                    "scorers": 0.9,
+                }
+            ]
+        )
+    )
     return quantities.frame(pd.concat(rows, ignore_index=True))
 
 

@@ -200,7 +200,12 @@ def printed(rec):
 
 
 def instruments(rec):
-    names = {"t_dimension_order": "dimension_order", "t2_ring_found": "ring_found", "t2_ball_clean": "ball_clean"}
+    names = {
+        "t_dimension_order": "dimension_order",
+        "t_dimension_order_high": "dimension_order_high",
+        "t2_ring_found": "ring_found",
+        "t2_ball_clean": "ball_clean",
+    }
     return {k: [rec.instrument[v]] for k, v in (names | {"t7_scorers": "scorers"}).items()}
 
 

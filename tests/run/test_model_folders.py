@@ -63,6 +63,15 @@ FAULTS = {
         r"model_type is 'lama', which transformers \d\S+ does not know; use a model of a kind that it knows, or look whether",
     ),
     "no kind": (lambda f: (f / "config.json").write_text("{}"), "names no model_type"),
+    "a token too many": (
+        lambda f: (
+            (f / "config.json").write_text('{"model_type": "llama", "vocab_size": 3}'),
+            (f / "tokenizer.json").write_text(
+                '{"model": {"vocab": {"a": 0, "b": 1, "c": 2}}, "added_tokens": [{"content": "<x>", "id": 3}]}'
+            ),
+        ),
+        "token 3 has no row in the embedding of 3: 1 tokens of the tokenizer, the last of them '<x>'",
+    ),
     "no decoder": (lambda f: (f / "config.json").write_text('{"model_type": "vit"}'), "is not a causal language model"),
 }
 

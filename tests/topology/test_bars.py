@@ -93,7 +93,7 @@ def test_a_fresh_gaussian_cloud_counts_what_the_table_expects():
 
 def test_planted_answers_are_told_apart_at_a_hundred_points_and_not_at_ten():
     found = told_apart(key=1)
-    assert found["dimension_order"] == found["ball_clean"] == 1
+    assert found["dimension_order"] == found["dimension_order_high"] == found["ball_clean"] == 1
     assert found["ring_found"] > 0.9
     assert told_apart(key=1) == found
     assert told_apart(10, 5, key=1)["ring_found"] < 0.9

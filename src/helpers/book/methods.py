@@ -46,7 +46,9 @@ class Worked(FromSheet):
         values = ((made or {}).get("quantities") or {}).get(test["quantity"]) if test else None
         if not values:
             return "<p>No committed run has judged the example's claim yet.</p>"
-        asked = next(t for t in claim.precise.tests if t.quantity == test["quantity"])
+        asked = next(
+            (t for t in claim.precise.tests if t.quantity == test["quantity"]), claims.Test(test["quantity"], above=0.0)
+        )
         if (kind := test.get("interval", "t")) != "t" or asked.log:
             kind = "t of logarithms" if asked.log else kind
             raise ValueError(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -165,8 +166,14 @@ class Claim:
 def load(path: str | Path | None = None) -> dict[str, Claim]:
     """All claims by id, in the file's order. Raises ValueError naming the claim that is not well formed."""
     path = Path(path or files.root() / "book" / "claims.yml")
+    return dict(_read(path, path.read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, text: str) -> dict[str, Claim]:
+    """The claims in a text, which is that of the file: a chapter asks several times, and each costs a tenth of a second."""
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), LOADER)
+        raw = yaml.load(text, LOADER)
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("claims"), list) or not {*raw} <= {"claims", "fixed"}:

@@ -111,6 +111,30 @@ def apart(damage: Damage, at: float, column: str = "entropy") -> Quantity:
     return values
 
 
+def beside(damage: Damage, other: Damage, at: float, column: str = "nll") -> Quantity:
+    """A column under one damage, for the models and masks that another was tried with at the same level."""
+    where = other.columns | {other.level: at}
+
+    def values(rows: pd.DataFrame) -> np.ndarray:
+        tried = pd.MultiIndex.from_frame(frames.rows(rows, **where)[["model", "seed"]])
+        return loss(damage, at, column)(rows[pd.MultiIndex.from_frame(rows[["model", "seed"]]).isin(tried)])
+
+    return values
+
+
+def steadier(damage: Damage, other: Damage, at: float) -> Quantity:
+    """How far the entropy of a mask lies from that of the others under one damage, minus the same under another, both of the
+    models that the first was tried on; a value a mask. Below zero the first is the steadier.
+    """
+
+    def values(rows: pd.DataFrame) -> np.ndarray:
+        tried = rows[rows["model"].isin(frames.rows(rows, **damage.columns)["model"])]
+        one, two = (apart(each, at)(tried) for each in (damage, other))
+        return one - two if len(one) == len(two) else np.array([])
+
+    return values
+
+
 def over_shares(a: Damage, b: Damage, shares: Sequence[float]) -> Quantity:
     """One damage minus another, the mean over those of these shares at which both were tried; a value a mask."""
 

@@ -12,6 +12,7 @@ from helpers.dtdr.damage import Spoil
 from helpers.dtdr.named import SPOILED, TRANSFORMED
 
 
+@frames.kept
 def by_share(rows: pd.DataFrame, corrupted: Spoil = SPOILED) -> tuple[np.ndarray, np.ndarray]:
     """Shares kept (P,), of one half at least, and loss under truncation minus loss under corruption at the cosine that
     truncation reaches there (masks, P), between rates of corruption by linear interpolation; the mean over models comes first.

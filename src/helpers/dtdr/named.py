@@ -18,6 +18,7 @@ ANCHORED_ROWS = Keep("identity", "rows", "guided", "leaked", 0.15)  # as publish
 ) = (  # a prior at the published weight: a copy, relatives, another seed, and renamed
     Keep(fill="guided", prior=prior, weight=0.15) for prior in ("leaked", "earlier", "before", "other", "aligned")
 )
+OTHER_WHOLE = Keep(fill="guided", prior="other", weight=1.0)
 INDEPENDENT = (EARLIER, BEFORE)
 SPOILED, SPOILED_RAW = Spoil("hadamard"), Spoil("identity")
 BYTES, HISS, HISS_RAW = Spoil("hadamard", "byte"), Jitter("hadamard"), Jitter("identity")

@@ -36,6 +36,7 @@ from helpers.dtdr.named import (
     EVEN,
     HISS,
     HISS_RAW,
+    OTHER_WHOLE,
     PLANES,
     PROPORTIONAL,
     RANDOM,
@@ -200,16 +201,16 @@ def best(prior: str, at: float) -> Callable[[pd.DataFrame], tuple[float, float]]
     return values
 
 
-def worth(prior: str) -> Quantity:
-    """Loss with a prior minus that of zero fill at the same weight cosine: the mean over shares and weights whose cosine
-    lies within zero fill's range; empty where none does. One model's rows are expected.
+def worth(prior: str, weight: float = 0.15) -> Quantity:
+    """Loss with a prior, at the published weight, minus that of zero fill at the same weight cosine: the mean over shares whose
+    cosine lies within zero fill's range; empty where none does. One model's rows are expected.
     """
 
     def values(rows: pd.DataFrame) -> np.ndarray:
         found = []
         for _, own in rows.groupby("seed"):
             zero = frames.rows(own, **TRANSFORMED.columns).sort_values("cosine")
-            points = frames.rows(own, prior=prior)
+            points = frames.rows(own, prior=prior, weight=weight)
             inside = points[points["cosine"].between(zero["cosine"].min(), zero["cosine"].max())]
             if len(inside):
                 away = inside["nll"] - np.interp(inside["cosine"], zero["cosine"], zero["nll"])
@@ -251,8 +252,8 @@ NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in 
     "jitter_rise": (gap(HISS, TRANSFORMED, TENTH, base=1.0), ".3f", "nats"),
     "jitter_gap": (hiss, "z.3f", "nats"),
     "bytes_rise": (gap(BYTES, TRANSFORMED, THOUSANDTH, base=1.0), ".3f", "nats"),
-    "zero_20": (loss(TRANSFORMED, 0.2), ".2f", "nats"),
-    "other_whole": (loss(Keep(fill="guided", prior="other", weight=1.0), 0.2), ".2f", "nats"),
+    "other_whole": (loss(OTHER_WHOLE, 0.2), ".2f", "nats"),
+    "gain_60": (gap(Keep(fill="gain"), TRANSFORMED, 0.6), "z.2f", "nats"),
     "even_equal": (gap(TRANSFORMED, EVEN, 0.9), "z.3f", "nats"),
     "part_even": (part_of_shape, ".2f", ""),
     "top1_60": (loss(TRANSFORMED, 0.6, "top1"), ".2f", ""),
@@ -274,7 +275,7 @@ NUMBERS = {  # what the pages say, {glue:text}`name` in the prose and {name} in 
     "even_loss": (loss(EVEN, 0.8), ".2f", "nats"),
     "guided": (gap(ANCHORED, TRANSFORMED, 0.4), ".2f", "nats"),
     "random": (gap(RANDOM, TRANSFORMED, 0.4), ".2f", "nats"),
-} | {f"worth_{prior}": (worth(prior), ".2f", "nats") for prior in ("leaked", "earlier", "other")}
+} | {f"worth_{prior}": (worth(prior), ".2f", "nats") for prior in ("leaked", "earlier", "other", "aligned")}
 NUMBERS |= {
     f"shards_{d}": (loss(Keep(d, "shards"), 0.8), ".2f", "nats") for d in ("identity", "hadamard", "permutation")
 }

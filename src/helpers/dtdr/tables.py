@@ -9,13 +9,15 @@ import pandas as pd
 
 from helpers import claims, frames, prose, stats
 from helpers.claims.words import AWAITING, SUPPORTED, TOO_FEW
-from helpers.dtdr import quantities
+from helpers.dtdr import models, quantities
 from helpers.dtdr.damage import Damage, Keep
-from helpers.dtdr.judged import JUDGED
+from helpers.dtdr.judged import JUDGED, beside, steadier
 from helpers.dtdr.named import (
     ANCHORED,
     ARMS,
     EVEN,
+    OTHER,
+    OTHER_WHOLE,
     PROPORTIONAL,
     RANDOM,
     RAW,
@@ -58,6 +60,8 @@ PRIORS = {
     "row_mean": "row means of what was kept",
     "low_rank": "leading directions of what was kept",
 }
+WITHOUT = ("neighbour", "low_rank", "row_mean")  # priors that no other model gives
+_weakly = lambda prior: Keep(fill="guided", prior=prior, weight=0.15)
 LEAST = 0.05  # nats that a prior must give to be named among those that help
 GAIN = "loss − zero fill, nats"
 RISE = {  # column: the quantity of a damage, for the tables of arms and patterns
@@ -146,6 +150,16 @@ def deeper(rungs: pd.DataFrame) -> np.ndarray:
     return (both.iloc[:, -1] - both.iloc[:, 0]).dropna().to_numpy() if both.shape[1] > 1 else np.array([])
 
 
+def _of_trainings(pick: Callable) -> Quantity:
+    """D9: the least or the most of what the trainings recover at 40 % kept with the published prior."""
+
+    def values(rows: pd.DataFrame) -> np.ndarray:
+        found = models.recovered(ANCHORED, 0.4)(rows)
+        return np.array([pick(found)] if len(found) else [])
+
+    return values
+
+
 NUMBERS = (
     quantities.NUMBERS
     | {  # with those of the frames that are made here
@@ -178,6 +192,12 @@ NUMBERS = (
         **{f"repeats_{f * 100:.0f}": (JUDGED[f"d3_repetition_apart_{f:g}"], ".2f", "") for f in SHARES[1:]},
         **{f"prompts_{f * 100:.0f}": (JUDGED[f"d3_prompts_apart_{f:g}"], ".2f", "") for f in SHARES[1:]},
         **{f"aligned_{f * 100:.0f}": (JUDGED[f"d4_aligned_minus_zero_{f:g}"], "z.2f", "nats") for f in SHARES},
+        "zero_20": (beside(TRANSFORMED, OTHER_WHOLE, 0.2), ".2f", "nats"),
+        **{f"{p}_60": (quantities.gap(_weakly(p), TRANSFORMED, 0.6), "z.2f", "nats") for p in WITHOUT},
+        "steadier_40": (steadier(ANCHORED, TRANSFORMED, 0.4), "z.2f", "nats"),
+        "steadier_other_40": (steadier(OTHER, TRANSFORMED, 0.4), "z.2f", "nats"),
+        "training_least": (_of_trainings(np.min), "z.0%", ""),
+        "training_most": (_of_trainings(np.max), "z.0%", ""),
         "apart_40": (JUDGED["d3_entropy_apart_0.4"], ".2f", "nats"),
         "apart_60": (JUDGED["d3_entropy_apart_0.6"], ".2f", "nats"),
         **{f"recovered_{f * 100:.0f}": (JUDGED[f"d4_recovered_{f:g}"], "z.0%", "") for f in SHARES},

@@ -63,6 +63,7 @@ def learned(rows: pd.DataFrame) -> Quantities:
     return found | _there(stages(rows, d) | equal(ends) | edges(ends, d))
 
 
+@frames.kept
 def limited(rows: pd.DataFrame) -> Quantities:
     """Quantities of `encoding_limits` (claims E8, E8b, E10, E10b), by the compression that was asked for: the share of the full
     width's gain that is kept, the loss over the full width's, the learned code's less the autoencoder's; bytes at 10:1."""

@@ -106,7 +106,7 @@ def nearest(rows: pd.DataFrame) -> np.ndarray:
 
 def over_plain(arm: str, source: str = "planted6") -> Callable[[pd.DataFrame], np.ndarray]:
     """A quantity: the loss with the dimensions in use alone, at the strength that is chosen, less that of a plain code trained
-    at the width in use, in nats, seed by seed; between two widths that were trained, a line; below the least, nothing."""
+    at the width in use, in nats, a value a seed; a line between two widths that were trained, nothing below the least."""
 
     def less(rows: pd.DataFrame) -> np.ndarray:
         ends, out = frames.rows(rows, part="widths", end=True, source=source, arm="learned"), []

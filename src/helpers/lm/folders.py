@@ -28,10 +28,14 @@ def check_small(folder: Path, what: str, advice: str) -> None:
             f"{what} holds an adapter (adapter_config.json), which would not be used; merge it into its model first "
             "(merge_and_unload, then save_pretrained), and give that folder"
         )
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        if (folder / name).is_file():
-            _read_json(folder / name, what, advice)
+    read = {
+        n: _read_json(folder / n, what, advice)
+        for n in ("tokenizer.json", "tokenizer_config.json")
+        if (folder / n).is_file()
+    }
     _check_reader(folder, what)
+    if isinstance(rows := config.get("vocab_size"), int):
+        check_tokens(_told(read.get("tokenizer.json", {})), rows, what)
 
 
 def check_weights(folder: Path, what: str, advice: str) -> Shapes:
@@ -126,6 +130,27 @@ def _check_reader(folder: Path, what: str) -> None:
             f"{what} has its tokenizer as {raw[0]} alone, to read which neither sentencepiece nor tiktoken is installed; "
             "install sentencepiece, or save the tokenizer there as tokenizer.json (tokenizer.save_pretrained)"
         )
+
+
+def check_tokens(known: dict[str, int], rows: int, what: str) -> None:
+    """Raises ValueError where some tokens, by their numbers, have no row in an embedding of so many."""
+    beyond = sorted((i, token) for token, i in known.items() if i >= rows)
+    if beyond:
+        last, token = beyond[-1]
+        raise ValueError(
+            f"{what}: token {last} has no row in the embedding of {rows}: {len(beyond)} tokens of the tokenizer, the last of "
+            f"them {token!r}, are beyond it; save the tokenizer that belongs to this model, or enlarge the embedding with "
+            "model.resize_token_embeddings"
+        )
+
+
+def _told(words: dict) -> dict[str, int]:
+    """{token: number} as tokenizer.json tells them; what it does not is asked of the tokenizer itself, see `loader`."""
+    model, added = words.get("model"), words.get("added_tokens")
+    vocab = model.get("vocab") if isinstance(model, dict) else None
+    known = dict(vocab) if isinstance(vocab, dict) else {}
+    known |= {t.get("content"): t.get("id") for t in (added if isinstance(added, list) else []) if isinstance(t, dict)}
+    return {str(token): i for token, i in known.items() if isinstance(i, int)}
 
 
 def _tensors(path: Path, what: str, advice: str) -> Shapes:

@@ -80,7 +80,7 @@ def load(
     need_memory(int(count * kind.itemsize * 1.1), device, device_map, f"{model} ({count / 1e6:.1f}M parameters)")
     with quiet(), explained(model, source):
         tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
-    trial.check_tokenizer(tokenizer, rows, model)
+    folders.check_tokens(tokenizer.get_vocab(), rows, model)
     if source == "hub":
         with quiet():
             hub.weights(model, folder)

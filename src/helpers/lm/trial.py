@@ -1,4 +1,4 @@
-"""What is tried on a model once it is loaded, or just before: does its tokenizer fit, and does it look ahead."""
+"""What is tried on a model once it is loaded: does it look ahead."""
 
 from __future__ import annotations
 
@@ -11,24 +11,12 @@ from helpers import devices
 from helpers.lm import parts
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 LENGTH = 16  # tokens of the trial text, of which the later half is changed
 EXACT = 1e-4  # of the largest logit: what later tokens may change in float32, where a sum may be taken in another order
 ROUGH = 0.1  # of what earlier tokens change: the same in half precision
 SMALL = 50_000_000  # parameters; a model below stays in float32 on every device, and is tried in it
-
-
-def check_tokenizer(tokenizer: PreTrainedTokenizerBase, rows: int, what: str) -> None:
-    """Raises ValueError where the tokenizer has tokens for which the embedding has no row. rows: those of the embedding."""
-    beyond = sorted((i, token) for token, i in tokenizer.get_vocab().items() if i >= rows)
-    if beyond:
-        last, token = beyond[-1]
-        raise ValueError(
-            f"{what}: token {last} has no row in the embedding of {rows}: {len(beyond)} tokens of the tokenizer, the last of "
-            f"them {token!r}, are beyond it; save the tokenizer that belongs to this model, or enlarge the embedding with "
-            "model.resize_token_embeddings"
-        )
 
 
 @torch.inference_mode()

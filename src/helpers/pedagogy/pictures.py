@@ -15,20 +15,16 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def png(pixels: np.ndarray) -> str:
-    """A grey picture (height, width) uint8 as PNG in base64. Raises ValueError for other arrays."""
+    """A grey picture (height, width) uint8 as PNG of sixteen greys in base64. Raises ValueError for other arrays."""
     if pixels.ndim != 2 or pixels.dtype != np.uint8 or not pixels.size:
         raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}; expected uint8 (height, width)")
-    return _written(pixels, pixels.shape[1], 8)
-
-
-def lean(text: str) -> str:
-    """A picture of `png` in sixteen greys, at less than half of its size: to be shown."""
-    content = base64.b64decode(text)
-    wide, high = struct.unpack(">II", content[16:24])  # after the signature, and length and name of IHDR
-    (size,) = struct.unpack(">I", content[33:37])  # of IDAT, which follows IHDR
-    pixels = np.frombuffer(zlib.decompress(content[41 : 41 + size]), np.uint8).reshape(high, wide + 1)[:, 1:]
+    high, wide = pixels.shape
     greys = np.pad(np.round(pixels / 17).astype(np.uint8), ((0, 0), (0, wide % 2)))
-    return _written(greys[:, ::2] << 4 | greys[:, 1::2], wide, 4)
+    packed = greys[:, ::2] << 4 | greys[:, 1::2]  # (high, ⌈wide / 2⌉): two pixels a byte
+    rows = np.concatenate([np.zeros((high, 1), np.uint8), packed], 1)  # a row begins with its filter, none
+    head = struct.pack(">IIBBBBB", wide, high, 4, 0, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
+    return base64.b64encode(SIGNATURE + b"".join(_chunk(*p) for p in parts)).decode()
 
 
 def strip(images: np.ndarray, gap: int = 2) -> np.ndarray:
@@ -40,19 +36,11 @@ def strip(images: np.ndarray, gap: int = 2) -> np.ndarray:
 
 
 def shown(text: str, told: str, high: int = 40) -> Output:
-    """A picture of `png`, in sixteen greys, as a cell of a table. told: what it shows, in words; high: pixels on the page."""
+    """A picture of `png` as a cell of a table. told: what it shows, in words; high: pixels on the page."""
     look = f"height:{high}px;width:auto;image-rendering:pixelated;margin:0;padding:0;background:none"
-    source = f"data:image/png;base64,{lean(text)}"
+    source = f"data:image/png;base64,{text}"
     markup = f'<img class="dark-light" src="{source}" alt="{html.escape(told)}" style="{look}">'
     return Output({"text/html": markup, "text/plain": f"[{told}]"})
-
-
-def _written(packed: np.ndarray, wide: int, depth: int) -> str:
-    """packed: (height, bytes) of a row's pixels, `depth` bits each."""
-    rows = np.concatenate([np.zeros((len(packed), 1), np.uint8), packed], 1)  # a row begins with its filter, none
-    head = struct.pack(">IIBBBBB", wide, len(packed), depth, 0, 0, 0, 0)
-    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
-    return base64.b64encode(SIGNATURE + b"".join(_chunk(*p) for p in parts)).decode()
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

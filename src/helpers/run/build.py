@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import nbformat
 
 CHAPTERS = Path("book/chapters")
+BUILDER = "from helpers import sources; sources.light('jupyter_book.cli.main').main()"
 SHEET = "runs.json"  # what the site's footers and status page are made from
 STALE = "> **This page is older than its source.** The last try failed: {why}. What follows is the last good run."
 EMPTY = "This chapter has no finished run yet: {why}."
@@ -159,8 +160,7 @@ def site(project: Project, output: Path | None = None, *, builder: str = "html")
     """Build the static site, every warning an error. Returns the page to open. Raises RuntimeError with the log's end."""
     output = output or project.root
     output = output.expanduser().absolute()
-    command = [sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()", "build", str(project.root)]
-    command += ["-W", "-n", "--keep-going"]
+    command = [sys.executable, "-P", "-c", BUILDER, "build", str(project.root), "-W", "-n", "--keep-going"]
     command += ["--path-output", str(output), "--builder", builder]
     options = {"cwd": project.root, "env": surroundings.of_python()}
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)

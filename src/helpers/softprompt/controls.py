@@ -61,15 +61,15 @@ def ablations(rows: pd.DataFrame) -> Controls:
     out: Controls = {}
     sweep, known = frames.rows(rows, part="sweep"), frames.rows(rows, part="baseline")
     if len(sweep) and len(known):
-        out["M5"] = tuple(quantities.ablations(_by_bits(rows, rising)) for rising in (True, False))
+        out["M5"] = tuple(quantities.ablated_for("M5", _by_bits(rows, rising)) for rising in (True, False))
     if len(frames.rows(rows, part="known")):
-        out["M6"] = tuple(quantities.ablations(_halved(rows, steps)) for steps in (1, 0))
+        out["M6"] = tuple(quantities.ablated_for("M6", _halved(rows, steps)) for steps in (1, 0))
     if len(frames.rows(rows, part="words", kind="paraphrases")):
-        out["M7"] = tuple(quantities.ablations(_gained(rows, share)) for share in (0.25, 0.0))
+        out["M7"] = tuple(quantities.ablated_for("M7", _gained(rows, share)) for share in (0.25, 0.0))
     if len(frames.rows(rows, part="tier")):
-        out["M8"] = tuple(quantities.ablations(_tiered(rows, rising)) for rising in (True, False))
+        out["M8"] = tuple(quantities.ablated_for("M8", _tiered(rows, rising)) for rising in (True, False))
     if len(frames.rows(rows, part="geometry")):
-        out["M9"] = tuple(quantities.ablations(_placed(rows, *to)) for to in ((0.2, 0.3, 0.5), (0.0, 0.7, 2.0)))
+        out["M9"] = tuple(quantities.ablated_for("M9", _placed(rows, *to)) for to in ((0.2, 0.3, 0.5), (0.0, 0.7, 2.0)))
     return out
 
 

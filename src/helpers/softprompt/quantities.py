@@ -74,6 +74,7 @@ def any_of(rows: pd.DataFrame, column: str, **where: object) -> pd.Series:
     return chosen.groupby("seed")[column].max() if len(chosen) else pd.Series(dtype=float)
 
 
+@frames.kept
 def joint(rows: pd.DataFrame) -> Quantities:
     """Quantities of `joint_qa` (claims M1 to M4). Those whose rows are missing are left out."""
     return _there(single(rows) | paired(rows) | rule(rows) | passing(rows) | agreement(rows) | more(rows))
@@ -258,10 +259,25 @@ def by_step(rows: pd.DataFrame, marks: int = 40) -> pd.DataFrame:
     return pd.concat(out, ignore_index=True)
 
 
+ABLATED = {
+    "M5": sweeps.sweep,
+    "M6": sweeps.sharing,
+    "M7": sweeps.paraphrases,
+    "M8": sweeps.tiers,
+    "M9": sweeps.geometry,
+}
+
+
+@frames.kept
 def ablations(rows: pd.DataFrame) -> Quantities:
     """Quantities of `joint_qa_ablations` (claims M5 to M9). Those whose rows are missing are left out."""
-    found = sweeps.sweep(rows) | sweeps.sharing(rows) | sweeps.paraphrases(rows) | sweeps.tiers(rows)
-    return _there(found | sweeps.geometry(rows) | agreement(rows))
+    found = {name: values for part in ABLATED.values() for name, values in part(rows).items()}
+    return _there(found | agreement(rows))
+
+
+def ablated_for(claim: str, rows: pd.DataFrame) -> Quantities:
+    """Those of one claim."""
+    return _there(ABLATED[claim](rows))
 
 
 def ablated(name: str) -> Callable[[pd.DataFrame], list[float]]:

@@ -41,6 +41,7 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
+@frames.kept
 def calibrated(rows: pd.DataFrame) -> Quantities:
     """Quantities of `metric_calibration` (claims T10 to T12). Those whose rows are missing are left out."""
     n = points(rows)

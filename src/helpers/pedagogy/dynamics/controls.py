@@ -7,6 +7,7 @@ scatter, in another order, lies about a course whose answer is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -60,17 +61,20 @@ def planted(rows: pd.DataFrame) -> dict[str, tuple[Quantities, Quantities]]:
     """{claim: (quantities with its effect planted, quantities with it taken out)}, of the claims whose arms ran."""
     if not all(len(frames.rows(rows, part="dynamics", arm=arm)) for arm in (WIRED, LIGHT, CODED, *RIVALS)):
         return {}
-    levels = quantities.levels
+    levels = lambda of: partial(quantities.levels, of=of)  # a claim's own: the others are not moved
     made = {
-        "T1": (levels, [_drops(rows, 0.0, {WIRED: wired, LIGHT: 0.05}) for wired in (0.3, 0.05)]),
-        "T1b": (levels, [_drops(rows, BEGIN, {WIRED: wired, CODED: 0.05, RIVAL: 0.05}) for wired in (0.3, 0.05)]),
-        "T2": (levels, [_falls(rows, 0.0, *sizes) for sizes in FALLS]),
-        "T2b": (levels, [_falls(rows, BEGIN, *sizes) for sizes in (FALLS[0], NONE)]),
+        "T1": (levels("t1_"), [_drops(rows, 0.0, {WIRED: wired, LIGHT: 0.05}) for wired in (0.3, 0.05)]),
+        "T1b": (
+            levels("t1b_"),
+            [_drops(rows, BEGIN, {WIRED: wired, CODED: 0.05, RIVAL: 0.05}) for wired in (0.3, 0.05)],
+        ),
+        "T2": (levels("t2_"), [_falls(rows, 0.0, *sizes) for sizes in FALLS]),
+        "T2b": (levels("t2b_"), [_falls(rows, BEGIN, *sizes) for sizes in (FALLS[0], NONE)]),
         "T3": (quantities.stability, [_drifts(rows, share) for share in (0.0, 1.0)]),
-        "T4": (levels, [_apart(rows, DIMENSION, RIVALS, size) for size in (0.75, -0.25)]),
-        "T5": (levels, [_counts(rows, size) for size in (1.5, 0.0)]),
+        "T4": (levels("t4"), [_apart(rows, DIMENSION, RIVALS, size) for size in (0.75, -0.25)]),
+        "T5": (levels("t5_"), [_counts(rows, size) for size in (1.5, 0.0)]),
         "T6": (quantities.breaks, [_breaks(rows, size) for size in (0.0, BREAK)]),
-        "T9": (levels, [_later(rows, size) for size in (1.0, 0.0)]),
+        "T9": (levels("t9_"), [_later(rows, size) for size in (1.0, 0.0)]),
     }
     if len(frames.rows(rows, part="composition", arm=WIRED)):
         made["T7"] = quantities.composition, [_composed(rows, size, {"arm": WIRED}) for size in (-0.2, 0.05)]

@@ -4,7 +4,7 @@ scatter of planted answers, from seeds of its own."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -82,6 +82,7 @@ def judged(rows: pd.DataFrame) -> Quantities:
     return {k: v for k, v in everything(rows).items() if k not in BESIDE}
 
 
+@frames.kept
 def everything(rows: pd.DataFrame) -> Quantities:
     """The judged quantities, and those that are told beside them."""
     every = (levels, stability, breaks, composition, instrument, printed.quantities)
@@ -89,43 +90,44 @@ def everything(rows: pd.DataFrame) -> Quantities:
     return {k: np.asarray(v, float) for k, v in found.items() if len(v)}
 
 
-def levels(rows: pd.DataFrame) -> Quantities:
+def levels(rows: pd.DataFrame, of: str = "t") -> Quantities:
     """T1, T2, T4, T5, T9: what is read at T/3 and at T, and means from T/3 on; T1b and T2b, from the document's first
-    look on."""
+    look on. of: how the names of those that are wanted begin."""
     rows = frames.rows(rows, part="dynamics")
     rows = rows[[c for c in (*READ, DIMENSION, COUNT, "excess", "feature_variance") if c in rows]]
     first, last = THIRDS[0], 1.0
     arms = {arm: frames.rows(rows, arm=arm) for arm in (WIRED, LIGHT, CODED, "coded, constant", *RIVALS)}
-    of = cache(lambda arm, column, share: at(arms[arm], arm, column, share))
+    look = cache(lambda arm, column, share: at(arms[arm], arm, column, share))
     mean = cache(lambda arm, column: late(arms[arm], arm, column))
-    drop = lambda arm, since=0.0: 1 - of(arm, DIMENSION, first) / of(arm, DIMENSION, since)
-    fall = lambda column, since=0.0: less(of(WIRED, column, since), of(WIRED, column, first))
-    later = lambda arm: less(of(arm, COUNT, first), of(arm, COUNT, last))
+    drop = lambda arm, since=0.0: 1 - look(arm, DIMENSION, first) / look(arm, DIMENSION, since)
+    fall = lambda column, since=0.0: less(look(WIRED, column, since), look(WIRED, column, first))
+    later = lambda arm: less(look(arm, COUNT, first), look(arm, COUNT, last))
     apart = lambda arm, column: less(mean(arm, column), mean(WIRED, column))
     found = {
-        "t1_wired_drop": drop(WIRED),
-        "t1_wired_drop_minus_light": less(drop(WIRED), drop(LIGHT)),
-        "t1_coded_drop": drop(CODED),
-        "t1_coded_schedule_minus_constant": less(drop(CODED), drop("coded, constant")),
-        "t1_wired_variance": of(WIRED, "feature_variance", first),
-        "t1b_wired_drop": drop(WIRED, BEGIN),
-        "t1b_drop_minus_coded": less(drop(WIRED, BEGIN), drop(CODED, BEGIN)),
-        "t1b_drop_minus_cgan": less(drop(WIRED, BEGIN), drop(RIVAL, BEGIN)),
-        "t2_wired_count_drop": fall(COUNT),
-        "t2_drop_beyond_dimension": fall("excess"),
-        "t2b_wired_count_drop": fall(COUNT, BEGIN),
-        "t2b_drop_beyond_dimension": fall("excess", BEGIN),
-        "t4_cgan_minus_wired": apart("cGAN", DIMENSION),
-        "t4_acgan_minus_wired": apart("AC-GAN", DIMENSION),
-        "t5_count_difference": apart(RIVAL, COUNT),
-        "t5_excess_difference": apart(RIVAL, "excess"),
-        "t9_count_fall": later(WIRED),
-        "t9_fall_minus_adversarial": less(later(WIRED), later(RIVAL)),
+        "t1_wired_drop": lambda: drop(WIRED),
+        "t1_wired_drop_minus_light": lambda: less(drop(WIRED), drop(LIGHT)),
+        "t1_coded_drop": lambda: drop(CODED),
+        "t1_coded_schedule_minus_constant": lambda: less(drop(CODED), drop("coded, constant")),
+        "t1_wired_variance": lambda: look(WIRED, "feature_variance", first),
+        "t1b_wired_drop": lambda: drop(WIRED, BEGIN),
+        "t1b_drop_minus_coded": lambda: less(drop(WIRED, BEGIN), drop(CODED, BEGIN)),
+        "t1b_drop_minus_cgan": lambda: less(drop(WIRED, BEGIN), drop(RIVAL, BEGIN)),
+        "t2_wired_count_drop": lambda: fall(COUNT),
+        "t2_drop_beyond_dimension": lambda: fall("excess"),
+        "t2b_wired_count_drop": lambda: fall(COUNT, BEGIN),
+        "t2b_drop_beyond_dimension": lambda: fall("excess", BEGIN),
+        "t4_cgan_minus_wired": lambda: apart("cGAN", DIMENSION),
+        "t4_acgan_minus_wired": lambda: apart("AC-GAN", DIMENSION),
+        "t5_count_difference": lambda: apart(RIVAL, COUNT),
+        "t5_excess_difference": lambda: apart(RIVAL, "excess"),
+        "t9_count_fall": lambda: later(WIRED),
+        "t9_fall_minus_adversarial": lambda: less(later(WIRED), later(RIVAL)),
     }
+    spread = lambda some: [s for s in (mean(arm, "feature_variance") for arm in (WIRED, *some)) if len(s)]
+    least = lambda some: pd.concat(spread(some), axis=1).min(axis=1)
     for name, some in (("t4_least_diversity", RIVALS), ("t4_variety", RIVALS[:1]), ("t4b_variety", RIVALS[1:])):
-        spread = [s for s in (mean(arm, "feature_variance") for arm in (WIRED, *some)) if len(s)]
-        found |= {name: pd.concat(spread, axis=1).min(axis=1)} if spread else {}
-    return {k: v.to_numpy() for k, v in found.items()}
+        found |= {name: partial(least, some)} if name.startswith(of) and spread(some) else {}
+    return {k: make().to_numpy() for k, make in found.items() if k.startswith(of)}
 
 
 def stability(rows: pd.DataFrame) -> Quantities:
@@ -244,8 +246,8 @@ def instrument(rows: pd.DataFrame) -> Quantities:
     """Planted answers that the instruments must tell apart, as shares of draws."""
     found = frames.rows(rows, part="instrument")
     names = {"t_dimension_order": "dimension_order", "t2_ring_found": "ring_found", "t2_ball_clean": "ball_clean"}
-    names |= {"t7_scorers": "scorers"}
-    return {k: found[column].to_numpy(float) for k, column in names.items()} if len(found) else {}
+    names |= {"t7_scorers": "scorers", "t_dimension_order_high": "dimension_order_high"}
+    return {k: found[column].to_numpy(float) for k, column in names.items() if column in found} if len(found) else {}
 
 
 def known(both: Mapping[str, pd.DataFrame]) -> Callable[[str], Callable[[pd.DataFrame], Sequence[float]]]:

@@ -42,6 +42,7 @@ def gained(column: str) -> Callable[[pd.DataFrame], Sequence[float]]:
     return lambda rows: _difference(rows, column, ("wired", "last"), ("wired", "first"), part="variety").to_numpy()
 
 
+@frames.kept
 def judged(rows: pd.DataFrame) -> Quantities:
     """Quantities of `phase_one_ablation` (T8, T8b), and t8_more_of_the_same: the same for a first phase that is
     prolonged. Those whose rows are missing are left out."""

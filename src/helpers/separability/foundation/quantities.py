@@ -127,6 +127,7 @@ def site(rows: pd.DataFrame) -> str:
     return str(found["site"].iloc[0]) if len(found) else "resid_mid"
 
 
+@frames.kept
 def control(rows: pd.DataFrame) -> Quantities:
     """S1."""
     checks = lambda column: _check(rows, column).to_numpy()
@@ -137,6 +138,7 @@ def control(rows: pd.DataFrame) -> Quantities:
     }
 
 
+@frames.kept
 def constraint(rows: pd.DataFrame) -> Quantities:
     """S2: what constraints cost."""
     whole = _arm(rows, "control")
@@ -157,6 +159,7 @@ def constraint(rows: pd.DataFrame) -> Quantities:
     }
 
 
+@frames.kept
 def amplitude(rows: pd.DataFrame) -> Quantities:
     """S3: the amplitude after the last block and in its middle, over the control's."""
     out = {"s3_louder_accuracy": _less(_check(rows, "accuracy_louder"), _arm(rows, "control"))}
@@ -171,6 +174,7 @@ def amplitude(rows: pd.DataFrame) -> Quantities:
     return out | {"s3_ratio": 2 ** out["s3_log2_ratio"], "s3_log2_ratio_tripled": np.log2(tripled)}
 
 
+@frames.kept
 def clamps(rows: pd.DataFrame) -> Quantities:
     """S4 and S5: what clamps cost the constrained model, trained with them and put on afterwards."""
     here, free = site(rows), _arm(rows, "constraint")
@@ -202,6 +206,7 @@ def clamps(rows: pd.DataFrame) -> Quantities:
     }
 
 
+@frames.kept
 def dose(rows: pd.DataFrame) -> Quantities:
     """S14: the mean vector against the rest, by the same dose, in the constrained model."""
     of = lambda which, column: frames.per_seed(rows, column, part="dose", arm="constraint", clamp=which, end=True)
@@ -230,6 +235,7 @@ def conditions(rows: pd.DataFrame, looking: bool = False) -> pd.DataFrame:
     return ends.rename(columns={"psi_accuracy": "psi", "G_stability": "g", AFTER: "a", MIDDLE: "a_mid"})
 
 
+@frames.kept
 def laws(rows: pd.DataFrame, only: Sequence[str] = tuple(LAWS), planted: bool = True) -> Quantities:
     """S13: each seed's conditions by themselves, one left out at a time; and laws that were planted into the same G and A.
     By LAWS: s13_log_… of all conditions, s13_after_… and s13_mid_… of those that can look, by the site of A."""

@@ -43,12 +43,14 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
+@frames.kept
 def runs(rows: pd.DataFrame, arm: str) -> list[Course]:
     """The models of an arm, by seed."""
     chosen = frames.rows(rows, part="addition", arm=arm)
     return [_run(int(seed), of) for seed, of in chosen.groupby("seed")] if len(chosen) else []
 
 
+@frames.kept
 def judged(rows: pd.DataFrame) -> Quantities:
     """Quantities of S9, S10 and S15. Those whose arm was not run are left out."""
     decaying = runs(rows, DECAYING)
@@ -124,6 +126,7 @@ def apart(kept: list[Course], fallen: list[Course]) -> Quantities:
     }
 
 
+@frames.kept
 def documented(rows: pd.DataFrame) -> Quantities:
     """The document's statistic (`published`) in the arm with decay 1."""
     found = [of.sort_values("step") for _, of in frames.rows(rows, part="addition", arm=DECAYING).groupby("seed")]
@@ -131,6 +134,7 @@ def documented(rows: pd.DataFrame) -> Quantities:
     return {"s9_document_rho": [t[0] for t in tests], "s9_document_p": [t[1] for t in tests]} if tests else {}
 
 
+@frames.kept
 def published(rows: pd.DataFrame) -> Quantities:
     """As the document computes it, in its own experiment: Spearman's ρ of np.gradient without steps, over all rows with an
     accuracy inside the window; its p, as if rows were independent; rows inside; the last accuracy; A_param's last over

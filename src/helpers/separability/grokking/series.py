@@ -52,9 +52,8 @@ def beyond(accuracy: np.ndarray, change: np.ndarray, start: int, stop: int) -> t
     """
     if stop - start < 4 or len(change) < 20:
         return np.nan, np.nan
-    moved = np.stack(
-        [np.roll(change, k)[start : stop - 1] for k in range(len(change))]
-    )  # (1 + R, W − 1), unmoved first
+    shifts = np.arange(len(change))[:, None]
+    moved = change[(np.arange(start, stop - 1) - shifts) % len(change)]  # (1 + R, W − 1), unmoved first
     falls, rho = moved.sum(1), spearman(np.diff(accuracy), moved)
     return _p(falls[0], falls[1:]), _p(rho[0], rho[1:])
 

@@ -36,6 +36,7 @@ def frame(rows: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
+@frames.kept
 def repair(rows: pd.DataFrame) -> Quantities:
     """Quantities of S6 to S8 of the judged rows. Those whose rows are missing are left out."""
     rows = frames.rows(rows, judged=True)
