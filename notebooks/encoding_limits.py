@@ -92,8 +92,7 @@ more = reading.others(code, protein, s.vocab, genome, **cut)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 here.say("gc", f"{genome.gc:.1%}")
-caption = "The corpora, with the test loss of two models that need no training (nats a token)"
-chapter.table(tables.known(corpora | more, s.seeds), caption)
+chapter.table(tables.known(corpora | more, s.seeds), "Test loss of two untrained models (nats a token)")
 
 # %% [markdown]
 # The share of G and C among the genome's bases is {glue:text}`gc`. The difference of the last two columns says how much a token tells about the next one: where it is small, a code has little to lose.
@@ -138,8 +137,9 @@ figures.show(
 # The committed runs differ in what is read, some in size. A ratio that is free whatever is read would have a column of ones.
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
-caption = "The committed runs: share of the full width's gain kept by the learned code, by the ratio asked for"
-chapter.table(tables.kept(tables.committed(log), limits.ratios), caption)
+chapter.table(
+    tables.kept(tables.committed(log), limits.ratios), "Committed runs: the share that the learned code keeps"
+)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 chapter.table(tables.sight(log.frame()), "Does the rest of the sentence matter? Test loss, nats a token")
@@ -184,7 +184,7 @@ mean = lambda kind: sides.mean(trials.kept(kind), ".0%")
 figures.show(
     draw.kept_by_corpus(sides),
     f"Asked for 10 : 1, the learned code keeps {mean('text')} of the full width's gain on the text, {mean('code')} on code, "
-    f"{mean('genome')} on the genome and {mean('protein')} on protein." + sides.dashed,
+    f"{mean('genome')} on the genome and {mean('protein')} on protein or what stands for it." + sides.dashed,
 )  # fmt: skip
 
 # %% [markdown]
@@ -209,15 +209,15 @@ mean = lambda arm: sides.mean(trials.own_width(arm), ".1f")
 figures.show(
     draw.own_width(sides),
     f"In use: {mean('learned')} dimensions of the plain code, {mean('l1')} with L1, {mean('l2')} with L2, {mean('group')} with "
-    f"the group penalty, {mean('nested')} of the nested code. The loss is that with these dimensions alone. Small points are seeds, "
-    f"the dotted line is the planted rank.",
+    f"the group penalty, {mean('nested')} of the nested code. The loss is that with these alone; low and left is better. Small "
+    "points are seeds, the dotted line is the planted rank.",
 )  # fmt: skip
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 chapter.table(tables.own_width(log.frame()), "Codes that may find their width, each at the strength that was chosen")
 
 # %% [markdown]
-# {glue:text}`finds_any` In use: {glue:text}`used_l1` (L1), {glue:text}`used_l2` (L2), {glue:text}`used_group` (group), {glue:text}`used_nested` (nested). With these alone, the group penalty's
+# {glue:text}`finds_any` {glue:text}`finds_nested` In use: {glue:text}`used_l1` (L1), {glue:text}`used_l2` (L2), {glue:text}`used_group` (group), {glue:text}`used_nested` (nested). With these alone, the group penalty's
 # loss is {glue:text}`over_group` above that of a plain code given as many, the nested code's {glue:text}`over_nested`. {glue:text}`group_cost`
 #
 # Turn the plain code, and the read-out against it, so that the model stays the same: then {glue:text}`used_turned` of its {glue:text}`used_learned` dimensions are in use. {glue:text}`turned` On the chain of full
@@ -234,12 +234,10 @@ encoding.run_limits(smaller["letters"], {"genome": letters}, log)
 
 # %% jupyter={"source_hidden": true} tags=["hide-input"]
 alphabet = sentences.section(log, "letters", "letters")
-chapter.table(
-    tables.alphabet(alphabet.this), "Eight symbols: test loss by the numbers of a code, nats a token", digits=4
-)
+chapter.table(tables.alphabet(alphabet.this), "Eight symbols: test loss, nats a token", digits=4)
 
 # %% [markdown]
-# Sixty-four numbers a symbol end {glue:text}`expansion` below eight.
+# Sixty-four numbers a symbol end {glue:text}`expansion` below eight. {glue:text}`letters_lack`
 #
 # ## What has to be stored
 #
@@ -278,11 +276,9 @@ figures.show(
 judged = log.verdict()
 how = "Green lies inside the shaded region, red wholly outside, yellow straddles its border."
 figures.show(
-    judged.forest(
-        "Is the learned code as good as the autoencoder's?", "learned − autoencoder (nats a token)", ("E8",), "_less"
-    ),
-    f"Differences of loss with 95 % intervals over seeds, at each compression that was asked for. {how}",
-)
+    judged.forest("Is the learned code as good as the autoencoder's?", "learned − autoencoder (nats)", ("E8",), "_less"),
+    f"Differences of loss, in nats a token, with 95 % intervals over seeds, at each compression that was asked for. {how}",
+)  # fmt: skip
 figures.show(
     judged.forest("Is compression free?", "share of the full width's gain", ("E8b",)),
     f"The share of the full width's gain that the learned code keeps, with 95 % intervals over seeds. {how}",

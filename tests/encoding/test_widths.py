@@ -182,7 +182,7 @@ def test_the_strongest_penalty_that_costs_little_is_chosen():
     assert trials.misses("learned", "directions")(rows).tolist() == [0, 0]
     assert trials.over_plain("l1")(rows) == pytest.approx([1.109 - 1.5 + 6 / 28, 1.11 - 1.5 + 7 / 28])
     assert len(trials.nearest(rows)) == 0, "an arm was not run"
-    every = pd.concat([rows, *(rows[rows["arm"] == "l1"].assign(arm=arm, used=7) for arm in ("group", "nested"))])
+    every = pd.concat([rows, rows[rows["arm"] == "l1"].assign(arm="group", used=7)])
     assert trials.nearest(every).tolist() == [1, 1]
     assert len(trials.own_width("l1")(rows.assign(part="chains"))) == 0
     assert len(trials.over_plain("group")(rows.iloc[:0])) == 0
@@ -262,7 +262,7 @@ def test_each_sentence_is_picked_by_what_was_counted():
     """The rows by hand: L1 leaves more than were planted, and directions are as many."""
     for name in sentences.TOLD["widths"]:
         assert len(sentences.NUMBERS[name]) == 5
-    every = [hand(), *(hand().query("arm == 'l1'").assign(arm=arm, used=9) for arm in ("group", "nested"))]
+    every = [hand(), hand().query("arm == 'l1'").assign(arm="group", used=9)]
     quantity, border, above, _, between = sentences.NUMBERS["finds_any"]
     assert min(quantity(pd.concat(every))) > border
     assert above.startswith("This is a negative result")

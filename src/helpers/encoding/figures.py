@@ -36,7 +36,7 @@ CORPORA = {  # kind: (name in the legend, colour)
     "text": ("text", SERIES[0]),
     "code": ("code", SERIES[2]),
     "genome": ("genome", SERIES[1]),
-    "protein": ("protein", SERIES[4]),
+    "protein": ("protein or open frames", SERIES[4]),
 }
 ARMS = ("learned", "seed_ae", "trained_pca", "random")
 CELLS = {  # how a menu names a source and network
@@ -157,7 +157,7 @@ def kept_by_corpus(sides: Sides) -> go.Figure:
     """Share of the full width's gain that the learned code keeps against the true compression, a line a corpus."""
     axes = "compression D/d", "share of the full width's gain"
     fig = figures.figure("Is what is read what matters?", *axes, height=480)
-    fig.update_xaxes(**LOG).update_yaxes(range=[-0.1, 1.3])
+    fig.update_xaxes(**LOG).update_yaxes(range=[-0.1, 1.6])
     figures.level(figures.level(fig, 1.0, "full width"), 0.0, "token frequencies")
     where = {"part": ("limits", "others"), "arm": "learned", "attend": True, "end": True}
     for kind, (name, color) in CORPORA.items():
@@ -174,12 +174,12 @@ def own_width(sides: Sides, source: str = "planted6", rank: int = 6) -> go.Figur
         own = frames.rows(rows, arm=arm)
         mean = own.groupby("d" if arm == "learned" else "strength")[["used", "excess"]].mean()
         seed = {"name": name, "legendgroup": name, "showlegend": False, "hoverinfo": "skip"}
-        dots = {"color": color, "size": 4, "opacity": 0.5}
+        dots = {"color": color, "size": 5, "opacity": 0.8}
         fig.add_scatter(x=own["used"].tolist(), y=own["excess"].to_numpy(), mode="markers", marker=dots, **seed)
         look = {"mode": "lines+markers", "line": {"color": color}, "marker": {"color": color, "size": 9}}
         fig.add_scatter(x=mean["used"].to_numpy(), y=mean["excess"].to_numpy(), name=name, legendgroup=name, **look)
     fig.add_vline(x=rank, line={"color": INK, "width": 1, "dash": "dot"})
-    return fig.update_yaxes(type="log", range=[-4, 0.4])
+    return fig.update_yaxes(type="log", range=[-3.2, 0.2], tickvals=[0.001, 0.01, 0.1, 1])
 
 
 def stored_bytes(sides: Sides) -> go.Figure:

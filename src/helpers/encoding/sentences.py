@@ -115,9 +115,16 @@ NUMBERS = {  # name: the quantity, the border, and the sentences above it, below
     "finds_any": (
         trials.nearest,
         0.0,
-        "This is a negative result: of the penalties and the nested code, none comes down to the width that was planted.",
-        "One at least, of the penalties and the nested code, goes below the width that was planted.",
-        "Whether the nearest of the penalties and the nested code comes down to the planted width, these seeds cannot tell.",
+        "This is a negative result: none of the three penalties comes down to the width that was planted.",
+        "One penalty at least goes below the width that was planted.",
+        "Whether the nearest penalty comes down to the planted width, these seeds cannot tell.",
+    ),
+    "finds_nested": (
+        trials.misses("nested"),
+        0.0,
+        "The nested code has more in use than were planted, too.",
+        "The nested code has fewer in use than were planted.",
+        "For the nested code it is open.",
     ),
     "turned": (
         trials.misses("learned", "directions"),
@@ -210,7 +217,7 @@ SAID = {  # by section: name in the prose: (quantity, format, unit)
 TOLD = {  # by section: the sentences of NUMBERS that it holds
     "limits": ("identity", "past_pairs"),
     "others": ("code_text", "protein_learned"),
-    "widths": ("finds_any", "turned", "group_cost"),
+    "widths": ("finds_any", "finds_nested", "turned", "group_cost"),
 }
 explained = lambda d: {"explained": (quantities.chosen("explained", d=d, **_kept), ".0%")}
 

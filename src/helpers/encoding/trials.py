@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import frames
-from helpers.encoding.config import ADAPTIVE, SPARED
+from helpers.encoding.config import PENALTIES, SPARED
 
 SOURCES = ("pattern", "planted6", "dirichlet")
 JUDGED = ("learned", "seed_ae", "trained_pca")  # arms whose differences claims name
@@ -99,9 +99,8 @@ def misses(arm: str, column: str = "used", rank: int = 6) -> Callable[[pd.DataFr
 
 
 def nearest(rows: pd.DataFrame) -> np.ndarray:
-    """How many more dimensions than were planted the code has in use that has the fewest, seed by seed, of all that may find
-    their width."""
-    found = [misses(arm)(rows) for arm in ADAPTIVE]
+    """How many more dimensions than were planted the penalised code has in use that has the fewest, seed by seed."""
+    found = [misses(arm)(rows) for arm in PENALTIES]
     return np.minimum.reduce(found) if len({*map(len, found)}) == 1 else np.empty(0)
 
 
