@@ -197,7 +197,7 @@ figures.show(
 # behind a linear read-out the six that are planted are enough. *L1* {footcite:p}`tibshirani1996` and *L2* weigh on the numbers, *group* {footcite:p}`yuan2006` on the size of a whole dimension, and a *nested* code is trained to be
 # cut {footcite:p}`kusupati2022`. In use are the fewest dimensions with which, the others held at their means, the loss rises by at most a hundredth of what can be learned.
 #
-# If a penalty finds the width for nothing, its curve meets the dotted line where the plain codes end. If it only shrinks numbers, the read-out grows and undoes it, and dimensions stay in use until the loss
+# If a penalty finds the width for nothing, its curve meets the dotted line where the plain codes end. If it only shrinks numbers, the read-out undoes it, and dimensions stay in use until the loss
 # goes. The sentences take each penalty at the largest strength that costs at most another hundredth on validation data: it may spend twice what a plain code may.
 
 # %%
@@ -261,10 +261,9 @@ figures.show(
 )  # fmt: skip
 
 # %% [markdown]
-# With the projection that brings a narrow code to the network's width, the table shrinks {glue:text}`e10_embedding` times, and the model {glue:text}`e10_model` times, because the network and its output layer
-# do not shrink with the code. What joint learning can save is the training of stage one: folded, the two-stage arm deploys {glue:text}`e10_two_stage` times the learned arm's bytes.
+# With the projection up to the stream, the table shrinks {glue:text}`e10_embedding` times, and the model {glue:text}`e10_model` times. What joint learning can save is the training of stage one: folded, the two-stage arm deploys {glue:text}`e10_two_stage` times the learned arm's bytes.
 #
-# The document hopes for more: a whole genome in one context window. But what grows with the context is the keys and values that attention keeps, and these are as wide as the stream whatever the code. With memory for twice the full model's weights,
+# The document hopes for a whole genome in one context window. But attention keeps keys and values that are as wide as the stream whatever the code. With memory for twice the full model's weights,
 # the learned code has room for {glue:text}`e11` times the full width's context {verdict}`E11`.
 
 # %% [markdown]
@@ -299,15 +298,13 @@ here.say("told_apart", judged.passed)
 judged.probe_table()
 
 # %% [markdown]
-# The two known answers were told apart for {glue:text}`told_apart` claims. The second table tries each test on its own scatter: how small an
-# effect it sees, how often it cries wolf at the border, how often it sees twice the margin.
+# The two known answers were told apart for {glue:text}`told_apart` claims. The second table tries each test on its own scatter.
 
 # %% [markdown]
 # {glue:text}`carries` {glue:text}`free` The memory that is saved is the table's, for every arm whose code can be folded into one.
 #
-# **Limits.** The text is short and the models are small; a larger model could hide a narrow code better, since
-# a wide network can build what a code lacks, or need a wider one, because it has more to say. The genome is read without any frame, and its shares are
-# as certain as its gain over frequencies is large. Weights are 32-bit floats; quantisation would shrink all arms alike.
+# **Limits.** The text is short and the models are small; a larger model could build what a narrow code lacks, or need a wider one, because it has more to say. The genome is read without any frame, and its shares are
+# as certain as its gain over frequencies is large.
 #
 # ## Exercises
 #
@@ -319,7 +316,7 @@ judged.probe_table()
 # model need? Predict what is kept at 10 : 1.
 #
 # +++
-# Codes of more than four numbers say no more about four letters, so the genome's curve is flat down to 10 : 1, within its band.
+# Four numbers tell four letters apart, so the genome's curve is flat down to 10 : 1, within its band.
 # :::
 #
 # :::{exercise} More time

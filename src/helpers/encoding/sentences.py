@@ -243,4 +243,4 @@ def lacks(log: Log, parts: Sequence[str]) -> str:
     known = log.leading
     if known is None or set(parts) <= set(log.frame(known.label)["part"]):
         return ""
-    return "The committed run was made before this section and has not this part: its numbers are this run's."
+    return "The committed run has not this part yet: the numbers are this run's."
