@@ -53,6 +53,7 @@ def widths(rows: pd.DataFrame) -> tuple[int, int]:
     return (int(printed["d"].iloc[0]), int(printed["full"].iloc[0])) if len(printed) else PUBLISHED
 
 
+@frames.kept
 def learned(rows: pd.DataFrame) -> Quantities:
     """Quantities of `learned_encoding` (claims E1 to E7, E9). Those whose rows are missing are left out."""
     ends = frames.rows(rows, end=True)
@@ -114,15 +115,7 @@ def named(name: str) -> Callable[[pd.DataFrame], list[float]]:
         return lambda rows: stages(rows, widths(rows)[0]).get(name, [])
     if name in ("e6_gap_equal", "e6_fair_equal", "e6_ae_random"):
         return lambda rows: equal(frames.rows(rows, end=True)).get(name, [])
-    known = {
-        "e6": context,
-        "e7": elbow,
-        "e8": limited,
-        "e8b": limited,
-        "e9": generation,
-        "e10": limited,
-        "e11": limited,
-    }
+    known = dict.fromkeys(("e8", "e8b", "e10", "e11"), limited) | {"e6": context, "e7": elbow, "e9": generation}
     return lambda rows: known.get(name.partition("_")[0], learned)(rows).get(name, [])
 
 
@@ -208,6 +201,7 @@ def speed(rows: pd.DataFrame) -> Quantities:
     return _there(out)
 
 
+@frames.kept
 def context(rows: pd.DataFrame) -> Quantities:
     """The rule task: what context adds, with attention and without."""
     ends, (code, full) = frames.rows(rows, part="rules", end=True), widths(rows)
@@ -234,6 +228,7 @@ def context(rows: pd.DataFrame) -> Quantities:
     )
 
 
+@frames.kept
 def elbow(rows: pd.DataFrame) -> Quantities:
     """Where narrowing a learned code behind a linear read-out starts to cost, less the planted rank where there is one."""
     out = {}
@@ -254,6 +249,7 @@ def step(rows: pd.DataFrame, source: str, d: int) -> np.ndarray:
     return _ratio(excess(d - 1), excess(d))
 
 
+@frames.kept
 def generation(rows: pd.DataFrame) -> Quantities:
     """Divergence of sampled bigrams from the chain's, in nats: narrow learned code less full width, and the floor."""
     out = {}
