@@ -179,3 +179,20 @@ def test_an_effect_is_planted_by_place_whatever_the_index():
         made = controls.shifted(rows.set_axis(index), "v", 10, {"arm": "a"})
         assert made["v"].tolist() == [9.5, 10.5, 3.0, 4.0]
         assert made.index.tolist() == index
+
+
+def test_what_is_kept_of_a_frame_is_of_that_frame_and_not_of_one_like_it():
+    reads = []
+
+    @frames.kept
+    def total(frame, by=1):
+        reads.append(by)
+        return {"sum": float(frame["x"].sum()) * by}
+
+    one, other = (pd.DataFrame({"x": [1.0, v]}) for v in (2.0, 5.0))
+    assert [total(one)["sum"], total(one)["sum"], total(other)["sum"], total(one, by=2)["sum"]] == [3, 3, 6, 6]
+    assert reads == [1, 1, 2]
+    total(one)["sum"] = 0.0  # what a caller does with it stays the caller's
+    assert total(one)["sum"] == 3
+    assert total(one.copy())["sum"] == 3
+    assert len(reads) == 4
