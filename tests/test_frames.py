@@ -196,3 +196,11 @@ def test_what_is_kept_of_a_frame_is_of_that_frame_and_not_of_one_like_it():
     assert total(one)["sum"] == 3
     assert total(one.copy())["sum"] == 3
     assert len(reads) == 4
+
+
+def test_shared_rows_are_of_units_that_have_a_row_of_every_side():
+    some = pd.DataFrame({"seed": [0, 0, 1, 1, 2, 3], "arm": ["a", "b", "a", "a", "b", "c"]})
+    assert frames.shared(some, {"arm": "a"}, {"arm": "b"})["seed"].tolist() == [0, 0]
+    assert frames.shared(some, {"arm": "a"})["seed"].unique().tolist() == [0, 1]
+    assert frames.shared(some, {"arm": "a"}, {"arm": "none"}).empty
+    assert frames.shared(some, {"absent": 1}, {"arm": "a"}).empty

@@ -74,6 +74,12 @@ def each(values: pd.Series, unit: str = "seed") -> pd.Series:
     return values.groupby(level=unit).mean(skipna=False)
 
 
+def shared(frame: pd.DataFrame, *sides: Mapping[str, object], unit: str = "seed") -> pd.DataFrame:
+    """The rows of those units that have a row of every side: what is then read unit by unit, of each side, goes together."""
+    units = [set(frame[unit].iloc[_places(frame, side)]) for side in sides]
+    return frame[frame[unit].isin(set.intersection(*units))]
+
+
 def curve(
     frame: pd.DataFrame,
     column: str,

@@ -136,15 +136,25 @@ def truncation(rows):
     return out
 
 
+def stretch(x, share):
+    """From a tenth to nine tenths of the way, along the rising curve, straight between the points."""
+    rising = -falling(x, -share)
+    at = [np.interp(0, (rising - level)[i - 1 : i + 1], x[i - 1 : i + 1]) for level in (0.1, 0.9)
+          for i in [int(np.argmax(rising >= level))]]  # fmt: skip
+    return at[1] - at[0]
+
+
+def text_stretch(x, sense):
+    """The same of texts: from salad, which they are with up to a third kept, to the last of them."""
+    salad = sense[x < 1 / 3].mean()
+    return stretch(x, (salad - sense) / (salad - sense[-1]))
+
+
 def width(rows):
     """From a tenth to nine tenths of the loss, along the rising curve of a mask, straight between shares."""
     found = []
     for _, row in grid(rows, "share", **TURNED).groupby("seed").mean().iterrows():
-        x = row.index.to_numpy()
-        rising = -falling(x, -row.to_numpy())
-        at = [np.interp(0, (rising - level)[i - 1 : i + 1], x[i - 1 : i + 1]) for level in (0.1, 0.9)
-              for i in [int(np.argmax(rising >= level))]]  # fmt: skip
-        found.append(at[1] - at[0])
+        found.append(stretch(row.index.to_numpy(), row.to_numpy()))
     return np.array(found)
 
 
@@ -152,12 +162,7 @@ def text_width(rows):
     """The same from salad, which texts are with up to a third kept, to language, what the complete store's are."""
     found = []
     for _, row in grid(rows[rows["sense"].notna()], "sense", **TURNED).groupby("seed").mean().iterrows():
-        x, sense = row.index.to_numpy(), row.to_numpy()
-        salad = sense[x < 1 / 3].mean()
-        rising = -falling(x, -(salad - sense) / (salad - sense[-1]))
-        at = [np.interp(0, (rising - level)[i - 1 : i + 1], x[i - 1 : i + 1]) for level in (0.1, 0.9)
-              for i in [int(np.argmax(rising >= level))]]  # fmt: skip
-        found.append(at[1] - at[0])
+        found.append(text_stretch(row.index.to_numpy(), row.to_numpy()))
     return np.array(found)
 
 

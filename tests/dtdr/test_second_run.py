@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from by_hand import INF, REFUTED, SUPPORTED, UNDECIDED, one
-from test_rederived import EMERGENCE, GUIDED, PRIOR, TURNED, falling, grid, masks, models, read, text_width
+from test_rederived import EMERGENCE, GUIDED, PRIOR, TURNED, grid, masks, models, read, text_stretch, text_width
 
 from helpers import prose, records
 from helpers.dtdr import CHAPTERS, sentences
@@ -34,11 +34,7 @@ def stepped(rows, at, rng):
     for sense in table.to_numpy():
         made = np.where(x < at, rng.choice(sense[x <= 0.4], len(x)), rng.choice(sense[x >= 0.875], len(x)))
         made[-1] = sense[-1]
-        salad = made[x < 1 / 3].mean()
-        rising = -falling(x, -(salad - made) / (salad - made[-1]))
-        ends = [np.interp(0, (rising - level)[i - 1 : i + 1], x[i - 1 : i + 1]) for level in (0.1, 0.9)
-                for i in [int(np.argmax(rising >= level))]]  # fmt: skip
-        found.append(ends[1] - ends[0])
+        found.append(text_stretch(x, made))
     return np.array(found)
 
 

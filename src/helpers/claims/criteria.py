@@ -136,7 +136,7 @@ class Criterion:
             return max(self.needs(test), self.plan(test) or 0)
         if test.interval == "every":
             alone = not any(t.sampled for t in self.tests)
-            return test.least if test.least is not None else (self.planned or 0) if alone else 0
+            return test.least if test.least is not None else (self.plan(test) or 0) if alone else 0
         return 0
 
 

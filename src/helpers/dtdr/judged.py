@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,6 @@ from helpers.dtdr.named import (
 from helpers.dtdr.quantities import (
     Quantities,
     Quantity,
-    by_mask,
     curve,
     gap,
     gaps,
@@ -100,13 +99,18 @@ def few(column: str, of: str, damage: Damage = TRANSFORMED) -> Quantity:
 
 def apart(damage: Damage, at: float, column: str = "entropy") -> Quantity:
     """D3: how far a column lies from the mean of the other masks of its model: a value a mask, the mean over models."""
+    return lambda rows: _aparts(damage, at, column)(rows).to_numpy()
 
-    def values(rows: pd.DataFrame) -> np.ndarray:
+
+def _aparts(damage: Damage, at: float, column: str = "entropy") -> Callable[[pd.DataFrame], pd.Series]:
+    """The same, indexed by mask."""
+
+    def values(rows: pd.DataFrame) -> pd.Series:
         found = frames.per_seed(rows, column, over=("model", "seed"), **damage.columns, **{damage.level: at}).dropna()
         found = found[found.groupby(level="model").transform("size") > 1]
         means = found.groupby(level="model").transform("mean")
         count = found.groupby(level="model").transform("size")
-        return by_mask((found - means).abs() * count / (count - 1))
+        return frames.each((found - means).abs() * count / (count - 1))
 
     return values
 
@@ -129,8 +133,8 @@ def steadier(damage: Damage, other: Damage, at: float) -> Quantity:
 
     def values(rows: pd.DataFrame) -> np.ndarray:
         tried = rows[rows["model"].isin(frames.rows(rows, **damage.columns)["model"])]
-        one, two = (apart(each, at)(tried) for each in (damage, other))
-        return one - two if len(one) == len(two) else np.array([])
+        one, two = together(*(_aparts(each, at)(tried) for each in (damage, other)))
+        return one - two
 
     return values
 

@@ -18,8 +18,7 @@ def by_share(rows: pd.DataFrame, corrupted: Spoil = SPOILED) -> tuple[np.ndarray
     truncation reaches there (masks, P), between rates of corruption by linear interpolation; the mean over models comes first.
     nan where corruption was not tried at such a cosine. Both are empty where one of the two was not tried.
     """
-    both = [set(frames.rows(rows, **damage.columns)["seed"]) for damage in (TRANSFORMED, corrupted)]
-    rows = rows[rows["seed"].isin(both[0] & both[1])]
+    rows = frames.shared(rows, TRANSFORMED.columns, corrupted.columns)
     cut, hit = (
         [
             frames.curve(rows, column, damage.level, mean_over=("model",), **damage.columns)

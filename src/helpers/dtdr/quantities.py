@@ -294,4 +294,4 @@ def _readable_from(x: np.ndarray, sense: np.ndarray, within: float) -> float:
 
 
 def by_mask(values: pd.Series) -> np.ndarray:
-    return frames.each(values).to_numpy() if len(values) else np.array([])
+    return frames.each(values).to_numpy()

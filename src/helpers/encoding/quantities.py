@@ -232,7 +232,7 @@ def context(rows: pd.DataFrame) -> Quantities:
 def elbow(rows: pd.DataFrame) -> Quantities:
     """Where narrowing a learned code behind a linear read-out starts to cost, less the planted rank where there is one."""
     out = {}
-    for source in set(frames.rows(rows, part="chains", readout="linear", arm="learned").get("source", ())):
+    for source in sorted(set(frames.rows(rows, part="chains", readout="linear", arm="learned").get("source", ()))):
         rank = int(source.removeprefix("planted")) if source.startswith("planted") else 0
         out[f"e7_elbow_{rank}" if rank else f"e7_none_{source}"] = elbow_of(source)(rows) - rank
         if rank:

@@ -80,9 +80,6 @@ _pairs = lambda rows: frames.per_seed(
     end=True,
     part="limits",
 ).to_numpy()
-_less = lambda a, b: np.subtract(a, b) if len(a) == len(b) else []
-
-
 NUMBERS = {  # name: the quantity, the border, and the sentences above it, below it, and where that is open
     "identity": (
         _identity,
@@ -106,7 +103,7 @@ NUMBERS = {  # name: the quantity, the border, and the sentences above it, below
         "Whether the full width learns more of the protein than frequencies is open, and shares of its gain say little.",
     ),
     "code_text": (
-        lambda rows: _less(trials.kept("code")(rows), trials.kept("text")(rows)),
+        trials.keeps_more("code", "text"),
         0.0,
         "At 10 : 1 the code keeps more of its gain than the text does.",
         "At 10 : 1 the code keeps less of its gain than the text does.",

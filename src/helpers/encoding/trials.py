@@ -12,6 +12,7 @@ import pandas as pd
 from helpers import frames
 from helpers.encoding.config import PENALTIES, SPARED
 
+READ = {"part": ("limits", "others"), "attend": True, "end": True, "arm": "learned"}  # on every corpus
 SOURCES = ("pattern", "planted6", "dirichlet")
 JUDGED = ("learned", "seed_ae", "trained_pca")  # arms whose differences claims name
 
@@ -62,8 +63,13 @@ def expansion(rows: pd.DataFrame) -> np.ndarray:
 
 def kept(kind: str, asked: float = 10.0) -> Callable[[pd.DataFrame], np.ndarray]:
     """A quantity: the share of the full width's gain that the learned code keeps on any corpus."""
-    where = {"part": ("limits", "others"), "attend": True, "end": True, "arm": "learned"}
-    return lambda rows: frames.per_seed(rows, "kept", kind=kind, asked=asked, **where).to_numpy()
+    return lambda rows: frames.per_seed(rows, "kept", kind=kind, asked=asked, **READ).to_numpy()
+
+
+def keeps_more(a: str, b: str) -> Callable[[pd.DataFrame], np.ndarray]:
+    """A quantity: that share at 10 : 1 on one corpus less that on another, seed by seed."""
+    one, other = ({"kind": kind, "asked": 10.0} | READ for kind in (a, b))
+    return lambda rows: _paired(rows, "kept", one, other)
 
 
 def gain(kind: str) -> Callable[[pd.DataFrame], np.ndarray]:
